@@ -1,0 +1,36 @@
+// The admin server: metrics, probes and status, for operators and their tools.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <sluice/base/result.hpp>
+#include <sluice/config/config.hpp>
+#include <sluice/net/asio.hpp>
+#include <sluice/net/gate.hpp>
+
+namespace sluice::admin {
+
+// Where the answers come from. Called on the executor's thread.
+struct Hooks {
+  std::function<std::string()> metrics;    // Prometheus text
+  std::function<std::string()> status;     // JSON
+  std::function<std::string()> not_ready;  // why; empty when ready
+};
+
+class Server {
+ public:
+  virtual ~Server() = default;
+  [[nodiscard]] virtual config::ListenAddress address() const = 0;
+  // Closes the listener and all connections; their coroutines then leave the gate.
+  virtual void stop() = 0;
+};
+
+// Listens and serves on the executor's one thread, counted by the gate, which outlives the server.
+[[nodiscard]] Result<std::unique_ptr<Server>> start_server(
+    const net::asio::any_io_executor& executor, net::Gate& gate,
+    const config::ListenAddress& address, Hooks hooks);
+
+}  // namespace sluice::admin

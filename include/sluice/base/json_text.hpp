@@ -1,0 +1,12 @@
+// Writing JSON by hand, for the small answers that need no library.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace sluice {
+
+// Appends the text as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD.
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace sluice

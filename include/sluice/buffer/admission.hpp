@@ -1,0 +1,50 @@
+// The bound on what a workspace may hold: nothing is acknowledged before it was admitted here.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace sluice::buffer {
+
+// Above the high watermark everything is refused until the level has fallen below the low one, so
+// that a full buffer does not flap. Thread-safe; all values are of one moment each, not of one
+// moment together.
+class Admission {
+ public:
+  struct Limits {
+    std::uint64_t bytes_max = 0;   // 0: no limit of this kind
+    std::uint64_t events_max = 0;  // likewise
+    double high_watermark = 0.95;  // shares of the limits
+    double low_watermark = 0.80;
+  };
+
+  explicit Admission(Limits limits);
+
+  // Takes so much out of the budget, or nothing. An empty buffer takes whatever comes, so that no
+  // configuration can refuse a request for ever.
+  [[nodiscard]] bool try_admit(std::uint64_t events, std::uint64_t bytes);
+  // Gives back what was admitted.
+  void release_events(std::uint64_t events);
+  void release_bytes(std::uint64_t bytes);
+
+  [[nodiscard]] std::uint64_t events() const { return events_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+  // How near the high watermark is: 0 is empty, 1 is at it or above.
+  [[nodiscard]] double pressure() const;
+  // Whether the next try_admit() would refuse whatever it is asked: lets a request be refused
+  // before its body is read.
+  [[nodiscard]] bool must_refuse() const;
+
+ private:
+  // The larger of the two levels, as a share of its limit.
+  [[nodiscard]] double level(std::uint64_t events, std::uint64_t bytes) const;
+
+  const Limits limits_;
+  // Relaxed throughout: these only count, and order no other memory.
+  alignas(64) std::atomic<std::uint64_t> events_{0};
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<bool> closed_{false};
+};
+
+}  // namespace sluice::buffer

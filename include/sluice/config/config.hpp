@@ -1,0 +1,188 @@
+// The configuration, validated and immutable. docs/configuration.md describes each key for
+// operators; the members here have the keys' names, with the unit in the type or at the end of the
+// name. The sections compare by value, so that a reload can tell what has changed.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <sluice/base/log.hpp>
+#include <sluice/normalise/mapping_spec.hpp>
+
+namespace sluice::config {
+
+using std::chrono::milliseconds;
+
+// A value that is never printed. `file` is where it was read from, empty when it was given inline.
+struct Secret {
+  std::string value;
+  std::string file;
+
+  bool operator==(const Secret&) const = default;
+};
+
+struct TcpAddress {
+  std::string host;        // as written; IPv6 without brackets
+  std::uint16_t port = 0;  // 0: any free port
+
+  bool operator==(const TcpAddress&) const = default;
+};
+struct UnixAddress {
+  std::string path;
+
+  bool operator==(const UnixAddress&) const = default;
+};
+using ListenAddress = std::variant<TcpAddress, UnixAddress>;
+
+struct ServerTls {
+  std::string cert_file;
+  std::string key_file;
+  std::string client_ca_file;  // empty: client certificates are not asked for
+
+  bool operator==(const ServerTls&) const = default;
+};
+
+enum class OnInvalid : std::uint8_t { accept_valid, reject_request };
+
+struct Producer {
+  std::string name;
+  std::vector<Secret> keys;          // `key`, `key_file`, or a list of them (rotation)
+  double rate_limit_per_second = 0;  // events; 0: none
+  std::string workspace;             // that it writes to on the /v4 routes
+
+  bool operator==(const Producer&) const = default;
+};
+
+struct Ingest {
+  std::vector<ListenAddress> listen{TcpAddress{.host = "127.0.0.1", .port = 8080}};
+  unsigned threads = 0;  // 0: the CPUs that this process may use, cgroup quota included
+  std::size_t max_body_bytes = 16U << 20;  // after decompression
+  std::size_t max_event_bytes = 256U << 10;
+  std::size_t max_header_bytes = 16U << 10;
+  std::size_t max_connections = 20'000;
+  milliseconds header_timeout{10'000};  // from the first byte of a request to the end of its header
+  milliseconds body_timeout{60'000};
+  milliseconds idle_timeout{75'000};   // between two requests of a connection
+  milliseconds write_timeout{30'000};  // for a client to take an answer
+  OnInvalid on_invalid = OnInvalid::accept_valid;
+  std::optional<ServerTls> tls;
+  std::vector<Producer> producers;  // none: anonymous
+  bool allow_anonymous =
+      false;  // needed to listen beyond loopback and Unix sockets with no producers
+
+  bool operator==(const Ingest&) const = default;
+};
+
+struct Admin {
+  ListenAddress listen = TcpAddress{.host = "127.0.0.1", .port = 9090};
+
+  bool operator==(const Admin&) const = default;
+};
+
+enum class AuthMethod : std::uint8_t { basic, jwt };
+struct Auth {
+  AuthMethod method = AuthMethod::basic;
+  std::string workspace_guid;  // basic only
+  Secret api_key;
+
+  bool operator==(const Auth&) const = default;
+};
+
+enum class Validation : std::uint8_t {
+  strict,   // what the vendor's documents and SDK ask for
+  lenient,  // only what the API itself refuses
+};
+
+struct Workspace {
+  std::string name;
+  std::string base_url = "https://api.synerise.com";  // http:// or https://, no path
+  std::string ca_file;                                // empty: the system's store
+  bool allow_plaintext = false;  // needed for an http:// base_url beyond loopback
+  Auth auth;
+  Validation validation = Validation::strict;
+  bool generated_salts = true;
+  std::vector<std::string> actions;  // allow list of custom actions; empty: any
+  bool passthrough = false;
+
+  bool operator==(const Workspace&) const = default;
+};
+
+enum class BufferType : std::uint8_t { disk, memory };
+struct Buffer {
+  BufferType type = BufferType::disk;
+  std::string path = "/var/lib/sluice";
+  std::size_t max_bytes = std::size_t{8} << 30;
+  std::size_t max_events = 0;    // 0: no limit of this kind
+  double high_watermark = 0.95;  // share of a limit from which new events are refused ...
+  double low_watermark = 0.80;   // ... until it has fallen below this one
+
+  bool operator==(const Buffer&) const = default;
+};
+
+struct Batch {
+  std::size_t max_events = 1'000;
+  std::size_t max_bytes = 1'000'000;
+  milliseconds linger{100};
+
+  bool operator==(const Batch&) const = default;
+};
+
+struct Backoff {
+  milliseconds initial{200};
+  milliseconds max{60'000};
+
+  bool operator==(const Backoff&) const = default;
+};
+struct Delivery {
+  unsigned lanes = 16;                  // per workspace
+  unsigned max_in_flight = 16;          // requests per workspace
+  milliseconds timeout{10'000};         // from the request's first byte to the answer's last
+  milliseconds connect_timeout{5'000};  // name look-up, TCP and TLS together
+  Backoff backoff;
+
+  bool operator==(const Delivery&) const = default;
+};
+
+struct Dedup {
+  milliseconds window{600'000};
+  std::size_t max_entries = 1'000'000;
+
+  bool operator==(const Dedup&) const = default;
+};
+
+struct DeadLetter {
+  std::string path = "/var/lib/sluice/dead-letter";
+  std::size_t max_bytes = std::size_t{1} << 30;
+
+  bool operator==(const DeadLetter&) const = default;
+};
+
+struct Log {
+  log::Level level = log::Level::info;
+  log::Format format = log::Format::json;
+
+  bool operator==(const Log&) const = default;
+};
+
+struct Config {
+  std::string file;  // that it was read from
+  Ingest ingest;
+  Admin admin;
+  std::vector<Workspace> workspaces;  // at least one; the first is the anonymous producers'
+  Buffer buffer;
+  Batch batch;
+  Delivery delivery;
+  Dedup dedup;
+  DeadLetter dead_letter;
+  milliseconds drain_timeout{25'000};
+  std::vector<std::shared_ptr<const mapping::Source>> sources;
+  Log log;
+};
+
+}  // namespace sluice::config

@@ -1,0 +1,44 @@
+// The ingest server: one thread, one io_context and one acceptor per CPU; a connection stays on its
+// thread.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/base/result.hpp>
+#include <sluice/config/config.hpp>
+#include <sluice/ingest/tables.hpp>
+#include <sluice/metrics/exposition.hpp>
+
+namespace sluice::ingest {
+
+class Server {
+ public:
+  struct Options {
+    config::Ingest config;
+    std::size_t threads = 1;  // also the number of producers that the buffers were made for
+    Tables tables;            // what it points at outlives the server
+    const Clock* clock = nullptr;
+  };
+
+  virtual ~Server() = default;
+
+  // Where it listens, with the ports that the kernel chose.
+  [[nodiscard]] virtual std::vector<config::ListenAddress> addresses() const = 0;
+  // From now on connections are refused, and requests answered 503 with `Connection: close`.
+  virtual void begin_drain() = 0;
+  // begin_drain(), then waits for the requests that are under way, at most so long; when it
+  // returns, no thread of the server runs and nothing is appended to a buffer any more.
+  virtual void stop(std::chrono::nanoseconds patience) = 0;
+  // Any thread.
+  virtual void expose(metrics::Exposition& exposition) const = 0;
+  [[nodiscard]] virtual std::uint64_t accepted_events() const = 0;
+};
+
+// Listens and starts the threads. Fails when an address or a TLS file cannot be had.
+[[nodiscard]] Result<std::unique_ptr<Server>> start_server(Server::Options options);
+
+}  // namespace sluice::ingest

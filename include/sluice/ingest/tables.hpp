@@ -1,0 +1,42 @@
+// What the ingest threads look things up in: immutable while requests use it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sluice/buffer/admission.hpp>
+#include <sluice/buffer/buffer.hpp>
+#include <sluice/buffer/dedup_window.hpp>
+#include <sluice/normalise/mapper.hpp>
+#include <sluice/normalise/normaliser.hpp>
+
+namespace sluice::ingest {
+
+// Where a workspace's events go. What is pointed at outlives the tables.
+struct WorkspaceTarget {
+  std::string name;
+  normalise::Rules rules;
+  buffer::Admission* admission = nullptr;
+  buffer::Buffer* buffer = nullptr;
+  buffer::DedupWindow* dedup = nullptr;
+  // What a refused producer is told to wait, in seconds, before jitter; kept up to date by
+  // delivery.
+  const std::atomic<std::uint32_t>* retry_after_s = nullptr;
+};
+
+struct SourceTarget {
+  std::string name;
+  std::size_t workspace = 0;  // index
+  std::shared_ptr<const mapping::Mapper> mapper;
+};
+
+struct Tables {
+  std::vector<WorkspaceTarget> workspaces;
+  std::vector<SourceTarget> sources;
+};
+
+}  // namespace sluice::ingest

@@ -1,0 +1,44 @@
+// The gateway as a whole: what is built from a configuration, started, and stopped in order.
+//
+// Start: dead letters, buffers, delivery, ingest, admin. Stop: not ready, stop accepting, end
+// sessions, flush batches, drain delivery to the deadline, end the upstream's connections, stop the
+// threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/base/result.hpp>
+#include <sluice/config/config.hpp>
+
+namespace sluice::runtime {
+
+class Gateway {
+ public:
+  struct StopReport {
+    std::uint64_t undelivered_events = 0;  // accepted, and lost with a memory buffer
+  };
+
+  virtual ~Gateway() = default;
+
+  [[nodiscard]] virtual std::vector<config::ListenAddress> ingest_addresses() const = 0;
+  [[nodiscard]] virtual config::ListenAddress admin_address() const = 0;
+  // Stops in order; returns after drain_timeout and a moment at the latest. Call it once.
+  virtual StopReport stop() = 0;
+  // From another thread while stop() runs: do not wait for deliveries any longer.
+  virtual void hurry() = 0;
+};
+
+// Whether this version can do what the configuration asks for; the error says what to write
+// instead.
+[[nodiscard]] Result<void> check_supported(const config::Config& config);
+
+// Everything is up when this returns; or nothing is, and the error is one line that says what could
+// not be had and what to do.
+[[nodiscard]] Result<std::unique_ptr<Gateway>> start_gateway(const config::Config& config,
+                                                             const Clock& clock);
+
+}  // namespace sluice::runtime

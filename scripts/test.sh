@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Sets up, builds and passes everything: format, linter, the release with its tests from outside, and all
+# tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
+#   --quick   format, and the release with its tests from outside
+set -euo pipefail
+cd "$(dirname "$0")/.."
+./scripts/setup.sh
+
+step() {
+  printf '\n== %s (%d s)\n' "$*" "$SECONDS"
+}
+
+# build_and_test <preset> [<targets> <tests>]: builds the preset (or these targets of it) and runs its tests
+# (or those whose name matches).
+build_and_test() {
+  local preset=$1 targets=${2:-all} tests=${3:-.}
+  step "build $preset"
+  cmake --preset "$preset" >/dev/null
+  # shellcheck disable=SC2086  # a list of targets
+  cmake --build --preset "$preset" --target $targets >"build/$preset.log" 2>&1 || {
+    grep -E 'error|FAILED|warning' "build/$preset.log" | head -50
+    exit 1
+  }
+  step "test $preset"
+  ctest --preset "$preset" --tests-regex "$tests" --output-on-failure >"build/$preset.tests.log" 2>&1 || {
+    grep -vE ' Passed |^ *Start ' "build/$preset.tests.log" | tail -150
+    exit 1
+  }
+  grep 'tests passed' "build/$preset.tests.log"
+}
+
+mkdir -p build
+step "format"
+git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
+build_and_test release 'sluice synerise-sim sluice-load integration_test load_test' '^(integration|unit\.load)\.'
+if [ "${1:-}" = --quick ]; then
+  exit 0
+fi
+step "lint"
+./scripts/lint.sh
+build_and_test asan
+build_and_test tsan
+step "all passed"

@@ -1,0 +1,157 @@
+#include <chrono>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+
+#include <sluice/admin/server.hpp>
+#include <sluice/base/log.hpp>
+#include <sluice/metrics/exposition.hpp>
+#include <sluice/net/listener.hpp>
+
+namespace sluice::admin {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using net::as_result;
+using namespace asio::experimental::awaitable_operators;
+using net::Task;
+using Answer = http::response<http::string_body>;
+
+constexpr std::chrono::seconds idle_timeout{60};
+constexpr std::size_t connections_max = 64;
+constexpr std::size_t body_bytes_max = 4096;
+
+struct Page {
+  http::status status;
+  std::string_view content_type;
+  std::string body;
+};
+
+constexpr std::string_view plain = "text/plain; charset=utf-8";
+constexpr std::string_view json = "application/json";
+
+Page make_page(std::string_view path, const Hooks& hooks) {
+  if (path == "/livez") {
+    return {http::status::ok, plain, "ok\n"};
+  }
+  if (path == "/readyz") {
+    const std::string why = hooks.not_ready();
+    return why.empty() ? Page{http::status::ok, plain, "ready\n"}
+                       : Page{http::status::service_unavailable, plain, "not ready: " + why + "\n"};
+  }
+  if (path == "/metrics") {
+    return {http::status::ok, metrics::exposition_content_type, hooks.metrics()};
+  }
+  if (path == "/status") {
+    return {http::status::ok, json, hooks.status()};
+  }
+  return {http::status::not_found, plain,
+          "nothing here; there is /metrics, /livez, /readyz and /status\n"};
+}
+
+class BeastServer final : public Server {
+ public:
+  BeastServer(const asio::any_io_executor& executor, net::Gate& gate, net::Acceptor acceptor,
+              Hooks hooks)
+      : executor_(executor),
+        gate_(gate),
+        acceptor_(std::move(acceptor)),
+        hooks_(std::move(hooks)) {}
+
+  void start() { net::spawn(executor_, gate_, accept()); }
+  [[nodiscard]] config::ListenAddress address() const override {
+    return net::local_address(acceptor_);
+  }
+  void stop() override {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    for (net::Socket* socket : sockets_) {
+      socket->close(ignored);
+    }
+  }
+
+ private:
+  Task<> accept() {
+    while (acceptor_.is_open()) {
+      auto [error, socket] = co_await acceptor_.async_accept(as_result);
+      if (!error && sockets_.size() < connections_max) {
+        net::spawn(executor_, gate_, serve(std::move(socket)));
+      } else if (error && acceptor_.is_open()) {
+        SLUICE_LOG(error, "cannot accept admin connections for the moment",
+                   {"error", error.message()});
+        asio::steady_timer rest(executor_, std::chrono::milliseconds(100));
+        co_await rest.async_wait(as_result);
+      }
+    }
+  }
+
+  Task<> serve(net::Socket socket) {
+    sockets_.insert(&socket);
+    boost::beast::flat_buffer buffer;
+    bool keep_alive = true;
+    while (keep_alive) {
+      http::request_parser<http::string_body> parser;
+      parser.body_limit(body_bytes_max);
+      asio::steady_timer idle(executor_, idle_timeout);
+      const auto first = co_await (http::async_read(socket, buffer, parser, as_result) ||
+                                   idle.async_wait(as_result));
+      const bool request_came = first.index() == 0 && !std::get<0>(std::get<0>(first));
+      if (!request_came) {
+        break;
+      }
+      Answer answer = make_answer(parser.get());
+      keep_alive = answer.keep_alive();
+      auto [write_error, written] = co_await http::async_write(socket, answer, as_result);
+      keep_alive = keep_alive && !write_error;
+    }
+    sockets_.erase(&socket);
+  }
+
+  Answer make_answer(const http::request<http::string_body>& request) const {
+    const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
+    const std::string_view target(request.target().data(), request.target().size());
+    Page page = reads ? make_page(target.substr(0, target.find('?')), hooks_)
+                      : Page{http::status::method_not_allowed, plain, "GET only\n"};
+    Answer answer(page.status, request.version());
+    answer.set(http::field::content_type, page.content_type);
+    answer.set(http::field::cache_control, "no-store");
+    if (!reads) {
+      answer.set(http::field::allow, "GET, HEAD");
+    }
+    answer.keep_alive(request.keep_alive());
+    answer.body() = std::move(page.body);
+    answer.prepare_payload();
+    if (request.method() == http::verb::head) {
+      answer.body().clear();  // the length stays that of the page
+    }
+    return answer;
+  }
+
+  asio::any_io_executor executor_;
+  net::Gate& gate_;
+  net::Acceptor acceptor_;
+  Hooks hooks_;
+  std::set<net::Socket*> sockets_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> start_server(const asio::any_io_executor& executor, net::Gate& gate,
+                                             const config::ListenAddress& address, Hooks hooks) {
+  auto acceptor = net::listen(executor, address);
+  if (!acceptor) {
+    return std::unexpected(acceptor.error());
+  }
+  auto server =
+      std::make_unique<BeastServer>(executor, gate, std::move(*acceptor), std::move(hooks));
+  server->start();
+  return server;
+}
+
+}  // namespace sluice::admin

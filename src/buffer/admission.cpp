@@ -1,0 +1,60 @@
+#include <algorithm>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/buffer/admission.hpp>
+
+namespace sluice::buffer {
+
+Admission::Admission(Limits limits) : limits_(limits) {
+  SLUICE_ASSERT(limits.low_watermark > 0 && limits.low_watermark < limits.high_watermark &&
+                limits.high_watermark <= 1);
+}
+
+bool Admission::try_admit(std::uint64_t events, std::uint64_t bytes) {
+  const std::uint64_t events_before = events_.fetch_add(events, std::memory_order_relaxed);
+  const std::uint64_t bytes_before = bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  if (events_before == 0) {
+    closed_.store(false, std::memory_order_relaxed);
+    return true;
+  }
+  if (closed_.load(std::memory_order_relaxed) &&
+      level(events_before, bytes_before) < limits_.low_watermark) {
+    closed_.store(false, std::memory_order_relaxed);
+  }
+  if (!closed_.load(std::memory_order_relaxed) &&
+      level(events_before + events, bytes_before + bytes) <= limits_.high_watermark) {
+    return true;
+  }
+  closed_.store(true, std::memory_order_relaxed);
+  release_events(events);
+  release_bytes(bytes);
+  return false;
+}
+
+void Admission::release_events(std::uint64_t events) {
+  const std::uint64_t before = events_.fetch_sub(events, std::memory_order_relaxed);
+  SLUICE_ASSERT(before >= events);
+}
+
+void Admission::release_bytes(std::uint64_t bytes) {
+  const std::uint64_t before = bytes_.fetch_sub(bytes, std::memory_order_relaxed);
+  SLUICE_ASSERT(before >= bytes);
+}
+
+bool Admission::must_refuse() const {
+  return closed_.load(std::memory_order_relaxed) &&
+         level(events(), bytes()) >= limits_.low_watermark;
+}
+
+double Admission::pressure() const {
+  return std::min(1.0, level(events(), bytes()) / limits_.high_watermark);
+}
+
+double Admission::level(std::uint64_t events, std::uint64_t bytes) const {
+  const auto share = [](std::uint64_t value, std::uint64_t limit) {
+    return limit == 0 ? 0.0 : static_cast<double>(value) / static_cast<double>(limit);
+  };
+  return std::max(share(events, limits_.events_max), share(bytes, limits_.bytes_max));
+}
+
+}  // namespace sluice::buffer

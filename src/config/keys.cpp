@@ -1,0 +1,55 @@
+#include "keys.hpp"
+
+#include <algorithm>
+
+#include <sluice/base/assert.hpp>
+
+namespace sluice::config {
+
+const std::vector<Keys>& all_keys() {
+  static const std::vector<Keys> table{
+      {"file",
+       {"ingest", "admin", "workspaces", "buffer", "batch", "delivery", "dedup", "dead_letter",
+        "drain_timeout", "sources", "log"}},
+      {"ingest",
+       {"listen", "threads", "max_body_bytes", "max_event_bytes", "max_header_bytes",
+        "max_connections", "header_timeout", "body_timeout", "idle_timeout", "write_timeout",
+        "on_invalid", "tls", "producers", "allow_anonymous"}},
+      {"tls", {"cert_file", "key_file", "client_ca_file"}},
+      {"producer", {"name", "key", "key_file", "keys", "rate_limit", "workspace"}},
+      {"producer_key", {"key", "key_file"}},
+      {"admin", {"listen"}},
+      {"workspace",
+       {"name", "base_url", "ca_file", "allow_plaintext", "auth", "validation", "generated_salts",
+        "actions", "passthrough"}},
+      {"auth", {"method", "workspace_guid", "api_key", "api_key_file"}},
+      {"buffer", {"type", "path", "max_bytes", "max_events", "high_watermark", "low_watermark"}},
+      {"batch", {"max_events", "max_bytes", "linger"}},
+      {"delivery", {"lanes", "max_in_flight", "timeout", "connect_timeout", "backoff"}},
+      {"backoff", {"initial", "max"}},
+      {"dedup", {"window", "max_entries"}},
+      {"dead_letter", {"path", "max_bytes"}},
+      {"log", {"level", "format"}},
+      {"source", {"name", "workspace", "event", "transaction", "rules"}},
+      {"rule", {"when", "event", "transaction"}},
+      {"condition",
+       {"from", "exists", "equals", "not_equals", "in", "not_in", "prefix", "below", "above"}},
+      {"event", {"type", "action", "label", "client", "time", "eventSalt", "params"}},
+      {"transaction",
+       {"client", "orderId", "products", "revenue", "value", "paymentInfo", "source",
+        "discountAmount", "metadata", "recordedAt", "eventSalt"}},
+      {"client", {"id", "customId", "uuid", "email"}},
+      {"value",
+       {"value", "from", "template", "object", "array", "each", "item", "type", "required",
+        "default", "format", "zone"}},
+  };
+  return table;
+}
+
+const Keys& keys_of(std::string_view section) {
+  const auto found = std::ranges::find(all_keys(), section, &Keys::section);
+  SLUICE_ASSERT(found != all_keys().end());
+  return *found;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,379 @@
+#include "sources.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+
+#include <sluice/base/json_text.hpp>
+#include <sluice/event/event_type.hpp>
+#include <sluice/normalise/mapper.hpp>
+
+#include "sections.hpp"
+#include "text_checks.hpp"
+
+namespace sluice::config {
+namespace {
+
+using mapping::Condition;
+using mapping::Value;
+
+mapping::Value read_value(const Place& at);
+
+// --- Constants: any YAML as compact JSON ---
+
+bool is_json_word(std::string_view text) {
+  return text == "true" || text == "false" || is_json_number(text);
+}
+
+void append_json(const Place& at, std::string& json) {
+  if (at.is_map()) {
+    char separator = '{';
+    for (const auto& [key, member] : at.members()) {
+      json += separator;
+      append_json_string(json, key);
+      json += ':';
+      append_json(member, json);
+      separator = ',';
+    }
+    json += separator == '{' ? "{}" : "}";
+  } else if (at.is_list()) {
+    char separator = '[';
+    for (const Place& item : at.items()) {
+      json += separator;
+      append_json(item, json);
+      separator = ',';
+    }
+    json += separator == '[' ? "[]" : "]";
+  } else if (at.is_null()) {
+    at.mistake("is null, which the API takes for no value or for a deletion", "leave it out");
+  } else if (const auto text = at.text()) {
+    if (at.is_plain() && is_json_word(*text)) {
+      json += *text;
+    } else {
+      append_json_string(json, *text);
+    }
+  }
+}
+
+std::string json_of(const Place& at) {
+  std::string json;
+  append_json(at, json);
+  return json;
+}
+
+// --- Values ---
+
+std::string read_pointer(const Place& at) {
+  return at.text(is_json_pointer, "a JSON Pointer such as /order/id").value_or("");
+}
+
+using Members = std::vector<std::pair<std::string, Place>>;
+
+mapping::Object read_members(const Members& members) {
+  mapping::Object object;
+  for (const auto& [name, member] : members) object.members.emplace_back(name, read_value(member));
+  return object;
+}
+
+mapping::Array read_array(const Place& at) {
+  mapping::Array array;
+  for (const Place& item : at.items()) array.items.push_back(read_value(item));
+  return array;
+}
+
+mapping::Template read_template(const Place& at) {
+  mapping::Template made{at.text().value_or("")};
+  if (const auto fault = template_fault(made.text)) {
+    at.mistake(fmt::format("is \"{}\", which {}", made.text, *fault),
+               "write {/pointer} for a value, {{ and }} for braces");
+  }
+  return made;
+}
+
+mapping::Each read_each(const Place& at, const Section& section) {
+  mapping::Each each{.pointer = read_pointer(at), .item = nullptr};
+  const auto item = section.require("item", "write item: and what each element becomes");
+  each.item = std::make_unique<const Value>(item ? read_value(*item) : Value{});
+  return each;
+}
+
+std::optional<mapping::TimeFormat> read_time_format(const Section& section) {
+  const auto at = section.find("format");
+  const auto zone_at = section.find("zone");
+  if (!at) {
+    if (zone_at) zone_at->mistake("is there without a format", "write format: beside it");
+    return std::nullopt;
+  }
+  mapping::TimeFormat made{.format = at->text().value_or("%F"), .zone = ""};
+  if (const auto readable = mapping::check_time_format(made); !readable) {
+    at->mistake("does not work", readable.error().message);
+    return std::nullopt;
+  }
+  made.zone = zone_at ? zone_at->text().value_or("") : "";
+  if (const auto readable = mapping::check_time_format(made); !readable) {
+    zone_at->mistake("does not work", readable.error().message);
+  }
+  return made;
+}
+
+constexpr std::array<std::string_view, 6> value_forms{"value",  "from",  "template",
+                                                      "object", "array", "each"};
+
+// The options that say nothing beside this form.
+std::vector<std::string_view> idle_options(std::string_view form) {
+  if (form == "from" || form == "template") return {"item"};
+  if (form == "value") return {"item", "type", "required", "default", "format", "zone"};
+  if (form == "each") return {"type", "format", "zone"};
+  return {"item", "type", "format", "zone"};
+}
+
+void read_options(const Section& section, std::string_view form, Value& value) {
+  for (const std::string_view option : idle_options(form)) {
+    if (const auto at = section.find(option)) {
+      at->mistake(fmt::format("means nothing beside {}", form), "leave it out");
+    }
+  }
+  section.read("type", value.type, value_type_names);
+  section.read("required", value.required);
+  if (const auto at = section.find("default")) {
+    value.default_json = json_of(*at);
+    if (value.required) {
+      at->mistake("is never used, as the value is required", "keep one of default and required");
+    }
+  }
+  value.time = read_time_format(section);
+}
+
+void read_form(const Section& section, std::string_view form, Value& value) {
+  const Place at = section.place_of(form);
+  if (form == "value") value.source = mapping::Constant{json_of(at)};
+  if (form == "from") value.source = mapping::From{read_pointer(at)};
+  if (form == "template") value.source = read_template(at);
+  if (form == "object") value.source = read_members(at.members());
+  if (form == "array") value.source = read_array(at);
+  if (form == "each") value.source = read_each(at, section);
+}
+
+Value read_value(const Place& at) {
+  Value value;
+  if (at.is_scalar()) {
+    mapping::Constant constant;
+    if (const auto text = at.text()) append_json_string(constant.json, *text);
+    value.source = std::move(constant);
+    return value;
+  }
+  const Section section(at, "value");
+  std::vector<std::string_view> forms;
+  std::ranges::copy_if(value_forms, std::back_inserter(forms),
+                       [&](std::string_view form) { return section.has(form); });
+  if (forms.size() != 1) {
+    section.mistake(
+        forms.empty() ? "does not say where the value comes from"
+                      : fmt::format("has both {} and {}", forms[0], forms[1]),
+        "write exactly one of value, from, template, object, array and each; the members of "
+        "an object go below object:");
+    return value;
+  }
+  read_form(section, forms.front(), value);
+  read_options(section, forms.front(), value);
+  return value;
+}
+
+// --- Shapes: what an event or a transaction is made of ---
+
+// {from: /pointer} takes a whole object out of the raw event. A constant param named `from` that
+// begins with a slash is written {value: ...}.
+bool is_object_from(const Members& members) {
+  return std::ranges::any_of(members, [](const auto& member) {
+    return member.first == "from" && member.second.starts_with('/');
+  });
+}
+
+Value read_plain_object(const Place& at, std::string_view name) {
+  const Members members = at.members();
+  if (is_object_from(members)) return read_value(at);
+  if (name == "client" && at.is_map()) {
+    const Section client(at, "client");
+    if (members.empty()) client.mistake("has no identifier", "write id, customId, uuid or email");
+  }
+  Value value;
+  value.source = read_members(members);
+  return value;
+}
+
+// What a member is, when it is a constant.
+std::optional<std::string> constant_text(const mapping::Object& shape, std::string_view name) {
+  for (const auto& [member, value] : shape.members) {
+    const auto* constant = std::get_if<mapping::Constant>(&value.source);
+    if (member != name || constant == nullptr || constant->json.empty()) continue;
+    const std::string& json = constant->json;
+    return json.starts_with('"') ? json.substr(1, json.size() - 2) : json;
+  }
+  return std::nullopt;
+}
+
+void check_type_and_action(const Section& event, const mapping::Object& shape) {
+  std::vector<std::string_view> paths;
+  std::ranges::transform(event_types(), std::back_inserter(paths), &EventTypeInfo::path);
+  const auto type = constant_text(shape, "type");
+  if (type && !event_type_from_path(*type)) {
+    event.place_of("type").mistake(fmt::format("is \"{}\", which is no event type", *type),
+                                   suggestion(*type, paths));
+    return;
+  }
+  const bool is_custom = !event.has("type") || type == "custom";
+  if (is_custom && !event.has("action")) {
+    event.mistake("is a custom event without an action",
+                  "write action:, or the type: of a dedicated one");
+  } else if (type && !is_custom && event.has("action")) {
+    event.place_of("action").mistake(fmt::format("means nothing beside the type {}", *type),
+                                     "leave it out: the API sets it");
+  }
+  if (const auto action = constant_text(shape, "action"); action && !is_action(*action)) {
+    event.place_of("action").mistake(fmt::format("is \"{}\", which the API refuses", *action),
+                                     "write 1 to 32 letters, digits, '.', '-' or '_'");
+  }
+}
+
+// What the API asks of every event and transaction (event_type.hpp has what it asks of each type).
+// A label that is left out is filled in.
+std::vector<std::string_view> required_members(EventKind kind) {
+  if (kind == EventKind::event) return {"client"};
+  return {"client", "orderId", "products", "revenue", "value", "paymentInfo", "source"};
+}
+
+mapping::Object read_shape(const Place& at, EventKind kind) {
+  const bool is_event = kind == EventKind::event;
+  const Section section(at, is_event ? "event" : "transaction");
+  for (const std::string_view member : required_members(kind)) {
+    static_cast<void>(section.require(member, "write where it comes from: the API asks for it"));
+  }
+  mapping::Object shape;
+  for (const auto& [name, member] : section.members()) {
+    shape.members.emplace_back(
+        name, is_plain_object(name) ? read_plain_object(member, name) : read_value(member));
+  }
+  if (is_event) check_type_and_action(section, shape);
+  return shape;
+}
+
+// --- Rules ---
+
+std::vector<std::string> read_texts(const Place& list) {
+  std::vector<std::string> texts;
+  for (const Place& item : list.items("has nothing to compare with", "write a list of values"))
+    texts.push_back(item.text().value_or(""));
+  return texts;
+}
+
+std::vector<std::string> read_number(const Place& at) {
+  return {at.text(is_json_number, "a number").value_or("")};
+}
+
+std::vector<std::string> read_one(const Place& at) { return {at.text().value_or("")}; }
+
+struct TestForm {
+  std::string_view key;
+  Condition::Test test;
+  std::vector<std::string> (*read_operands)(const Place& at);
+};
+constexpr std::array test_forms{
+    TestForm{"equals", Condition::Test::in, read_one},
+    TestForm{"in", Condition::Test::in, read_texts},
+    TestForm{"not_equals", Condition::Test::not_in, read_one},
+    TestForm{"not_in", Condition::Test::not_in, read_texts},
+    TestForm{"prefix", Condition::Test::prefix, read_one},
+    TestForm{"below", Condition::Test::below, read_number},
+    TestForm{"above", Condition::Test::above, read_number},
+};
+
+Condition read_condition(const Place& at) {
+  const Section section(at, "condition");
+  Condition condition;
+  if (const auto from = section.require("from", "write from: and a JSON Pointer")) {
+    condition.pointer = read_pointer(*from);
+  }
+  int tests = 0;
+  if (section.has("exists")) {
+    ++tests;
+    bool exists = true;
+    section.read("exists", exists);
+    condition.test = exists ? Condition::Test::exists : Condition::Test::absent;
+  }
+  for (const TestForm& form : test_forms) {
+    const auto operand = section.find(form.key);
+    if (!operand) continue;
+    ++tests;
+    condition.test = form.test;
+    condition.operands = form.read_operands(*operand);
+  }
+  if (tests != 1) {
+    section.mistake(
+        tests == 0 ? "tests nothing" : "has more than one test",
+        "write exactly one of exists, equals, not_equals, in, not_in, prefix, below, above; "
+        "several conditions are a list");
+  }
+  return condition;
+}
+
+// The event or transaction of a rule; exactly one of the two.
+void read_rule_shape(const Section& section, mapping::Rule& rule) {
+  const auto event = section.find("event");
+  const auto transaction = section.find("transaction");
+  if (event && transaction) {
+    transaction->mistake("is there beside event", "keep one of them, or write two rules");
+  } else if (!event && !transaction) {
+    section.mistake("makes nothing", "write event: or transaction:");
+  } else {
+    rule.kind = event ? EventKind::event : EventKind::transaction;
+    rule.shape = read_shape(event ? *event : *transaction, rule.kind);
+  }
+}
+
+std::vector<mapping::Rule> read_rules(const Section& source) {
+  std::vector<mapping::Rule> rules;
+  const auto list = source.find("rules");
+  if (!list) {
+    read_rule_shape(source, rules.emplace_back());
+    return rules;
+  }
+  for (const std::string_view other : {"event", "transaction"}) {
+    if (const auto at = source.find(other)) {
+      at->mistake("is there beside rules", "make it a rule, or leave rules out");
+    }
+  }
+  for (const Place& item : list->items("has no rule", "write one with event: or transaction:")) {
+    const Section section(item, "rule");
+    mapping::Rule& rule = rules.emplace_back();
+    if (const auto when = section.find("when")) {
+      for (const Place& condition : when->items_or_one()) {
+        rule.when.push_back(read_condition(condition));
+      }
+    }
+    read_rule_shape(section, rule);
+  }
+  return rules;
+}
+
+}  // namespace
+
+bool is_plain_object(std::string_view member) {
+  return member == "client" || member == "params" || member == "metadata";
+}
+
+std::vector<std::shared_ptr<const mapping::Source>> read_sources(
+    const Place& sources, const std::vector<Workspace>& workspaces) {
+  std::vector<std::shared_ptr<const mapping::Source>> made;
+  std::vector<std::string> names;
+  for (const Place& item : sources.items()) {
+    const Section section(item, "source");
+    auto source = std::make_shared<mapping::Source>();
+    source->name = read_unique_name(section, names);
+    source->workspace = read_workspace_reference(section, workspaces);
+    source->rules = read_rules(section);
+    made.push_back(std::move(source));
+  }
+  return made;
+}
+
+}  // namespace sluice::config

@@ -1,0 +1,97 @@
+#include "text_checks.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+#include <simdjson.h>
+
+#include <sluice/event/api_limits.hpp>
+
+namespace sluice::config {
+namespace {
+
+constexpr std::size_t name_length_max = 64;
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+// The letters, digits and signs that names and actions are made of.
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '.' || c == '_' ||
+         c == '-';
+}
+
+// Takes the digits at the front off; false when there is none.
+bool take_digits(std::string_view& text) {
+  const auto count = std::min(text.find_first_not_of("0123456789"), text.size());
+  text.remove_prefix(count);
+  return count > 0;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+bool is_name(std::string_view text) {
+  return !text.empty() && text.size() <= name_length_max &&
+         std::ranges::all_of(text, is_name_character);
+}
+
+bool is_uuid(std::string_view text) {
+  constexpr std::string_view shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  return std::ranges::equal(text, shape, [](char c, char wanted) {
+    return wanted == '-' ? c == '-' : std::isxdigit(static_cast<unsigned char>(c)) != 0;
+  });
+}
+
+bool is_action(std::string_view text) {
+  return !text.empty() && text.size() <= api::action_length_max &&
+         std::ranges::all_of(text, is_name_character);
+}
+
+bool is_json_number(std::string_view text) {
+  if (text.starts_with('-')) text.remove_prefix(1);
+  if (text.starts_with('0') && text.size() > 1 && is_digit(text[1])) return false;
+  if (!take_digits(text)) return false;
+  if (text.starts_with('.')) {
+    text.remove_prefix(1);
+    if (!take_digits(text)) return false;
+  }
+  if (text.starts_with('e') || text.starts_with('E')) {
+    text.remove_prefix(1);
+    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+    if (!take_digits(text)) return false;
+  }
+  return text.empty();
+}
+
+bool is_json_pointer(std::string_view text) {
+  if (!text.empty() && !text.starts_with('/')) return false;
+  for (std::size_t i = text.find('~'); i != std::string_view::npos; i = text.find('~', i + 1)) {
+    const char escaped = i + 1 < text.size() ? text[i + 1] : '\0';
+    if (escaped != '0' && escaped != '1') return false;
+  }
+  return true;
+}
+
+std::optional<std::string> template_fault(std::string_view text) {
+  while (true) {
+    const std::size_t brace = text.find_first_of("{}");
+    if (brace == std::string_view::npos) return std::nullopt;
+    const char kind = text[brace];
+    text.remove_prefix(brace + 1);
+    if (text.starts_with(kind)) {
+      text.remove_prefix(1);
+      continue;
+    }
+    if (kind == '}') return "has a } that closes nothing";
+    const std::size_t end = text.find_first_of("{}");
+    if (end == std::string_view::npos || text[end] == '{') return "has a { that is not closed";
+    const std::string_view pointer = text.substr(0, end);
+    if (!is_json_pointer(pointer)) {
+      return fmt::format("has {{{}}}, which is not a JSON Pointer", pointer);
+    }
+    text.remove_prefix(end + 1);
+  }
+}
+
+}  // namespace sluice::config

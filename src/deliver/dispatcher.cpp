@@ -1,0 +1,611 @@
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/batch/lane_queue.hpp>
+#include <sluice/deliver/dispatcher.hpp>
+#include <sluice/deliver/pending_batch.hpp>
+#include <sluice/deliver/retry_after.hpp>
+
+namespace sluice::deliver {
+namespace {
+
+constexpr std::size_t index_of(Outcome outcome) { return static_cast<std::size_t>(outcome); }
+
+std::string_view words_of(const UpstreamAnswer& answer) {
+  return answer.body.empty() ? answer.detail : answer.body;
+}
+
+// Whether the upstream got as far as the events themselves, and refused them.
+bool reads_content(Treatment treatment) {
+  return treatment == Treatment::bisect || treatment == Treatment::shrink;
+}
+
+}  // namespace
+
+struct Dispatcher::Lane {
+  batch::LaneQueue queue;
+  PendingBatch batch;
+  LaneState state = LaneState::collecting;
+  std::size_t carrier = 0;  // while riding
+  bool goes_alone = false;  // with its next batch, and at once
+  AttemptId attempt = 0;    // in flight
+  MonoTime sent_at;
+  MonoTime not_before = MonoTime::min();  // while waiting
+  unsigned failures_in_a_row = 0;
+  unsigned store_failures_in_a_row = 0;
+};
+
+// An attempt that has been answered, while the answer is being dealt with.
+struct Dispatcher::Attempt {
+  Lane& lane;
+  AttemptId id;
+  const UpstreamAnswer& answer;
+  Outcome outcome;
+  std::span<const std::size_t> rejected;  // named in a 207
+  MonoTime now;
+  WallTime wall_now;
+};
+
+std::uint64_t DispatcherCounts::events_ended() const {
+  std::uint64_t ended = events_delivered;
+  for (const std::uint64_t count : events_dead_lettered) {
+    ended += count;
+  }
+  return ended;
+}
+
+Dispatcher::Dispatcher(const DispatcherOptions& options, Rng rng)
+    : options_(options),
+      rng_(rng),
+      lanes_(options.lanes),
+      breaker_(options.circuit),
+      concurrency_(options.max_in_flight),
+      size_limit_(options.batch, options.size_memory) {
+  SLUICE_ASSERT(options_.lanes > 0);
+  SLUICE_ASSERT(options_.refused_in_a_row_max > 0);
+}
+
+Dispatcher::~Dispatcher() {
+  const auto abandon = [](EventRef event) {
+    if (--event.group->open_events == 0) {
+      Group::Free{}(event.group);
+    }
+  };
+  for (const Lane& lane : lanes_) {
+    lane.batch.for_each_open(abandon);
+    lane.queue.for_each(abandon);
+  }
+}
+
+// ---- Inputs ----
+
+void Dispatcher::push(Group::Owner owner) {
+  Group* const group = owner.release();
+  const std::span<const EventRecord> records = group->records();
+  SLUICE_ASSERT(group->ticket >= last_ticket_);
+  SLUICE_ASSERT(group->open_events == records.size());
+  last_ticket_ = group->ticket;
+  for (std::uint32_t i = 0; i < records.size(); ++i) {
+    lanes_[records[i].profile_hash % lanes_.size()].queue.push({.group = group, .index = i});
+  }
+  counts_.events_pushed += records.size();
+}
+
+void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
+                           const UpstreamAnswer& answer, MonoTime now, WallTime wall_now) {
+  Lane& lane = lanes_.at(lane_index);
+  SLUICE_ASSERT(lane.state == LaneState::in_flight);
+  SLUICE_ASSERT(lane.attempt == attempt_id);
+  SLUICE_ASSERT(in_flight_ > 0);
+
+  Outcome outcome = classify(answer);
+  std::vector<std::size_t> rejected;
+  if (outcome == Outcome::partially_delivered) {
+    rejected = rejected_positions(answer.body, lane.batch.events().size());
+  }
+  if (!rejected.empty() && rejected.size() == lane.batch.events().size()) {
+    outcome = Outcome::rejected;  // whatever the status, nothing was accepted
+  }
+  ++counts_.requests[sluice::deliver::index_of(outcome)];
+  lane.batch.count_attempt(wall_now -
+                           std::chrono::floor<std::chrono::milliseconds>(now - lane.sent_at));
+  lane.state = LaneState::waiting;
+  lane.not_before = now;
+
+  const Attempt attempt{.lane = lane,
+                        .id = attempt_id,
+                        .answer = answer,
+                        .outcome = outcome,
+                        .rejected = rejected,
+                        .now = now,
+                        .wall_now = wall_now};
+  feed_policies(attempt);
+  --in_flight_;
+
+  const bool was_probe = is_probe(attempt_id);
+  if (was_probe && is_current_probe_good(attempt)) {
+    resume(now);
+  }
+  apply(attempt);
+  if (was_probe && is_probe(attempt_id)) {
+    // A probe that could not get through says nothing about what it was to find out.
+    if (!info(outcome).congested) {
+      announce_park(answer.status, words_of(answer));
+    }
+    schedule_probe(now);
+  }
+  conclude(lane);
+}
+
+void Dispatcher::on_dead_letters_stored(std::size_t lane_index, bool stored, MonoTime now) {
+  Lane& lane = lanes_.at(lane_index);
+  SLUICE_ASSERT(lane.state == LaneState::storing);
+  if (!stored) {
+    lane.state = LaneState::waiting_to_store;
+    lane.not_before = now + full_jitter(options_.backoff, lane.store_failures_in_a_row++, rng_);
+    return;
+  }
+  for (const DeadLetter& letter : lane.batch.dead_letters()) {
+    ++counts_.events_dead_lettered[static_cast<std::size_t>(letter.reason)];
+    end(letter.event);
+  }
+  lane.batch.dead_letters_stored();
+  lane.store_failures_in_a_row = 0;
+  conclude(lane);
+}
+
+void Dispatcher::on_credentials_refreshed(bool refreshed, MonoTime now) {
+  SLUICE_ASSERT(park_.has_value());
+  SLUICE_ASSERT(park_->stage == ParkStage::refreshing);
+  fresh_from_ = next_attempt_;
+  if (refreshed) {
+    park_->stage = ParkStage::ready;
+    return;
+  }
+  announce_park(0, "no new credentials could be had");
+  schedule_probe(now);
+}
+
+// ---- What an answer does ----
+
+void Dispatcher::apply(const Attempt& attempt) {
+  const Treatment treatment = info(attempt.outcome).treatment;
+  const bool is_verdict = attempt.lane.batch.events().size() == 1 && reads_content(treatment);
+  if (treatment != Treatment::complete && !is_verdict) {
+    ++counts_.retries[sluice::deliver::index_of(attempt.outcome)];
+  }
+  if (treatment != Treatment::back_off) {
+    attempt.lane.failures_in_a_row = 0;
+  }
+  switch (treatment) {
+    case Treatment::complete:
+      return accept(attempt);
+    case Treatment::hold:
+      return hold(attempt);
+    case Treatment::back_off:
+      attempt.lane.not_before =
+          attempt.now + full_jitter(options_.backoff, attempt.lane.failures_in_a_row++, rng_);
+      return;
+    case Treatment::shrink:
+      return shrink(attempt);
+    case Treatment::bisect:
+      return bisect(attempt);
+    case Treatment::refresh:
+      return park(ParkReason::unauthorised, attempt);
+    case Treatment::park:
+      return park(ParkReason::misrouted, attempt);
+    case Treatment::stop:
+      stopped_ = true;
+      return;
+  }
+}
+
+void Dispatcher::feed_policies(const Attempt& attempt) {
+  const OutcomeInfo& outcome = info(attempt.outcome);
+  const Lane& lane = attempt.lane;
+  if (outcome.congested) {
+    concurrency_.on_congested(lane.sent_at, attempt.now);
+  } else if (outcome.treatment == Treatment::complete) {
+    concurrency_.on_accepted(attempt.answer.duration, in_flight_, lane.sent_at, attempt.now);
+  }
+  if (outcome.upstream_failed) {
+    breaker_.on_failed(attempt.id, attempt.now, rng_);
+  } else if (breaker_.on_answered(attempt.id)) {
+    concurrency_.restart();
+    clear_back_offs(attempt.now);
+  }
+}
+
+void Dispatcher::accept(const Attempt& attempt) {
+  refused_in_a_row_ = 0;
+  throttled_in_a_row_ = 0;
+  const std::size_t lane = index_of(attempt.lane);
+  PendingBatch& batch = attempt.lane.batch;
+  if (attempt.rejected.empty()) {
+    return end(batch.accept(), lane);
+  }
+  std::vector<std::span<const EventRef>> accepted;
+  batch.accept_all_but(attempt.rejected,
+                       {.reason = DeadLetterReason::rejected,
+                        .status = attempt.answer.status,
+                        .answer = words_of(attempt.answer)},
+                       accepted);
+  for (const std::span<const EventRef> run : accepted) {
+    end(run, lane);
+  }
+}
+
+void Dispatcher::hold(const Attempt& attempt) {
+  // Answers to what was in flight when the hold began say the same thing once more.
+  if (attempt.lane.sent_at >= throttled_at_) {
+    throttled_at_ = attempt.now;
+    ++throttled_in_a_row_;
+  }
+  std::chrono::nanoseconds wait{};
+  if (attempt.answer.retry_after) {
+    const auto asked = parse_retry_after(*attempt.answer.retry_after, attempt.wall_now);
+    wait = asked.value_or(std::chrono::milliseconds{0});
+  }
+  const unsigned growth = wait.count() > 0 ? 0 : std::max(throttled_in_a_row_, 1U) - 1;
+  wait += full_jitter(options_.backoff, growth, rng_);
+  held_until_ = std::max(held_until_, attempt.now + wait);
+}
+
+void Dispatcher::shrink(const Attempt& attempt) {
+  const PendingBatch& batch = attempt.lane.batch;
+  const std::size_t events = batch.events().size();
+  if (events == 1) {
+    return suspect(attempt, DeadLetterReason::too_large);
+  }
+  size_limit_.on_too_large(events, batch.bytes(), attempt.now);
+}
+
+void Dispatcher::bisect(const Attempt& attempt) {
+  if (attempt.lane.batch.events().size() == 1) {
+    return suspect(attempt, DeadLetterReason::rejected);
+  }
+  if (attempt.lane.batch.is_shared() && dissolve(attempt.lane)) {
+    return;
+  }
+  attempt.lane.batch.bisect();
+}
+
+// Whether the refused request had events of riders in it: then the carrier's own may be innocent.
+bool Dispatcher::dissolve(Lane& carrier) {
+  release_riders(carrier, true);
+  return carrier.batch.give_back();
+}
+
+void Dispatcher::release_riders(const Lane& carrier, bool to_go_alone) {
+  for (Lane& lane : lanes_) {
+    if (lane.state == LaneState::riding && lane.carrier == index_of(carrier)) {
+      lane.state = LaneState::collecting;
+      lane.goes_alone = to_go_alone;
+    }
+  }
+}
+
+void Dispatcher::suspect(const Attempt& attempt, DeadLetterReason reason) {
+  if (park_ && park_->reason == ParkReason::all_refused) {
+    return;  // it has long been too many: this one proves nothing, and stays work
+  }
+  attempt.lane.batch.suspect(
+      {.reason = reason, .status = attempt.answer.status, .answer = words_of(attempt.answer)});
+  if (++refused_in_a_row_ >= options_.refused_in_a_row_max) {
+    park(ParkReason::all_refused, attempt);
+  }
+}
+
+// The lane has got an answer of some kind: what does it do next?
+void Dispatcher::conclude(Lane& lane) {
+  if (park_ && park_->reason == ParkReason::all_refused) {
+    lane.batch.acquit();
+  }
+  if (lane.batch.has_work()) {
+    lane.state = LaneState::waiting;
+  } else if (!lane.batch.done()) {
+    store(lane);
+  } else {
+    lane.state = LaneState::collecting;
+    lane.goes_alone = false;
+    release_riders(lane, false);
+  }
+}
+
+void Dispatcher::store(Lane& lane) {
+  lane.state = LaneState::storing;
+  outbox_.emplace_back(
+      action::StoreDeadLetters{.lane = index_of(lane), .letters = lane.batch.dead_letters()});
+}
+
+void Dispatcher::end(std::span<const EventRef> events, std::size_t lane) {
+  outbox_.emplace_back(action::Delivered{.lane = lane, .events = events});
+  counts_.events_delivered += events.size();
+  for (const EventRef event : events) {
+    end(event);
+  }
+}
+
+void Dispatcher::end(EventRef event) {
+  SLUICE_ASSERT(event.group->open_events > 0);
+  if (--event.group->open_events == 0) {
+    outbox_.emplace_back(action::Released{.group = Group::Owner(event.group)});
+  }
+}
+
+// ---- Parking ----
+
+std::optional<ParkReason> Dispatcher::parked() const {
+  return park_ && park_->announced ? std::optional(park_->reason) : std::nullopt;
+}
+
+bool Dispatcher::is_probe(AttemptId attempt) const {
+  return park_ && park_->stage == ParkStage::probing && park_->probe == attempt;
+}
+
+// A refusal of the content shows that credentials and address are right; it is not enough when
+// refusals are what parked the workspace.
+bool Dispatcher::is_current_probe_good(const Attempt& attempt) const {
+  const Treatment treatment = info(attempt.outcome).treatment;
+  return treatment == Treatment::complete ||
+         (reads_content(treatment) && park_->reason != ParkReason::all_refused);
+}
+
+void Dispatcher::park(ParkReason reason, const Attempt& attempt) {
+  if (reason == ParkReason::all_refused) {
+    for (Lane& lane : lanes_) {
+      if (lane.state == LaneState::waiting) {
+        lane.batch.acquit();
+      }
+    }
+  }
+  if (park_) {
+    // It takes an acceptance to refute that all is refused, and any probe that goes through for the
+    // rest.
+    if (reason == ParkReason::all_refused ||
+        (is_probe(attempt.id) && park_->reason != ParkReason::all_refused)) {
+      park_->reason = reason;
+    }
+    return;
+  }
+  if (attempt.id < fresh_from_ && reason != ParkReason::all_refused) {
+    return;
+  }
+  if (attempt.now > resumed_at_ + options_.probe.max) {
+    probes_in_a_row_ = 0;
+  }
+  park_ = Park{.reason = reason,
+               .stage = ParkStage::waiting,
+               .announced = false,
+               .probe_at = attempt.now,
+               .lane = std::nullopt};
+  if (reason == ParkReason::unauthorised) {
+    park_->lane = index_of(attempt.lane);  // once, at once
+  } else {
+    announce_park(attempt.answer.status, words_of(attempt.answer));
+    schedule_probe(attempt.now);
+  }
+}
+
+void Dispatcher::announce_park(unsigned status, std::string_view words) {
+  SLUICE_ASSERT(park_.has_value());
+  if (!park_->announced) {
+    park_->announced = true;
+    outbox_.emplace_back(
+        action::Parked{.reason = park_->reason, .status = status, .answer = std::string(words)});
+  }
+}
+
+void Dispatcher::schedule_probe(MonoTime now) {
+  SLUICE_ASSERT(park_.has_value());
+  park_->stage = ParkStage::waiting;
+  park_->lane.reset();
+  park_->probe_at = now + equal_jitter(options_.probe, probes_in_a_row_++, rng_);
+}
+
+void Dispatcher::resume(MonoTime now) {
+  SLUICE_ASSERT(park_.has_value());
+  if (park_->announced) {
+    outbox_.emplace_back(action::Resumed{});
+    concurrency_.restart();
+    resumed_at_ = now;
+  }
+  park_.reset();
+  clear_back_offs(now);
+}
+
+void Dispatcher::clear_back_offs(MonoTime now) {
+  for (Lane& lane : lanes_) {
+    if (lane.state == LaneState::waiting) {
+      lane.not_before = now;
+    }
+  }
+}
+
+// ---- What is done now ----
+
+void Dispatcher::run(MonoTime now, std::vector<Action>& actions) {
+  start_probe(now);
+  store_again(now);
+  send_ready(now);
+  std::ranges::move(outbox_, std::back_inserter(actions));
+  outbox_.clear();
+  assert_conservation();
+}
+
+void Dispatcher::start_probe(MonoTime now) {
+  if (park_ && park_->stage == ParkStage::waiting && now >= park_->probe_at && !stopped_) {
+    park_->stage = ParkStage::refreshing;
+    outbox_.emplace_back(action::RefreshCredentials{});
+  }
+}
+
+void Dispatcher::store_again(MonoTime now) {
+  for (Lane& lane : lanes_) {
+    if (lane.state == LaneState::waiting_to_store && now >= lane.not_before) {
+      store(lane);
+    }
+  }
+}
+
+// While only a probe may be sent, a lane's own back-off does not keep it from being the one.
+bool Dispatcher::probing() const { return park_ || breaker_.state() != CircuitState::closed; }
+
+bool Dispatcher::may_send(MonoTime now) const {
+  return !stopped_ && (!park_ || park_->stage == ParkStage::ready) && now >= held_until_ &&
+         breaker_.admits(now) &&
+         in_flight_ < std::min(options_.max_in_flight, concurrency_.limit());
+}
+
+// When the lane has something to send, as far as it is concerned; nullopt: it has not.
+std::optional<MonoTime> Dispatcher::ready_at(const Lane& lane, const batch::Limits& limits) const {
+  if (park_ && park_->lane && *park_->lane != index_of(lane)) {
+    return std::nullopt;
+  }
+  if (lane.state == LaneState::waiting) {
+    return probing() ? MonoTime::min() : lane.not_before;
+  }
+  if (lane.state != LaneState::collecting || lane.queue.empty()) {
+    return std::nullopt;
+  }
+  return draining_ || lane.goes_alone ? MonoTime::min() : lane.queue.ready_at(limits);
+}
+
+void Dispatcher::send_ready(MonoTime now) {
+  const batch::Limits& limits = size_limit_.at(now);
+  const std::size_t first = next_lane_;
+  for (std::size_t i = 0; i < lanes_.size() && may_send(now); ++i) {
+    const std::size_t index = (first + i) % lanes_.size();
+    const std::optional<MonoTime> at = ready_at(lanes_[index], limits);
+    if (at && *at <= now) {
+      send(lanes_[index], now);
+      next_lane_ = (index + 1) % lanes_.size();
+    }
+  }
+}
+
+void Dispatcher::send(Lane& lane, MonoTime now) {
+  const batch::Limits& limits = size_limit_.at(now);
+  if (lane.state == LaneState::collecting) {
+    const bool shares = !probing() && may_share(lane, limits);
+    lane.batch.cut_from(lane.queue, limits);
+    ++counts_.batches;
+    if (shares) {
+      take_along(lane, limits);
+    }
+  }
+  if (park_ && park_->reason == ParkReason::all_refused) {
+    lane.batch.prepare_probe();
+  } else {
+    lane.batch.prepare(limits);
+  }
+  lane.state = LaneState::in_flight;
+  lane.attempt = next_attempt_++;
+  lane.sent_at = now;
+  ++in_flight_;
+  breaker_.on_sent(lane.attempt);
+  if (park_) {
+    park_->stage = ParkStage::probing;
+    park_->probe = lane.attempt;
+  }
+  outbox_.emplace_back(action::Send{.lane = index_of(lane),
+                                    .attempt = lane.attempt,
+                                    .kind = lane.batch.kind(),
+                                    .events = lane.batch.events(),
+                                    .bytes = lane.batch.bytes()});
+}
+
+bool Dispatcher::may_share(const Lane& lane, const batch::Limits& limits) const {
+  return lane.state == LaneState::collecting && !lane.goes_alone && !lane.queue.empty() &&
+         !lane.queue.fills(limits);
+}
+
+void Dispatcher::take_along(Lane& carrier, const batch::Limits& limits) {
+  const std::size_t index = index_of(carrier);
+  const auto has_room = [&] { return carrier.batch.events().size() < limits.events_max; };
+  for (std::size_t i = 1; i < lanes_.size() && has_room(); ++i) {
+    Lane& lane = lanes_[(index + i) % lanes_.size()];
+    if (may_share(lane, limits) && carrier.batch.add_from(lane.queue, limits)) {
+      lane.state = LaneState::riding;
+      lane.carrier = index;
+    }
+  }
+}
+
+std::optional<MonoTime> Dispatcher::wake_at(MonoTime now) {
+  std::optional<MonoTime> earliest;
+  const auto consider = [&earliest](MonoTime at) {
+    earliest = earliest ? std::min(*earliest, at) : at;
+  };
+  for (const Lane& lane : lanes_) {
+    if (lane.state == LaneState::waiting_to_store) {
+      consider(lane.not_before);
+    }
+  }
+  if (stopped_) {
+    return earliest;
+  }
+  if (park_ && park_->stage == ParkStage::waiting) {
+    consider(park_->probe_at);
+  }
+  const bool an_answer_decides =
+      (park_ && park_->stage != ParkStage::ready) || breaker_.state() == CircuitState::half_open ||
+      in_flight_ >= std::min(options_.max_in_flight, concurrency_.limit());
+  if (!an_answer_decides) {
+    const MonoTime gate = std::max(held_until_, breaker_.admits_at());
+    const batch::Limits& limits = size_limit_.at(now);
+    for (const Lane& lane : lanes_) {
+      if (const std::optional<MonoTime> at = ready_at(lane, limits)) {
+        consider(std::max(*at, gate));
+      }
+    }
+  }
+  return earliest;
+}
+
+// ---- What is seen from outside ----
+
+std::size_t Dispatcher::pending_events() const {
+  return counts_.events_pushed - counts_.events_ended();
+}
+
+DispatcherSnapshot Dispatcher::snapshot() const {
+  DispatcherSnapshot snapshot{.counts = counts_,
+                              .in_flight = in_flight_,
+                              .concurrency_limit = concurrency_.limit(),
+                              .circuit = breaker_.state(),
+                              .parked = parked(),
+                              .held_until = std::nullopt,
+                              .lanes = {}};
+  if (held_until_ != MonoTime::min()) {
+    snapshot.held_until = held_until_;
+  }
+  for (const Lane& lane : lanes_) {
+    snapshot.lanes.push_back({.state = lane.state,
+                              .queued_events = lane.queue.size(),
+                              .batch_events = lane.batch.open_events()});
+  }
+  return snapshot;
+}
+
+void Dispatcher::assert_conservation() const {
+  std::size_t held_events = 0;
+  unsigned lanes_in_flight = 0;
+  for (const Lane& lane : lanes_) {
+    held_events += lane.queue.size() + lane.batch.open_events();
+    lanes_in_flight += lane.state == LaneState::in_flight ? 1U : 0U;
+    const bool riding = lane.state == LaneState::riding;
+    SLUICE_ASSERT(lane.batch.done() == (riding || lane.state == LaneState::collecting));
+    SLUICE_ASSERT(!riding || !lanes_[lane.carrier].batch.done());
+  }
+  SLUICE_ASSERT(held_events == pending_events());
+  SLUICE_ASSERT(lanes_in_flight == in_flight_);
+}
+
+std::size_t Dispatcher::index_of(const Lane& lane) const {
+  return static_cast<std::size_t>(&lane - lanes_.data());
+}
+
+}  // namespace sluice::deliver

@@ -1,0 +1,127 @@
+#include "answers.hpp"
+
+#include <array>
+#include <iterator>
+
+#include <fmt/chrono.h>
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <sluice/base/json_text.hpp>
+#include <sluice/normalise/time.hpp>
+
+namespace sluice::ingest {
+namespace {
+
+void append_number(std::string& out, std::uint64_t number) {
+  const fmt::format_int digits(number);
+  out.append(digits.data(), digits.size());
+}
+
+// The last member of both kinds of body, and the end of it.
+void append_errors(std::string& out, std::span<const normalise::Rejection> rejections) {
+  out += ",\"errors\":[";
+  for (const normalise::Rejection& rejection : rejections) {
+    if (out.back() != '[') {
+      out += ',';
+    }
+    out += "{\"index\":";
+    append_number(out, rejection.index);
+    out += ",\"code\":";
+    append_json_string(out, normalise::to_string(rejection.reason));
+    out += ",\"field\":";
+    append_json_string(out, rejection.field);
+    out += ",\"message\":";
+    append_json_string(out, rejection.message);
+    out += '}';
+  }
+  out += "]}";
+}
+
+}  // namespace
+
+void AnswerWriter::accepted(std::string& out, const AnswerHead& head, const Counts& counts,
+                            std::span<const normalise::Rejection> rejections) {
+  body_ = "{\"accepted\":";
+  append_number(body_, counts.accepted);
+  body_ += ",\"rejected\":";
+  append_number(body_, counts.rejected);
+  body_ += ",\"duplicates\":";
+  append_number(body_, counts.duplicates);
+  append_errors(body_, rejections);
+  write(out, head, 202, nullptr);
+}
+
+void AnswerWriter::problem(std::string& out, const AnswerHead& head, const Problem& problem,
+                           std::string_view path,
+                           std::span<const normalise::Rejection> rejections) {
+  const unsigned status = http_status(problem.refusal);
+  std::array<char, time_text_size> timestamp{};
+  format_time(head.now, timestamp.data());
+  body_ = "{\"timestamp\":\"";
+  body_.append(timestamp.data(), timestamp.size());
+  body_ += "\",\"error\":";
+  append_json_string(body_, reason_phrase(status));
+  body_ += ",\"status\":";
+  append_number(body_, status);
+  body_ += ",\"message\":";
+  append_json_string(body_, problem.message);
+  body_ += ",\"path\":";
+  append_json_string(body_, path);
+  append_errors(body_, rejections);
+  write(out, head, status, &problem);
+}
+
+void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned status,
+                         const Problem* problem) {
+  out += "HTTP/1.1 ";
+  append_number(out, status);
+  out += ' ';
+  out += reason_phrase(status);
+  out += "\r\nDate: ";
+  out += date(head.now);
+  out += "\r\nContent-Type: application/json\r\nContent-Length: ";
+  append_number(out, body_.size());
+  out += "\r\nX-Request-Id: ";
+  out += head.request_id;
+  if (head.pressure >= 0) {
+    fmt::format_to(std::back_inserter(out), FMT_COMPILE("\r\nX-Sluice-Pressure: {:.2f}"),
+                   head.pressure);
+  }
+  if (!head.preference_applied.empty()) {
+    out += "\r\nPreference-Applied: sluice-ack=";
+    out += head.preference_applied;
+  }
+  if (problem != nullptr) {
+    if (problem->retry_after) {
+      out += "\r\nRetry-After: ";
+      append_number(out, static_cast<std::uint64_t>(problem->retry_after->count()));
+    }
+    if (problem->refusal == Refusal::wrong_method) {
+      out += "\r\nAllow: POST";
+    } else if (status == 401) {
+      out += "\r\nWWW-Authenticate: Basic realm=\"sluice\"";
+    } else if (problem->refusal == Refusal::unsupported_encoding) {
+      out += "\r\nAccept-Encoding: gzip, deflate, zstd";
+    }
+  }
+  if (!head.keep_alive) {
+    out += "\r\nConnection: close";
+  }
+  out += "\r\n\r\n";
+  out += body_;
+}
+
+// IMF-fixdate (RFC 9110, 5.6.7), made once a second.
+std::string_view AnswerWriter::date(WallTime now) {
+  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  if (second.time_since_epoch().count() != date_second_) {
+    date_second_ = second.time_since_epoch().count();
+    date_text_ = fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT",
+                             fmt::gmtime(std::chrono::system_clock::to_time_t(
+                                 std::chrono::system_clock::time_point(second))));
+  }
+  return date_text_;
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,54 @@
+// The answers of the ingest API, all built here, straight into the connection's output.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/normalise/normaliser.hpp>
+
+#include "problem.hpp"
+
+namespace sluice::ingest {
+
+// What every answer carries, whatever its body.
+struct AnswerHead {
+  std::string_view request_id;
+  WallTime now;         // for Date and timestamp
+  double pressure = 0;  // X-Sluice-Pressure; below 0: not known, left out
+  bool keep_alive = true;
+  // The acknowledgement level that was reached, where the request asked for one; empty: it did not.
+  std::string_view preference_applied{};
+};
+
+struct Counts {
+  std::uint32_t accepted = 0;
+  std::uint32_t rejected = 0;
+  std::uint32_t duplicates = 0;
+};
+
+// One per ingest thread: keeps what answers have in common between requests. Not thread-safe.
+class AnswerWriter {
+ public:
+  // 202, with the rejections of the events that were not accepted.
+  void accepted(std::string& out, const AnswerHead& head, const Counts& counts,
+                std::span<const normalise::Rejection> rejections);
+  // An error in the upstream's format: {timestamp, error, status, message, path, errors[]}. `path`
+  // is the request's; the rejections become errors[].
+  void problem(std::string& out, const AnswerHead& head, const Problem& problem,
+               std::string_view path, std::span<const normalise::Rejection> rejections);
+
+ private:
+  void write(std::string& out, const AnswerHead& head, unsigned status, const Problem* problem);
+  std::string_view date(WallTime now);
+
+  std::string body_;
+  std::int64_t date_second_ = -1;
+  std::string date_text_;
+};
+
+inline constexpr std::string_view continue_answer = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace sluice::ingest

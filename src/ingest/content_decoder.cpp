@@ -1,0 +1,182 @@
+#include "content_decoder.hpp"
+
+#include <algorithm>
+#include <new>
+
+#include <boost/beast/core/string.hpp>
+#include <zlib.h>
+#include <zstd.h>
+
+namespace sluice::ingest {
+namespace {
+
+constexpr std::size_t first_output_bytes = 64U << 10;
+
+// Grows the output for the next step of a decoder; false when the limit is reached. One byte more
+// than the limit is allowed for, so that output of exactly the limit is told from output above it.
+bool grow(std::string& output, std::size_t used, std::size_t bytes_max) {
+  if (used < output.size()) {
+    return true;
+  }
+  if (used > bytes_max) {
+    return false;
+  }
+  output.resize(std::min(std::max(first_output_bytes, output.size() * 2), bytes_max + 1));
+  return true;
+}
+
+// zlib's format begins with a checked two-byte header (RFC 1950, 2.2); some clients send bare
+// deflate.
+bool has_zlib_header(std::span<const char> body) {
+  if (body.size() < 2) {
+    return false;
+  }
+  const unsigned first = static_cast<unsigned char>(body[0]);
+  const unsigned second = static_cast<unsigned char>(body[1]);
+  return (first & 0x0FU) == Z_DEFLATED && (first * 256 + second) % 31 == 0;
+}
+
+}  // namespace
+
+std::optional<ContentCoding> find_content_coding(std::string_view field) {
+  const auto is = [&](std::string_view name) {
+    return boost::beast::iequals({field.data(), field.size()}, {name.data(), name.size()});
+  };
+  if (field.empty() || is("identity")) {
+    return ContentCoding::identity;
+  }
+  if (is("gzip") || is("x-gzip")) {
+    return ContentCoding::gzip;
+  }
+  if (is("deflate")) {
+    return ContentCoding::deflate;
+  }
+  if (is("zstd")) {
+    return ContentCoding::zstd;
+  }
+  return std::nullopt;
+}
+
+class ContentDecoder::Inflate {
+ public:
+  Inflate() {
+    if (inflateInit2(&stream_, MAX_WBITS) != Z_OK) {
+      throw std::bad_alloc();
+    }
+  }
+  ~Inflate() { inflateEnd(&stream_); }
+  Inflate(const Inflate&) = delete;
+  Inflate& operator=(const Inflate&) = delete;
+
+  Result<std::size_t, DecodeError> run(std::span<const char> body, int window_bits,
+                                       std::string& output, std::size_t bytes_max) {
+    inflateReset2(&stream_, window_bits);
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
+    stream_.avail_in = static_cast<uInt>(body.size());
+    std::size_t used = 0;
+    while (true) {
+      if (!grow(output, used, bytes_max)) {
+        return std::unexpected(DecodeError::too_large);
+      }
+      const std::size_t room = output.size() - used;
+      stream_.next_out = reinterpret_cast<Bytef*>(output.data() + used);
+      stream_.avail_out = static_cast<uInt>(room);
+      const int status = inflate(&stream_, Z_NO_FLUSH);
+      used += room - stream_.avail_out;
+      if (status == Z_STREAM_END) {
+        break;
+      }
+      if (status != Z_OK || (stream_.avail_in == 0 && stream_.avail_out > 0)) {
+        return std::unexpected(DecodeError::broken);
+      }
+    }
+    if (stream_.avail_in > 0) {
+      return std::unexpected(DecodeError::broken);
+    }
+    if (used > bytes_max) {
+      return std::unexpected(DecodeError::too_large);
+    }
+    return used;
+  }
+
+ private:
+  z_stream stream_{};
+};
+
+class ContentDecoder::Unzstd {
+ public:
+  Unzstd() : context_(ZSTD_createDCtx()) {
+    if (context_ == nullptr) {
+      throw std::bad_alloc();
+    }
+    // Bounds what a frame may ask us to allocate: 8 MiB is what RFC 8878 tells decoders to support.
+    ZSTD_DCtx_setParameter(context_, ZSTD_d_windowLogMax, 23);
+  }
+  ~Unzstd() { ZSTD_freeDCtx(context_); }
+  Unzstd(const Unzstd&) = delete;
+  Unzstd& operator=(const Unzstd&) = delete;
+
+  Result<std::size_t, DecodeError> run(std::span<const char> body, std::string& output,
+                                       std::size_t bytes_max) {
+    ZSTD_DCtx_reset(context_, ZSTD_reset_session_only);
+    ZSTD_inBuffer in{.src = body.data(), .size = body.size(), .pos = 0};
+    std::size_t used = 0;
+    while (true) {
+      if (!grow(output, used, bytes_max)) {
+        return std::unexpected(DecodeError::too_large);
+      }
+      ZSTD_outBuffer out{.dst = output.data(), .size = output.size(), .pos = used};
+      const std::size_t status = ZSTD_decompressStream(context_, &out, &in);
+      used = out.pos;
+      if (ZSTD_isError(status) != 0) {
+        return std::unexpected(DecodeError::broken);
+      }
+      if (status == 0 && in.pos == in.size) {
+        break;
+      }
+      if (in.pos == in.size && used < output.size()) {
+        return std::unexpected(DecodeError::broken);
+      }
+    }
+    if (used > bytes_max) {
+      return std::unexpected(DecodeError::too_large);
+    }
+    return used;
+  }
+
+ private:
+  ZSTD_DCtx* context_;
+};
+
+ContentDecoder::ContentDecoder() = default;
+ContentDecoder::~ContentDecoder() = default;
+
+Result<std::span<char>, DecodeError> ContentDecoder::decode(ContentCoding coding,
+                                                            std::span<const char> body,
+                                                            std::size_t bytes_max,
+                                                            std::size_t padding_bytes) {
+  Result<std::size_t, DecodeError> size = std::unexpected(DecodeError::broken);
+  if (coding == ContentCoding::zstd) {
+    if (unzstd_ == nullptr) {
+      unzstd_ = std::make_unique<Unzstd>();
+    }
+    size = unzstd_->run(body, output_, bytes_max);
+  } else {
+    if (inflate_ == nullptr) {
+      inflate_ = std::make_unique<Inflate>();
+    }
+    const int window_bits = coding == ContentCoding::gzip ? MAX_WBITS + 16
+                            : has_zlib_header(body)       ? MAX_WBITS
+                                                          : -MAX_WBITS;
+    size = inflate_->run(body, window_bits, output_, bytes_max);
+  }
+  if (!size) {
+    return std::unexpected(size.error());
+  }
+  if (output_.size() < *size + padding_bytes) {
+    output_.resize(*size + padding_bytes);
+  }
+  return std::span(output_.data(), *size);
+}
+
+}  // namespace sluice::ingest

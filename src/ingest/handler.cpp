@@ -1,0 +1,410 @@
+#include "handler.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <boost/beast/core/string.hpp>
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <sluice/base/log.hpp>
+
+namespace sluice::ingest {
+namespace {
+
+// A media type without its parameters and the space around it.
+std::string_view media_type(std::string_view field) {
+  field = field.substr(0, field.find(';'));
+  while (!field.empty() && field.back() == ' ') {
+    field.remove_suffix(1);
+  }
+  return field;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+std::optional<normalise::Framing> find_framing(std::string_view content_type) {
+  const std::string_view type = media_type(content_type);
+  if (type.empty() || equals_ignoring_case(type, "application/json")) {
+    return normalise::Framing::object_or_array;
+  }
+  for (const std::string_view lines : {"application/x-ndjson", "application/ndjson",
+                                       "application/jsonl", "application/x-jsonlines"}) {
+    if (equals_ignoring_case(type, lines)) {
+      return normalise::Framing::lines;
+    }
+  }
+  return std::nullopt;
+}
+
+std::string_view level_name(buffer::AckLevel level) {
+  return level == buffer::AckLevel::disk ? "disk" : "memory";
+}
+
+// A request id of the caller's is passed on when it can stand in a header and a log as it is.
+bool is_usable_request_id(std::string_view id) {
+  return !id.empty() && id.size() <= 128 &&
+         std::ranges::all_of(id, [](char c) { return c > 0x20 && c < 0x7F && c != '"'; });
+}
+
+normalise::RejectReason reject_reason(mapping::MappingErrc code) {
+  switch (code) {
+    case mapping::MappingErrc::malformed:
+      return normalise::RejectReason::malformed_json;
+    case mapping::MappingErrc::too_deep:
+      return normalise::RejectReason::too_deep;
+    case mapping::MappingErrc::not_an_object:
+      return normalise::RejectReason::not_an_object;
+    case mapping::MappingErrc::missing_required:
+      return normalise::RejectReason::field_missing;
+    case mapping::MappingErrc::wrong_type:
+      return normalise::RejectReason::field_invalid;
+    case mapping::MappingErrc::bad_time:
+      return normalise::RejectReason::time_invalid;
+    case mapping::MappingErrc::no_rule:
+      break;
+  }
+  return normalise::RejectReason::mapping_failed;
+}
+
+std::unexpected<Problem> refused(Refusal refusal, std::string message) {
+  return std::unexpected(Problem{.refusal = refusal, .message = std::move(message)});
+}
+
+}  // namespace
+
+Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe)
+    : options_(options),
+      thread_(thread),
+      rng_(rng),
+      probe_(probe),
+      normaliser_(Rng(rng_())),
+      request_id_prefix_(rng_()) {}
+
+Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
+  Admitted admitted;
+  const std::string_view path = head.path();
+  const auto route = find_route(path);
+  if (!route) {
+    return refused(
+        Refusal::unknown_route,
+        "nothing is served here: post to /v4/events/batch, /v4/events/custom, "
+        "/v4/events/{type}, /v4/transactions, /v4/transactions/batch or /v1/events/{source}");
+  }
+  admitted.route = *route;
+  if (head.method != boost::beast::http::verb::post) {
+    return refused(Refusal::wrong_method, "this path takes POST only");
+  }
+  if (head.repeated) {
+    return refused(Refusal::bad_request, "a header field that may come once came twice");
+  }
+  if (const auto identified = identify(head, admitted); !identified) {
+    return std::unexpected(identified.error());
+  }
+  const auto framing = find_framing(head.content_type);
+  if (!framing) {
+    return refused(
+        Refusal::unsupported_type,
+        "the body's media type must be application/json or application/x-ndjson: set Content-Type");
+  }
+  admitted.framing = route->single ? normalise::Framing::object : *framing;
+  if (route->single && *framing == normalise::Framing::lines) {
+    return refused(Refusal::unsupported_type,
+                   "this path takes one JSON object: post NDJSON to the batch endpoint");
+  }
+  const auto coding = find_content_coding(head.content_encoding);
+  if (!coding) {
+    return refused(Refusal::unsupported_encoding,
+                   "Content-Encoding must be gzip, deflate or zstd, or left out");
+  }
+  admitted.coding = *coding;
+  if (const auto room = check_capacity(admitted); !room) {
+    return std::unexpected(room.error());
+  }
+  return admitted;
+}
+
+Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admitted) {
+  if (!options_.producers->anonymous()) {
+    const auto key = key_from_credentials(head.authorization, head.api_key);
+    if (!key) {
+      return refused(
+          Refusal::no_key,
+          "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
+          "password of Basic");
+    }
+    if (last_producer_ == nullptr || *key != last_credentials_) {
+      last_producer_ = options_.producers->find(*key);
+      last_credentials_ = *key;
+    }
+    if (last_producer_ == nullptr) {
+      return refused(Refusal::wrong_key,
+                     "no producer has this key: check it against the configuration");
+    }
+    admitted.producer = last_producer_;
+    admitted.workspace = last_producer_->workspace;
+  }
+  if (admitted.route.id != RouteId::source) {
+    return {};
+  }
+  const auto& sources = options_.tables->sources;
+  const auto source = std::ranges::find(sources, admitted.route.source, &SourceTarget::name);
+  if (source == sources.end()) {
+    return refused(
+        Refusal::unknown_route,
+        "no source `" + std::string(admitted.route.source.substr(0, 64)) + "` is configured");
+  }
+  if (admitted.producer != nullptr && source->workspace != admitted.producer->workspace) {
+    return refused(Refusal::not_allowed,
+                   "this source belongs to another workspace than your key's");
+  }
+  admitted.workspace = source->workspace;
+  admitted.source = &*source;
+  return {};
+}
+
+Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
+  const WorkspaceTarget& workspace = options_.tables->workspaces[admitted.workspace];
+  if (draining()) {
+    return std::unexpected(
+        Problem{.refusal = Refusal::draining,
+                .message = "the gateway is stopping: send this again, to another one",
+                .retry_after = std::chrono::seconds(1)});
+  }
+  if (workspace.admission->must_refuse()) {
+    return std::unexpected(full(workspace));
+  }
+  if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
+    const auto wait = admitted.producer->rate_limit->wait(options_.clock->mono_now());
+    if (wait.count() > 0) {
+      return std::unexpected(
+          Problem{.refusal = Refusal::over_rate,
+                  .message = "this producer is over its rate_limit: send this again later",
+                  .retry_after = std::chrono::ceil<std::chrono::seconds>(wait)});
+    }
+  }
+  return {};
+}
+
+// The wait that the backlog suggests, with up to half as much again at random, so that those who
+// were refused together do not come back together.
+Problem Handler::full(const WorkspaceTarget& workspace) {
+  const std::uint32_t seconds =
+      std::max(1U, workspace.retry_after_s->load(std::memory_order_relaxed));
+  return {.refusal = Refusal::full,
+          .message = "the buffer is full: send this again later",
+          .retry_after = std::chrono::seconds(seconds + rng_.below(seconds / 2 + 1))};
+}
+
+bool Handler::handle(const RequestHead& head, const Admitted& admitted, std::span<char> body,
+                     bool keep_alive, std::string& out, buffer::Buffer::Acknowledge acknowledge) {
+  const auto refuse_with = [&](const Problem& problem) {
+    refuse(head, admitted.route.id, problem, keep_alive, out);
+    return true;
+  };
+  const auto decoded = decode(admitted, body);
+  if (!decoded) {
+    return refuse_with(decoded.error());
+  }
+  if (const auto normalised = normalise(head, admitted, *decoded); !normalised) {
+    events_.clear();
+    return refuse_with(normalised.error());
+  }
+  count_events(admitted);
+  if (const auto judged = judge(admitted); !judged) {
+    return refuse_with(judged.error());
+  }
+  const WorkspaceTarget& workspace = options_.tables->workspaces[admitted.workspace];
+  const MonoTime now = options_.clock->mono_now();
+  const std::uint32_t duplicates = absorb_duplicates(*workspace.dedup, now);
+  const Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size()),
+                      .rejected = events_.rejected_events,
+                      .duplicates = duplicates};
+  bool acknowledged = true;
+  if (counts.accepted > 0) {
+    Group::Owner group = Group::make(events_.records, events_.bytes(), now);
+    if (!workspace.admission->try_admit(counts.accepted, group->footprint_bytes())) {
+      forget_entered(*workspace.dedup);
+      probe_.refused_full.add(counts.accepted + duplicates);
+      return refuse_with(full(workspace));
+    }
+    probe_.accepted[admitted.workspace].add(counts.accepted);
+    acknowledged = workspace.buffer->append(thread_, std::move(group), std::move(acknowledge));
+  }
+  probe_.duplicates.add(duplicates);
+  if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
+    admitted.producer->rate_limit->charge(counts.accepted + counts.duplicates, now);
+  }
+  AnswerHead answer = answer_head(head, workspace.admission->pressure(), keep_alive);
+  if (head.prefer.find("sluice-ack=") != std::string::npos) {
+    answer.preference_applied = level_name(workspace.buffer->level());
+  }
+  answers_.accepted(out, answer, counts, events_.rejections);
+  probe_.count_request(admitted.route.id, 202);
+  return acknowledged;
+}
+
+void Handler::refuse(const RequestHead& head, RouteId route, const Problem& problem,
+                     bool keep_alive, std::string& out) {
+  const bool lists_events = problem.refusal == Refusal::invalid_events;
+  answers_.problem(out, answer_head(head, -1, keep_alive), problem, head.path(),
+                   lists_events ? std::span<const normalise::Rejection>(events_.rejections)
+                                : std::span<const normalise::Rejection>());
+  probe_.count_request(route, http_status(problem.refusal));
+}
+
+Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::span<char> body) {
+  if (admitted.coding == ContentCoding::identity) {
+    return body;
+  }
+  auto decoded = decoder_.decode(admitted.coding, body, options_.body_bytes_max,
+                                 normalise::Normaliser::padding_bytes);
+  if (decoded) {
+    return *decoded;
+  }
+  if (decoded.error() == DecodeError::too_large) {
+    return refused(Refusal::body_too_large, "the body is above ingest.max_body_bytes (" +
+                                                std::to_string(options_.body_bytes_max) +
+                                                ") once decoded: send less in one request");
+  }
+  return refused(Refusal::undecodable_body,
+                 "the body is not what Content-Encoding says, or it is cut off");
+}
+
+Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted& admitted,
+                                         std::span<char> body) {
+  events_.clear();
+  normalise::Request request{.framing = admitted.framing,
+                             .kind = admitted.route.kind,
+                             .type = admitted.route.type,
+                             .received_at = options_.clock->wall_now(),
+                             .idempotency_key = {}};
+  if (!head.idempotency_key.empty()) {
+    // Two producers that use the same key mean two events.
+    idempotency_key_ = admitted.producer != nullptr ? admitted.producer->name : "";
+    idempotency_key_ += '\0';
+    idempotency_key_ += head.idempotency_key;
+    request.idempotency_key = idempotency_key_;
+  }
+  const normalise::Rules& rules = options_.tables->workspaces[admitted.workspace].rules;
+  if (admitted.source != nullptr) {
+    return map(admitted, body, request, rules);
+  }
+  const auto normalised = normaliser_.run(body, request, rules, events_);
+  if (!normalised) {
+    return refused(Refusal::malformed_body, normalised.error().message);
+  }
+  return {};
+}
+
+// A source's rules make events of the body, which then go the way of all others.
+Result<void, Problem> Handler::map(const Admitted& admitted, std::span<char> body,
+                                   const normalise::Request& request,
+                                   const normalise::Rules& rules) {
+  mapped_.clear();
+  mappings_.clear();
+  const auto mapped = admitted.source->mapper->map_body(body, admitted.framing, mapper_scratch_,
+                                                        mapped_, mappings_);
+  if (!mapped) {
+    return refused(Refusal::malformed_body, mapped.error().message);
+  }
+  mapped_.resize(mapped_.size() + normalise::Normaliser::padding_bytes);
+  for (std::uint32_t index = 0; index < mappings_.size(); ++index) {
+    const mapping::MappingOutcome& outcome = mappings_[index];
+    if (!outcome) {
+      events_.reject({.index = index,
+                      .reason = reject_reason(outcome.error().code),
+                      .field = outcome.error().field,
+                      .message = outcome.error().message},
+                     true);
+      continue;
+    }
+    normalise::Request one = request;
+    one.kind = outcome->kind;
+    normaliser_.run_one(std::span(mapped_).subspan(outcome->offset, outcome->size), index, one,
+                        rules, events_);
+  }
+  return {};
+}
+
+void Handler::count_events(const Admitted& admitted) {
+  const std::size_t source =
+      admitted.source == nullptr
+          ? options_.tables->sources.size()
+          : static_cast<std::size_t>(admitted.source - options_.tables->sources.data());
+  probe_.received[source].add(events_.records.size() + events_.rejected_events);
+  if (events_.rejected_events > 0) {
+    for (std::size_t i = 0; i < normalise::reject_reason_count; ++i) {
+      probe_.rejected[i].add(events_.rejected_by_reason[i]);
+    }
+  }
+  probe_.reserved_params_dropped.add(events_.tally.reserved_params_dropped);
+  probe_.nulls_removed.add(events_.tally.nulls_removed);
+  probe_.identifiers_trimmed.add(events_.tally.identifiers_trimmed);
+  probe_.future_times_clamped.add(events_.tally.future_times_clamped);
+}
+
+// Whether the request as a whole is taken, now that its events are known.
+Result<void, Problem> Handler::judge(const Admitted& admitted) {
+  if (events_.rejected_events == 0) {
+    return {};
+  }
+  if (admitted.route.single) {
+    return refused(Refusal::invalid_events, "the event is invalid");
+  }
+  if (events_.records.empty()) {
+    return refused(Refusal::invalid_events, "none of the events is valid");
+  }
+  if (options_.reject_request_on_invalid) {
+    probe_.refused_request.add(events_.records.size());
+    return refused(Refusal::invalid_events,
+                   "some events are invalid, and ingest.on_invalid is reject_request");
+  }
+  return {};
+}
+
+std::uint32_t Handler::absorb_duplicates(buffer::DedupWindow& window, MonoTime now) {
+  entered_.clear();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < events_.records.size(); ++i) {
+    const auto& key = events_.dedup_keys[i];
+    if (key) {
+      if (!window.try_enter(*key, now)) {
+        continue;
+      }
+      entered_.push_back(*key);
+    }
+    events_.records[kept++] = events_.records[i];
+  }
+  const std::size_t duplicates = events_.records.size() - kept;
+  events_.records.resize(kept);
+  return static_cast<std::uint32_t>(duplicates);
+}
+
+void Handler::forget_entered(buffer::DedupWindow& window) {
+  for (const normalise::DedupKey& key : entered_) {
+    window.forget(key);
+  }
+}
+
+std::string_view Handler::request_id(const RequestHead& head) {
+  if (is_usable_request_id(head.request_id)) {
+    return head.request_id;
+  }
+  made_request_id_.clear();
+  fmt::format_to(std::back_inserter(made_request_id_), FMT_COMPILE("{:016x}-{}"),
+                 request_id_prefix_, ++requests_);
+  return made_request_id_;
+}
+
+AnswerHead Handler::answer_head(const RequestHead& head, double pressure, bool keep_alive) {
+  return {.request_id = request_id(head),
+          .now = options_.clock->wall_now(),
+          .pressure = pressure,
+          .keep_alive = keep_alive};
+}
+
+}  // namespace sluice::ingest

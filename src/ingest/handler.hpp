@@ -1,0 +1,110 @@
+// What a request means: checks who may do what, makes events of the body and hands them to the
+// buffer. No sockets; one per ingest thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/base/rng.hpp>
+#include <sluice/ingest/tables.hpp>
+#include <sluice/normalise/normaliser.hpp>
+
+#include "answers.hpp"
+#include "content_decoder.hpp"
+#include "probe.hpp"
+#include "problem.hpp"
+#include "producers.hpp"
+#include "request_head.hpp"
+#include "routes.hpp"
+
+namespace sluice::ingest {
+
+// What the handlers of all threads share; outlives them.
+struct HandlerOptions {
+  const Clock* clock = nullptr;
+  const Tables* tables = nullptr;
+  const Producers* producers = nullptr;
+  const std::atomic<bool>* draining = nullptr;
+  bool reject_request_on_invalid = false;
+  std::size_t body_bytes_max = 0;
+};
+
+// The outcome of looking at a request's head.
+struct Admitted {
+  Route route;
+  const Producer* producer = nullptr;  // nullptr: anonymous
+  std::size_t workspace = 0;
+  const SourceTarget* source = nullptr;
+  normalise::Framing framing{};
+  ContentCoding coding{};
+};
+
+class Handler {
+ public:
+  // `thread` is this handler's producer index in the buffers.
+  Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe);
+
+  // Before the body is read: whether it is worth reading. Sets the request's id, route and
+  // workspace.
+  Result<Admitted, Problem> look_at(const RequestHead& head);
+
+  // With the whole body, behind which Normaliser::padding_bytes are writable. The answer is
+  // appended to `out`. True: it may be sent. False: it may be sent once `acknowledge` is called
+  // without an error.
+  bool handle(const RequestHead& head, const Admitted& admitted, std::span<char> body,
+              bool keep_alive, std::string& out, buffer::Buffer::Acknowledge acknowledge);
+
+  // Answers a request with a problem, and counts it.
+  void refuse(const RequestHead& head, RouteId route, const Problem& problem, bool keep_alive,
+              std::string& out);
+
+  [[nodiscard]] bool draining() const { return options_.draining->load(std::memory_order_relaxed); }
+  [[nodiscard]] const Clock& clock() const { return *options_.clock; }
+  [[nodiscard]] std::size_t body_bytes_max() const { return options_.body_bytes_max; }
+  [[nodiscard]] Probe& probe() { return probe_; }
+
+ private:
+  Result<void, Problem> identify(const RequestHead& head, Admitted& admitted);
+  Result<void, Problem> check_capacity(const Admitted& admitted);
+  Result<std::span<char>, Problem> decode(const Admitted& admitted, std::span<char> body);
+  Result<void, Problem> normalise(const RequestHead& head, const Admitted& admitted,
+                                  std::span<char> body);
+  Result<void, Problem> judge(const Admitted& admitted);
+  Result<void, Problem> map(const Admitted& admitted, std::span<char> body,
+                            const normalise::Request& request, const normalise::Rules& rules);
+  void count_events(const Admitted& admitted);
+  // Removes the events that were accepted before.
+  std::uint32_t absorb_duplicates(buffer::DedupWindow& window, MonoTime now);
+  void forget_entered(buffer::DedupWindow& window);
+  Problem full(const WorkspaceTarget& workspace);
+  std::string_view request_id(const RequestHead& head);
+  AnswerHead answer_head(const RequestHead& head, double pressure, bool keep_alive);
+
+  const HandlerOptions& options_;
+  std::size_t thread_;
+  Rng rng_;
+  Probe& probe_;
+  normalise::Normaliser normaliser_;
+  normalise::Normalised events_;
+  mapping::Mapper::Scratch mapper_scratch_;
+  ContentDecoder decoder_;
+  AnswerWriter answers_;
+  std::string idempotency_key_;
+  std::string mapped_;  // events that a source's rules made, one behind the other
+  std::vector<mapping::MappingOutcome> mappings_;
+  std::string made_request_id_;
+  std::uint64_t request_id_prefix_;
+  std::uint64_t requests_ = 0;
+  std::vector<normalise::DedupKey> entered_;
+  // The key that was looked up last, so that a connection's next request costs no hash.
+  std::string last_credentials_;
+  const Producer* last_producer_ = nullptr;
+};
+
+}  // namespace sluice::ingest

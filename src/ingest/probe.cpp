@@ -1,0 +1,115 @@
+#include "probe.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <sluice/base/assert.hpp>
+
+namespace sluice::ingest {
+namespace {
+
+using Probes = std::span<const std::unique_ptr<Probe>>;
+
+template <class Pick>
+std::uint64_t sum(Probes probes, Pick&& pick) {
+  std::uint64_t total = 0;
+  for (const auto& probe : probes) {
+    total += pick(*probe).value();
+  }
+  return total;
+}
+
+void expose_requests(Probes probes, metrics::Exposition& exposition) {
+  for (std::size_t route = 0; route < route_count; ++route) {
+    for (std::size_t i = 0; i < counted_statuses.size(); ++i) {
+      const std::uint64_t count =
+          sum(probes, [&](const Probe& p) -> auto& { return p.requests[route][i]; });
+      if (count == 0) {
+        continue;
+      }
+      exposition.counter("ingest_requests_total", "Requests answered, by route and status.",
+                         {{"route", to_string(static_cast<RouteId>(route))},
+                          {"code", std::to_string(counted_statuses[i])}},
+                         count);
+    }
+  }
+  metrics::HistogramSnapshot duration = probes.front()->duration.snapshot();
+  for (const auto& probe : probes.subspan(1)) {
+    duration.add(probe->duration.snapshot());
+  }
+  exposition.histogram("ingest_request_duration_seconds",
+                       "From the first byte of a request to its answer being ready to be written.",
+                       {}, duration);
+}
+
+void expose_rejected(Probes probes, metrics::Exposition& exposition) {
+  constexpr auto help = "Events that were not accepted, by their first reason.";
+  const auto put = [&](std::string_view reason, std::uint64_t count) {
+    exposition.counter("events_rejected_total", help, {{"reason", reason}}, count);
+  };
+  for (std::size_t i = 0; i < normalise::reject_reason_count; ++i) {
+    put(normalise::to_string(static_cast<normalise::RejectReason>(i)),
+        sum(probes, [&](const Probe& p) -> auto& { return p.rejected[i]; }));
+  }
+  put("buffer_full", sum(probes, [](const Probe& p) -> auto& { return p.refused_full; }));
+  put("request_rejected", sum(probes, [](const Probe& p) -> auto& { return p.refused_request; }));
+}
+
+struct PlainCounter {
+  metrics::Counter Probe::* cell;
+  std::string_view name;
+  std::string_view help;
+};
+constexpr std::array<PlainCounter, 8> plain_counters{{
+    {&Probe::duplicates, "events_duplicate_total",
+     "Events that came again within the window and were absorbed."},
+    {&Probe::reserved_params_dropped, "params_reserved_dropped_total",
+     "Params with a name that the upstream reserves."},
+    {&Probe::nulls_removed, "nulls_removed_total", "Null values left out of events."},
+    {&Probe::identifiers_trimmed, "identifiers_trimmed_total",
+     "Identifiers that had white space around them."},
+    {&Probe::future_times_clamped, "future_times_clamped_total",
+     "Events with a time in the future, set to their arrival."},
+    {&Probe::connections_opened, "ingest_connections_total", "Connections accepted."},
+    {&Probe::connections_refused, "ingest_connections_refused_total",
+     "Connections closed at once: ingest.max_connections was reached."},
+    {&Probe::timeouts, "ingest_timeouts_total",
+     "Connections closed because the client was too slow."},
+}};
+
+}  // namespace
+
+void Probe::count_request(RouteId route, unsigned status) {
+  const auto at = std::ranges::find(counted_statuses, status);
+  SLUICE_ASSERT(at != counted_statuses.end());
+  requests[static_cast<std::size_t>(route)][static_cast<std::size_t>(at - counted_statuses.begin())]
+      .add();
+}
+
+void expose(Probes probes, const Tables& tables, metrics::Exposition& exposition) {
+  expose_requests(probes, exposition);
+  for (std::size_t i = 0; i <= tables.sources.size(); ++i) {
+    exposition.counter("events_received_total", "Events read from requests, by source.",
+                       {{"source", i < tables.sources.size() ? tables.sources[i].name : "api"}},
+                       sum(probes, [&](const Probe& p) -> auto& { return p.received[i]; }));
+  }
+  std::uint64_t accepted = 0;
+  for (std::size_t i = 0; i < tables.workspaces.size(); ++i) {
+    accepted += sum(probes, [&](const Probe& p) -> auto& { return p.accepted[i]; });
+  }
+  exposition.counter("events_accepted_total", "Events answered 202 and taken into the buffer.", {},
+                     accepted);
+  expose_rejected(probes, exposition);
+  for (const PlainCounter& counter : plain_counters) {
+    exposition.counter(counter.name, counter.help, {},
+                       sum(probes, [&](const Probe& p) -> auto& { return p.*counter.cell; }));
+  }
+  const std::uint64_t opened =
+      sum(probes, [](const Probe& p) -> auto& { return p.connections_opened; });
+  const std::uint64_t closed =
+      sum(probes, [](const Probe& p) -> auto& { return p.connections_closed; });
+  exposition.gauge("ingest_connections", "Connections open now.", {},
+                   static_cast<double>(opened - std::min(opened, closed)));
+}
+
+}  // namespace sluice::ingest

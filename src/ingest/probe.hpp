@@ -1,0 +1,51 @@
+// What one ingest thread counts; summed over the threads at a scrape.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <sluice/ingest/tables.hpp>
+#include <sluice/metrics/cells.hpp>
+#include <sluice/metrics/exposition.hpp>
+#include <sluice/normalise/normaliser.hpp>
+
+#include "routes.hpp"
+
+namespace sluice::ingest {
+
+inline constexpr std::array<unsigned, 13> counted_statuses{202, 400, 401, 403, 404, 405, 408,
+                                                           413, 415, 429, 431, 500, 503};
+
+struct Probe {
+  explicit Probe(const Tables& tables)
+      : received(tables.sources.size() + 1), accepted(tables.workspaces.size()) {}
+
+  void count_request(RouteId route, unsigned status);
+
+  std::array<std::array<metrics::Counter, counted_statuses.size()>, route_count> requests;
+  metrics::Histogram<metrics::accept_seconds.size()> duration{metrics::accept_seconds};
+  std::vector<metrics::Counter> received;  // per source; the last one is the /v4 API
+  std::vector<metrics::Counter> accepted;  // per workspace
+  metrics::Counter duplicates;
+  std::array<metrics::Counter, normalise::reject_reason_count> rejected;
+  metrics::Counter refused_full;     // events of requests that were refused as a whole: buffer full
+  metrics::Counter refused_request;  // or on_invalid: reject_request
+  metrics::Counter reserved_params_dropped;
+  metrics::Counter nulls_removed;
+  metrics::Counter identifiers_trimmed;
+  metrics::Counter future_times_clamped;
+  metrics::Counter connections_opened;
+  metrics::Counter connections_closed;
+  metrics::Counter connections_refused;
+  metrics::Counter timeouts;
+};
+
+// Adds the sums over all threads.
+void expose(std::span<const std::unique_ptr<Probe>> probes, const Tables& tables,
+            metrics::Exposition& exposition);
+
+}  // namespace sluice::ingest

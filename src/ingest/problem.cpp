@@ -1,0 +1,72 @@
+#include "problem.hpp"
+
+namespace sluice::ingest {
+
+unsigned http_status(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::bad_request:
+    case Refusal::malformed_body:
+    case Refusal::undecodable_body:
+    case Refusal::invalid_events:
+      return 400;
+    case Refusal::no_key:
+    case Refusal::wrong_key:
+      return 401;
+    case Refusal::not_allowed:
+      return 403;
+    case Refusal::unknown_route:
+      return 404;
+    case Refusal::wrong_method:
+      return 405;
+    case Refusal::timed_out:
+      return 408;
+    case Refusal::body_too_large:
+      return 413;
+    case Refusal::unsupported_type:
+    case Refusal::unsupported_encoding:
+      return 415;
+    case Refusal::over_rate:
+      return 429;
+    case Refusal::head_too_large:
+      return 431;
+    case Refusal::full:
+    case Refusal::draining:
+      return 503;
+    case Refusal::internal:
+      break;
+  }
+  return 500;
+}
+
+std::string_view reason_phrase(unsigned status) {
+  switch (status) {
+    case 202:
+      return "Accepted";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 408:
+      return "Request Timeout";
+    case 413:
+      return "Content Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Internal Server Error";
+  }
+}
+
+}  // namespace sluice::ingest

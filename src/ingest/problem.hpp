@@ -1,0 +1,42 @@
+// Why a request as a whole is refused: the one table from a reason to its HTTP status.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace sluice::ingest {
+
+enum class Refusal : std::uint8_t {
+  bad_request,       // not HTTP as RFC 9112 has it
+  malformed_body,    // not the JSON that the route takes
+  undecodable_body,  // the content coding is broken
+  invalid_events,    // none of the events is valid, or one is not and all must be
+  no_key,            // the producer did not say who it is
+  wrong_key,         // nobody has this key
+  not_allowed,       // the producer may not do this
+  unknown_route,
+  wrong_method,
+  timed_out,  // the client took too long to send its request
+  body_too_large,
+  unsupported_type,      // media type
+  unsupported_encoding,  // content coding
+  head_too_large,
+  over_rate,  // the producer's own limit
+  full,       // the buffer is above its high watermark
+  draining,   // the gateway is about to stop
+  internal,   // our mistake
+};
+
+struct Problem {
+  Refusal refusal{};
+  std::string message;  // what is wrong and what to do
+  std::optional<std::chrono::seconds> retry_after{};
+};
+
+[[nodiscard]] unsigned http_status(Refusal refusal);
+[[nodiscard]] std::string_view reason_phrase(unsigned status);
+
+}  // namespace sluice::ingest

@@ -1,0 +1,115 @@
+#include "producers.hpp"
+
+#include <algorithm>
+
+#include <boost/beast/core/string.hpp>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <sluice/base/assert.hpp>
+
+namespace sluice::ingest {
+namespace {
+
+std::array<unsigned char, 32> sha256(std::string_view text) {
+  std::array<unsigned char, 32> digest{};
+  const int done =
+      EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  SLUICE_ASSERT(done == 1);
+  return digest;
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+  std::string decoded(text.size() / 4 * 3 + 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  if (size < 0) {
+    return std::nullopt;
+  }
+  const auto padding = static_cast<std::size_t>(std::ranges::count(text, '='));
+  decoded.resize(static_cast<std::size_t>(size) -
+                 std::min<std::size_t>(padding, static_cast<std::size_t>(size)));
+  return decoded;
+}
+
+// What follows the scheme, when the field is of that scheme.
+std::optional<std::string_view> credentials_of(std::string_view field, std::string_view scheme) {
+  if (field.size() <= scheme.size() || field[scheme.size()] != ' ' ||
+      !boost::beast::iequals({field.data(), scheme.size()}, {scheme.data(), scheme.size()})) {
+    return std::nullopt;
+  }
+  const std::size_t start = field.find_first_not_of(' ', scheme.size());
+  return start == std::string_view::npos ? std::nullopt : std::optional(field.substr(start));
+}
+
+}  // namespace
+
+RateLimit::RateLimit(double events_per_second)
+    : interval_(static_cast<std::int64_t>(1e9 / events_per_second)) {
+  SLUICE_ASSERT(events_per_second > 0);
+}
+
+std::chrono::nanoseconds RateLimit::wait(MonoTime now) const {
+  const std::chrono::nanoseconds arrival(arrival_ns_.load(std::memory_order_relaxed));
+  return arrival - now.time_since_epoch() - std::chrono::seconds(1) + interval_;
+}
+
+void RateLimit::charge(std::uint64_t events, MonoTime now) {
+  const std::int64_t cost = static_cast<std::int64_t>(events) * interval_.count();
+  std::int64_t arrival = arrival_ns_.load(std::memory_order_relaxed);
+  const std::int64_t now_ns = now.time_since_epoch().count();
+  while (!arrival_ns_.compare_exchange_weak(arrival, std::max(arrival, now_ns) + cost,
+                                            std::memory_order_relaxed)) {
+  }
+}
+
+Producers::Producers(const std::vector<config::Producer>& producers,
+                     const std::vector<std::string>& workspace_names) {
+  for (const config::Producer& given : producers) {
+    Producer& producer = producers_.emplace_back();
+    producer.name = given.name;
+    const auto workspace = std::ranges::find(workspace_names, given.workspace);
+    SLUICE_ASSERT(workspace != workspace_names.end());
+    producer.workspace = static_cast<std::size_t>(workspace - workspace_names.begin());
+    for (const config::Secret& key : given.keys) {
+      producer.key_hashes.push_back(sha256(key.value));
+    }
+    if (given.rate_limit_per_second > 0) {
+      producer.rate_limit = std::make_unique<RateLimit>(given.rate_limit_per_second);
+    }
+  }
+}
+
+const Producer* Producers::find(std::string_view key) const {
+  const auto hash = sha256(key);
+  const Producer* found = nullptr;
+  for (const Producer& producer : producers_) {
+    for (const auto& key_hash : producer.key_hashes) {
+      if (CRYPTO_memcmp(key_hash.data(), hash.data(), hash.size()) == 0) {
+        found = &producer;
+      }
+    }
+  }
+  return found;
+}
+
+std::optional<std::string> key_from_credentials(std::string_view authorization,
+                                                std::string_view api_key) {
+  if (!api_key.empty()) {
+    return std::string(api_key);
+  }
+  if (const auto token = credentials_of(authorization, "Bearer")) {
+    return std::string(*token);
+  }
+  if (const auto encoded = credentials_of(authorization, "Basic")) {
+    const auto pair = decode_base64(*encoded);
+    const std::size_t colon = pair ? pair->find(':') : std::string::npos;
+    if (colon != std::string::npos) {
+      return pair->substr(colon + 1);
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace sluice::ingest

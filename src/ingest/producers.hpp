@@ -1,0 +1,68 @@
+// Who may write: producers, their keys and their rates.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/config/config.hpp>
+
+namespace sluice::ingest {
+
+// A rate limit over events, as the generic cell rate algorithm (ITU-T I.371): one atomic, exact
+// waits. Thread-safe.
+class RateLimit {
+ public:
+  // A burst of one second's events is let through at once.
+  explicit RateLimit(double events_per_second);
+
+  // How long to wait until the next event is within the rate; zero or less: now.
+  [[nodiscard]] std::chrono::nanoseconds wait(MonoTime now) const;
+  // Charges events that were let in; a request may take more than is left, and those after it pay.
+  void charge(std::uint64_t events, MonoTime now);
+
+ private:
+  std::chrono::nanoseconds interval_;
+  // When the bucket will be empty again (the theoretical arrival time). Relaxed: it orders nothing
+  // else.
+  std::atomic<std::int64_t> arrival_ns_{0};
+};
+
+struct Producer {
+  std::string name;
+  std::size_t workspace = 0;                              // index
+  std::vector<std::array<unsigned char, 32>> key_hashes;  // SHA-256
+  std::unique_ptr<RateLimit> rate_limit;                  // none: unlimited
+};
+
+// Immutable once made; shared by the ingest threads.
+class Producers {
+ public:
+  // `workspace_names` are in the order of their indexes.
+  Producers(const std::vector<config::Producer>& producers,
+            const std::vector<std::string>& workspace_names);
+
+  // None are configured: whoever reaches the address may write to the first workspace.
+  [[nodiscard]] bool anonymous() const { return producers_.empty(); }
+  // Whose key it is, or nullptr. Takes the same time whichever key matches.
+  [[nodiscard]] const Producer* find(std::string_view key) const;
+
+ private:
+  std::vector<Producer> producers_;
+};
+
+// The key that the request's credentials carry: X-Api-Key, `Bearer KEY`, or the password of Basic
+// (the user name, for existing integrations a workspace GUID, is not looked at). Nothing when there
+// is none.
+[[nodiscard]] std::optional<std::string> key_from_credentials(std::string_view authorization,
+                                                              std::string_view api_key);
+
+}  // namespace sluice::ingest

@@ -1,0 +1,70 @@
+// The head of an HTTP request, as far as ingest reads it. Beast parses and checks; only the fields
+// that matter are kept, in strings that are reused, so that a request allocates nothing in the
+// steady state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/verb.hpp>
+
+namespace sluice::ingest {
+
+struct RequestHead {
+  boost::beast::http::verb method{};
+  std::string target;
+  std::string content_type;
+  std::string content_encoding;
+  std::string authorization;
+  std::string api_key;          // X-Api-Key
+  std::string request_id;       // X-Request-Id
+  std::string idempotency_key;  // Idempotency-Key
+  std::string prefer;           // Prefer
+  bool expects_continue = false;
+  bool repeated = false;  // a field that may come once came twice
+
+  void clear();
+  // The target without its query.
+  [[nodiscard]] std::string_view path() const;
+};
+
+// Parses one request: the head as a whole, and a chunked body; a body of a stated length is for the
+// caller to take from its buffer. Limits: `head_bytes_max` by header_limit(), `body_bytes_max`
+// here.
+class RequestParser final : public boost::beast::http::basic_parser<true> {
+ public:
+  // Both must outlive the parser. `body` takes the data of a chunked body.
+  RequestParser(RequestHead& head, std::string& body, std::size_t head_bytes_max,
+                std::size_t body_bytes_max);
+
+ private:
+  using error_code = boost::beast::error_code;
+  using string_view = boost::beast::string_view;
+  using verb = boost::beast::http::verb;
+  using field = boost::beast::http::field;
+  using chunk_extensions = string_view;
+
+  void on_request_impl(verb method, string_view method_text, string_view target, int version,
+                       error_code& error) override;
+  void on_response_impl(int status, string_view reason, int version, error_code& error) override;
+  void on_field_impl(field name, string_view name_text, string_view value,
+                     error_code& error) override;
+  void on_header_impl(error_code& error) override;
+  void on_body_init_impl(const boost::optional<std::uint64_t>& content_length,
+                         error_code& error) override;
+  std::size_t on_body_impl(string_view bytes, error_code& error) override;
+  void on_chunk_header_impl(std::uint64_t size, chunk_extensions extensions,
+                            error_code& error) override;
+  std::size_t on_chunk_body_impl(std::uint64_t remain, string_view bytes,
+                                 error_code& error) override;
+  void on_finish_impl(error_code& error) override;
+
+  RequestHead& head_;
+  std::string& body_;
+  std::size_t body_bytes_max_;
+};
+
+}  // namespace sluice::ingest

@@ -1,0 +1,49 @@
+#include "routes.hpp"
+
+namespace sluice::ingest {
+
+std::string_view to_string(RouteId route) {
+  switch (route) {
+    case RouteId::events_batch:
+      return "/v4/events/batch";
+    case RouteId::events_custom:
+      return "/v4/events/custom";
+    case RouteId::events_type:
+      return "/v4/events/{type}";
+    case RouteId::transactions:
+      return "/v4/transactions";
+    case RouteId::transactions_batch:
+      return "/v4/transactions/batch";
+    case RouteId::source:
+      return "/v1/events/{source}";
+    case RouteId::unknown:
+      break;
+  }
+  return "unknown";
+}
+
+std::optional<Route> find_route(std::string_view path) {
+  constexpr std::string_view events = "/v4/events/";
+  constexpr std::string_view sources = "/v1/events/";
+  if (path.starts_with(events)) {
+    const std::string_view type = path.substr(events.size());
+    if (type == "batch") {
+      return Route{.id = RouteId::events_batch};
+    }
+    if (const auto known = event_type_from_path(type)) {
+      return Route{
+          .id = *known == EventType::custom ? RouteId::events_custom : RouteId::events_type,
+          .single = true,
+          .type = known};
+    }
+  } else if (path == "/v4/transactions") {
+    return Route{.id = RouteId::transactions, .kind = EventKind::transaction, .single = true};
+  } else if (path == "/v4/transactions/batch") {
+    return Route{.id = RouteId::transactions_batch, .kind = EventKind::transaction};
+  } else if (path.starts_with(sources) && path.size() > sources.size()) {
+    return Route{.id = RouteId::source, .source = path.substr(sources.size())};
+  }
+  return std::nullopt;
+}
+
+}  // namespace sluice::ingest

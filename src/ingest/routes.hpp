@@ -1,0 +1,40 @@
+// The routes of the ingest API, as a table.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include <sluice/event/event_type.hpp>
+#include <sluice/event/group.hpp>
+
+namespace sluice::ingest {
+
+// What `route` in sluice_ingest_requests_total says.
+enum class RouteId : std::uint8_t {
+  events_batch,
+  events_custom,
+  events_type,
+  transactions,
+  transactions_batch,
+  source,
+  unknown,
+};
+inline constexpr std::size_t route_count = 7;
+// The route's pattern, as documented: "/v4/events/batch", "/v1/events/{source}".
+[[nodiscard]] std::string_view to_string(RouteId route);
+
+struct Route {
+  RouteId id = RouteId::unknown;
+  EventKind kind = EventKind::event;
+  bool single = false;              // exactly one event per request, answered as the upstream does
+  std::optional<EventType> type{};  // said by the path
+  std::string_view source{};        // the name in the path, of the source route
+};
+
+// All routes take POST. Nothing for a path that is none.
+[[nodiscard]] std::optional<Route> find_route(std::string_view path);
+
+}  // namespace sluice::ingest

@@ -1,0 +1,462 @@
+#include <atomic>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/intrusive/list.hpp>
+#include <unistd.h>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/base/log.hpp>
+#include <sluice/ingest/server.hpp>
+#include <sluice/net/gate.hpp>
+#include <sluice/net/listener.hpp>
+#include <sluice/net/tls.hpp>
+
+#include "handler.hpp"
+#include "probe.hpp"
+#include "producers.hpp"
+#include "session.hpp"
+
+namespace sluice::ingest {
+namespace {
+
+namespace asio = boost::asio;
+using net::as_result;
+using net::Task;
+using TlsStream = asio::ssl::stream<net::Socket>;
+
+// How often deadlines are looked at: time-outs are this much coarser than configured.
+constexpr std::chrono::milliseconds sweep_interval{250};
+// After the last answer, what the client still sends is read and dropped so long and up to so many
+// bytes: closing with unread bytes would reset the connection and could take the answer away from
+// the client.
+constexpr std::chrono::seconds linger_time{2};
+constexpr std::size_t linger_bytes_max = 1U << 20;
+// When the process is out of descriptors, accepting rests for so long.
+constexpr std::chrono::milliseconds accept_rest{100};
+
+// What all threads share.
+struct Shared {
+  Server::Options options;
+  Producers producers;
+  SessionLimits limits;
+  HandlerOptions handler_options;
+  std::optional<asio::ssl::context> tls;
+  std::atomic<bool> draining{false};
+  std::atomic<std::size_t> connections{0};
+};
+
+// A connection as the sweeper sees it.
+class Connection : public boost::intrusive::list_base_hook<> {
+ public:
+  explicit Connection(Handler& handler, const SessionLimits& limits, asio::io_context& context)
+      : session(handler, limits, [this](const Result<void>& outcome) { acknowledge(outcome); }),
+        context_(context),
+        acknowledgement_(context, MonoTime::max()) {}
+  virtual ~Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  virtual void cancel() = 0;
+
+  // Waits until the buffer has acknowledged what the session asked it to.
+  Task<> wait_for_acknowledgement() {
+    if (!outcome_) {
+      co_await acknowledgement_.async_wait(as_result);
+      SLUICE_ASSERT(outcome_.has_value());
+    }
+    session.acknowledged(*std::exchange(outcome_, std::nullopt));
+  }
+
+  Session session;
+  MonoTime deadline = MonoTime::max();
+  bool expired = false;
+
+ private:
+  // On any thread. The connection outlives the call: its coroutine waits for it, whatever happens.
+  void acknowledge(const Result<void>& outcome) {
+    asio::post(context_, [this, outcome] {
+      outcome_ = outcome;
+      acknowledgement_.cancel();
+    });
+  }
+
+  asio::io_context& context_;
+  asio::steady_timer acknowledgement_;
+  std::optional<Result<void>> outcome_;
+};
+
+template <class Stream>
+class StreamConnection final : public Connection {
+ public:
+  StreamConnection(Stream given, Handler& handler, const SessionLimits& limits,
+                   asio::io_context& context)
+      : Connection(handler, limits, context), stream(std::move(given)) {}
+
+  void cancel() override {
+    boost::system::error_code ignored;
+    stream.lowest_layer().cancel(ignored);
+  }
+
+  Stream stream;
+};
+
+class Thread {
+ public:
+  Thread(Shared& shared, std::size_t index, Probe& probe)
+      : shared_(shared),
+        context_(1),
+        handler_(shared.handler_options, index, Rng::from_system_entropy(), probe),
+        probe_(probe),
+        sweep_timer_(context_) {}
+
+  Result<void> add_listener(const config::ListenAddress& address) {
+    auto acceptor = net::listen(context_.get_executor(), address, {.reuse_port = true});
+    if (!acceptor) {
+      return std::unexpected(acceptor.error());
+    }
+    acceptors_.push_back(std::move(*acceptor));
+    return {};
+  }
+  // Shares the listening socket of another thread: a Unix-domain socket has only one.
+  Result<void> share_listener(net::Acceptor& other) {
+    const int descriptor = ::dup(other.native_handle());
+    if (descriptor < 0) {
+      return failure(static_cast<std::errc>(errno),
+                     "cannot share a listening socket between threads");
+    }
+    net::Acceptor& acceptor = acceptors_.emplace_back(context_);
+    acceptor.assign(other.local_endpoint().protocol(), descriptor);
+    return {};
+  }
+  std::vector<net::Acceptor>& acceptors() { return acceptors_; }
+
+  void start() {
+    for (net::Acceptor& acceptor : acceptors_) {
+      net::spawn(context_.get_executor(), gate_, accept(acceptor));
+    }
+    net::spawn(context_.get_executor(), gate_, sweep());
+    thread_ = std::thread([this] { run(); });
+  }
+  void begin_drain() {
+    asio::post(context_, [this] {
+      for (net::Acceptor& acceptor : acceptors_) {
+        boost::system::error_code ignored;
+        acceptor.close(ignored);
+      }
+      for (Connection& connection : connections_) {
+        if (connection.session.idle()) {
+          connection.cancel();
+        }
+      }
+    });
+  }
+  void stop(MonoTime deadline) {
+    asio::post(context_, [this, deadline] {
+      stop_at_ = deadline;
+      sweep_timer_.cancel();
+    });
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    while (true) {
+      try {
+        context_.run();
+        return;
+      } catch (const std::exception& escaped) {
+        SLUICE_LOG(error, "an exception escaped on an ingest thread", {"what", escaped.what()});
+      }
+    }
+  }
+
+  Task<> accept(net::Acceptor& acceptor) {
+    asio::steady_timer rest(context_);
+    while (acceptor.is_open()) {
+      auto [error, socket] = co_await acceptor.async_accept(as_result);
+      if (error == asio::error::operation_aborted || error == asio::error::bad_descriptor) {
+        co_return;
+      }
+      if (error) {
+        SLUICE_LOG(error, "cannot accept connections for the moment", {"error", error.message()});
+        rest.expires_after(accept_rest);
+        co_await rest.async_wait(as_result);
+        continue;
+      }
+      admit(std::move(socket));
+    }
+  }
+
+  void admit(net::Socket socket) {
+    if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >=
+        shared_.options.config.max_connections) {
+      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+      probe_.connections_refused.add();
+      return;
+    }
+    probe_.connections_opened.add();
+    boost::system::error_code ignored;  // not every kind of socket has the option
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    if (shared_.tls && socket.local_endpoint(ignored).protocol().family() != AF_UNIX) {
+      net::spawn(
+          context_.get_executor(), gate_,
+          serve(std::make_unique<StreamConnection<TlsStream>>(
+              TlsStream(std::move(socket), *shared_.tls), handler_, shared_.limits, context_)));
+    } else {
+      net::spawn(context_.get_executor(), gate_,
+                 serve(std::make_unique<StreamConnection<net::Socket>>(std::move(socket), handler_,
+                                                                       shared_.limits, context_)));
+    }
+  }
+
+  template <class Stream>
+  Task<> serve(std::unique_ptr<StreamConnection<Stream>> connection) {
+    connections_.push_back(*connection);
+    bool ready = true;
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      connection->deadline = shared_.options.clock->mono_now() + shared_.limits.head_timeout;
+      auto [error] = co_await connection->stream.async_handshake(TlsStream::server, as_result);
+      ready = !error;
+    }
+    if (ready) {
+      co_await exchange(*connection);
+      co_await close(*connection);
+    }
+    connections_.erase(connections_.iterator_to(*connection));
+    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+    probe_.connections_closed.add();
+  }
+
+  // Requests and answers, until the connection has no more.
+  template <class Stream>
+  Task<> exchange(StreamConnection<Stream>& connection) {
+    Session& session = connection.session;
+    while (true) {
+      const Session::Next next = session.next(shared_.options.clock->mono_now());
+      connection.deadline = session.deadline();
+      connection.expired = false;
+      boost::system::error_code error;
+      switch (next) {
+        case Session::Next::close:
+          co_return;
+        case Session::Next::acknowledge:
+          co_await connection.wait_for_acknowledgement();
+          break;
+        case Session::Next::read: {
+          const std::span<char> space = session.free_space();
+          auto [read_error, bytes] = co_await connection.stream.async_read_some(
+              asio::buffer(space.data(), space.size()), as_result);
+          session.received(bytes);
+          error = read_error;
+          break;
+        }
+        case Session::Next::write: {
+          auto [write_error, bytes] = co_await asio::async_write(
+              connection.stream, asio::buffer(session.output()), as_result);
+          session.written();
+          if (write_error) {
+            co_return;
+          }
+          break;
+        }
+      }
+      if (error == asio::error::operation_aborted && connection.expired) {
+        session.timed_out();
+      } else if (error == asio::error::operation_aborted && session.idle()) {
+        continue;  // drained: the session closes by itself
+      } else if (error) {
+        co_return;
+      }
+    }
+  }
+
+  template <class Stream>
+  Task<> close(StreamConnection<Stream>& connection) {
+    connection.deadline = shared_.options.clock->mono_now() + linger_time;
+    boost::system::error_code ignored;
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      co_await connection.stream.async_shutdown(as_result);
+    }
+    net::Socket& socket = static_cast<net::Socket&>(connection.stream.lowest_layer());
+    socket.shutdown(net::Socket::shutdown_send, ignored);
+    std::array<char, 4096> dropped{};
+    for (std::size_t total = 0; total < linger_bytes_max;) {
+      auto [error, bytes] = co_await socket.async_read_some(asio::buffer(dropped), as_result);
+      if (error) {
+        break;
+      }
+      total += bytes;
+    }
+    socket.close(ignored);
+  }
+
+  // Cancels what is late; once stop() was called, sees the thread to its end.
+  Task<> sweep() {
+    while (true) {
+      sweep_timer_.expires_after(sweep_interval);
+      co_await sweep_timer_.async_wait(as_result);
+      const MonoTime now = shared_.options.clock->mono_now();
+      const bool stopping = stop_at_ != MonoTime::max();
+      for (Connection& connection : connections_) {
+        if (connection.deadline <= now || (stopping && now >= stop_at_)) {
+          connection.expired = true;
+          connection.cancel();
+        }
+      }
+      if (stopping && connections_.empty()) {
+        co_return;
+      }
+    }
+  }
+
+  Shared& shared_;
+  asio::io_context context_;
+  net::Gate gate_{"ingest"};
+  std::vector<net::Acceptor> acceptors_;
+  Handler handler_;
+  Probe& probe_;
+  boost::intrusive::list<Connection> connections_;
+  asio::steady_timer sweep_timer_;
+  MonoTime stop_at_ = MonoTime::max();
+  std::thread thread_;
+};
+
+class ThreadedServer final : public Server {
+ public:
+  explicit ThreadedServer(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
+  ~ThreadedServer() override { stop(std::chrono::nanoseconds(0)); }
+
+  Result<void> listen() {
+    for (std::size_t i = 0; i < shared_->options.threads; ++i) {
+      probes_.push_back(std::make_unique<Probe>(shared_->options.tables));
+      threads_.push_back(std::make_unique<Thread>(*shared_, i, *probes_.back()));
+    }
+    for (const config::ListenAddress& address : shared_->options.config.listen) {
+      if (auto listening = listen_on(address); !listening) {
+        threads_.clear();
+        return listening;
+      }
+    }
+    return {};
+  }
+  void start() {
+    for (const auto& thread : threads_) {
+      thread->start();
+    }
+  }
+
+  [[nodiscard]] std::vector<config::ListenAddress> addresses() const override { return addresses_; }
+  void begin_drain() override {
+    shared_->draining.store(true, std::memory_order_relaxed);
+    for (const auto& thread : threads_) {
+      thread->begin_drain();
+    }
+  }
+  void stop(std::chrono::nanoseconds patience) override {
+    if (threads_.empty()) {
+      return;
+    }
+    begin_drain();
+    const MonoTime deadline = shared_->options.clock->mono_now() + patience;
+    for (const auto& thread : threads_) {
+      thread->stop(deadline);
+    }
+    threads_.clear();
+  }
+  void expose(metrics::Exposition& exposition) const override {
+    ingest::expose(probes_, shared_->options.tables, exposition);
+  }
+  [[nodiscard]] std::uint64_t accepted_events() const override {
+    std::uint64_t total = 0;
+    for (const auto& probe : probes_) {
+      for (const metrics::Counter& accepted : probe->accepted) {
+        total += accepted.value();
+      }
+    }
+    return total;
+  }
+
+ private:
+  // Every thread listens on the address; the first one finds out which it really is.
+  Result<void> listen_on(const config::ListenAddress& address) {
+    if (auto first = threads_.front()->add_listener(address); !first) {
+      return first;
+    }
+    net::Acceptor& acceptor = threads_.front()->acceptors().back();
+    addresses_.push_back(net::local_address(acceptor));
+    for (std::size_t i = 1; i < threads_.size(); ++i) {
+      const bool is_unix = std::holds_alternative<config::UnixAddress>(address);
+      const auto joined = is_unix ? threads_[i]->share_listener(acceptor)
+                                  : threads_[i]->add_listener(addresses_.back());
+      if (!joined) {
+        return joined;
+      }
+    }
+    return {};
+  }
+
+  std::unique_ptr<Shared> shared_;
+  std::vector<std::unique_ptr<Probe>> probes_;
+  std::vector<config::ListenAddress> addresses_;
+  std::vector<std::unique_ptr<Thread>> threads_;
+};
+
+std::vector<std::string> workspace_names(const Tables& tables) {
+  std::vector<std::string> names;
+  names.reserve(tables.workspaces.size());
+  for (const WorkspaceTarget& workspace : tables.workspaces) {
+    names.push_back(workspace.name);
+  }
+  return names;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> start_server(Server::Options options) {
+  const config::Ingest& config = options.config;
+  Producers producers(config.producers, workspace_names(options.tables));
+  auto shared = std::unique_ptr<Shared>(new Shared{
+      .options = std::move(options),
+      .producers = std::move(producers),
+      .limits = {},
+      .handler_options = {},
+      .tls = std::nullopt,
+  });
+  const config::Ingest& kept = shared->options.config;
+  shared->limits = {.head_bytes_max = kept.max_header_bytes,
+                    .head_timeout = kept.header_timeout,
+                    .body_timeout = kept.body_timeout,
+                    .idle_timeout = kept.idle_timeout,
+                    .write_timeout = kept.write_timeout};
+  shared->handler_options = {
+      .clock = shared->options.clock,
+      .tables = &shared->options.tables,
+      .producers = &shared->producers,
+      .draining = &shared->draining,
+      .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
+      .body_bytes_max = kept.max_body_bytes};
+  if (kept.tls) {
+    auto tls = net::make_server_tls(*kept.tls);
+    if (!tls) {
+      return std::unexpected(tls.error());
+    }
+    shared->tls = std::move(*tls);
+  }
+  auto server = std::make_unique<ThreadedServer>(std::move(shared));
+  if (auto listening = server->listen(); !listening) {
+    return std::unexpected(listening.error());
+  }
+  server->start();
+  return server;
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,267 @@
+#include "session.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/beast/http/error.hpp>
+
+#include <sluice/base/assert.hpp>
+
+namespace sluice::ingest {
+namespace {
+
+namespace http = boost::beast::http;
+
+// Answers to pipelined requests are written once so many bytes have come together.
+constexpr std::size_t output_bytes_max = 64U << 10;
+// The body of a refused request is read and dropped up to this size, so that the connection lives
+// on.
+constexpr std::size_t skipped_body_bytes_max = 256U << 10;
+// An output larger than this was an exception, and its memory is given back.
+constexpr std::size_t output_bytes_kept = 16U << 10;
+
+}  // namespace
+
+Session::Session(Handler& handler, const SessionLimits& limits,
+                 buffer::Buffer::Acknowledge acknowledge)
+    : handler_(handler), limits_(limits), acknowledge_(std::move(acknowledge)) {}
+
+Session::Next Session::next(MonoTime now) {
+  now_ = now;
+  bool progress = true;
+  while (progress && out_.size() < output_bytes_max) {
+    switch (phase_) {
+      case Phase::head:
+        progress = read_head(now);
+        break;
+      case Phase::body:
+        progress = read_body();
+        break;
+      case Phase::chunked_body:
+        progress = read_chunked_body();
+        break;
+      case Phase::waiting:
+      case Phase::closing:
+        progress = false;
+        break;
+    }
+  }
+  if (!out_.empty()) {
+    deadline_ = now + limits_.write_timeout;
+    return Next::write;
+  }
+  switch (phase_) {
+    case Phase::waiting:
+      deadline_ = MonoTime::max();
+      return Next::acknowledge;
+    case Phase::closing:
+      return Next::close;
+    case Phase::head:
+      deadline_ = head_begun_ ? started_ + limits_.head_timeout : now + limits_.idle_timeout;
+      return Next::read;
+    default:
+      deadline_ = started_ + limits_.body_timeout;
+      return Next::read;
+  }
+}
+
+bool Session::read_head(MonoTime now) {
+  if (!head_begun_) {
+    if (in_.empty()) {
+      if (handler_.draining()) {
+        phase_ = Phase::closing;
+      }
+      return false;
+    }
+    head_begun_ = true;
+    started_ = now;
+    parser_.emplace(head_, chunked_, limits_.head_bytes_max, handler_.body_bytes_max());
+  }
+  const Parsed parsed = parse();
+  if (parsed == Parsed::needs_more) {
+    return false;
+  }
+  if (parsed == Parsed::some && parser_->is_header_done()) {
+    begin_request();
+  }
+  return true;
+}
+
+// Hands the parser what was received; what it cannot parse is refused here.
+Session::Parsed Session::parse() {
+  boost::beast::error_code error;
+  const std::span<char> data = in_.data();
+  in_.consume(parser_->put(boost::asio::const_buffer(data.data(), data.size()), error));
+  if (error == http::error::need_more) {
+    return Parsed::needs_more;
+  }
+  if (error) {
+    refuse_unparsable(error);
+    return Parsed::refused;
+  }
+  return Parsed::some;
+}
+
+void Session::begin_request() {
+  body_bytes_ = static_cast<std::size_t>(parser_->content_length().value_or(0));
+  const bool body_follows = parser_->chunked() || body_bytes_ > 0;
+  close_after_answer_ = !parser_->keep_alive() || parser_->upgrade();
+  auto looked = handler_.look_at(head_);
+  if (!looked) {
+    const auto route = find_route(head_.path());
+    refuse(looked.error(), route ? route->id : RouteId::unknown, body_follows);
+    return;
+  }
+  admitted_ = *looked;
+  if (body_bytes_ > handler_.body_bytes_max()) {
+    refuse({.refusal = Refusal::body_too_large,
+            .message = "the body is above ingest.max_body_bytes (" +
+                       std::to_string(handler_.body_bytes_max()) + "): send less in one request"},
+           admitted_->route.id, body_follows);
+    return;
+  }
+  if (head_.expects_continue && body_follows &&
+      in_.size() < std::max<std::size_t>(body_bytes_, 1)) {
+    out_ += continue_answer;
+  }
+  if (parser_->chunked()) {
+    phase_ = Phase::chunked_body;
+    return;
+  }
+  phase_ = Phase::body;
+  in_.reserve(body_bytes_, normalise::Normaliser::padding_bytes);
+}
+
+bool Session::read_body() {
+  if (skip_body_) {
+    const std::size_t skipped = std::min(body_bytes_, in_.size());
+    in_.consume(skipped);
+    body_bytes_ -= skipped;
+    if (body_bytes_ > 0) {
+      return false;
+    }
+    end_request();
+    return true;
+  }
+  if (in_.size() < body_bytes_) {
+    return false;
+  }
+  const std::span<char> body = in_.data().first(body_bytes_);
+  handle(body);
+  in_.consume(body_bytes_);
+  if (phase_ != Phase::waiting) {
+    end_request();
+  }
+  return true;
+}
+
+bool Session::read_chunked_body() {
+  while (!parser_->is_done()) {
+    const Parsed parsed = parse();
+    if (parsed != Parsed::some) {
+      return parsed == Parsed::refused;
+    }
+  }
+  const std::size_t size = chunked_.size();
+  chunked_.resize(size + normalise::Normaliser::padding_bytes);
+  handle(std::span(chunked_).first(size));
+  if (chunked_.capacity() > skipped_body_bytes_max) {
+    chunked_ = {};
+  }
+  if (phase_ != Phase::waiting) {
+    end_request();
+  }
+  return true;
+}
+
+void Session::handle(std::span<char> body) {
+  const std::size_t before = out_.size();
+  if (!handler_.handle(head_, *admitted_, body, keep_alive(), out_, acknowledge_)) {
+    waiting_answer_.assign(out_, before);
+    out_.resize(before);
+    phase_ = Phase::waiting;
+    return;
+  }
+  handler_.probe().duration.observe(handler_.clock().mono_now() - started_);
+}
+
+void Session::acknowledged(const Result<void>& outcome) {
+  SLUICE_ASSERT(phase_ == Phase::waiting);
+  if (outcome) {
+    out_ += waiting_answer_;
+  } else {
+    handler_.refuse(head_, admitted_->route.id,
+                    {.refusal = Refusal::full,
+                     .message = "the event could not be stored: " + outcome.error().message,
+                     .retry_after = std::chrono::seconds(1)},
+                    keep_alive(), out_);
+  }
+  handler_.probe().duration.observe(handler_.clock().mono_now() - started_);
+  end_request();
+}
+
+void Session::refuse(const Problem& problem, RouteId route, bool body_follows) {
+  // A client that waits for 100 (Continue) does not send the body after this answer, but may: RFC
+  // 9110, 10.1.1. Only closing tells for certain where the next request begins.
+  const bool can_skip = !body_follows || (!parser_->chunked() && !head_.expects_continue &&
+                                          body_bytes_ <= skipped_body_bytes_max);
+  close_after_answer_ = close_after_answer_ || !can_skip;
+  handler_.refuse(head_, route, problem, keep_alive(), out_);
+  if (!can_skip) {
+    phase_ = Phase::closing;
+    return;
+  }
+  phase_ = Phase::body;
+  skip_body_ = true;
+}
+
+void Session::refuse_unparsable(const boost::beast::error_code& error) {
+  Problem problem{.refusal = Refusal::bad_request,
+                  .message = "the request is not valid HTTP/1.1: " + error.message()};
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    problem = {.refusal = Refusal::head_too_large,
+               .message = "the head is above ingest.max_header_bytes (" +
+                          std::to_string(limits_.head_bytes_max) + ")"};
+  } else if (error == http::error::body_limit) {
+    problem = {.refusal = Refusal::body_too_large,
+               .message = "the body is above ingest.max_body_bytes (" +
+                          std::to_string(handler_.body_bytes_max()) +
+                          "): send less in one request"};
+  }
+  close_after_answer_ = true;
+  const auto route = find_route(head_.path());
+  handler_.refuse(head_, route ? route->id : RouteId::unknown, problem, false, out_);
+  phase_ = Phase::closing;
+}
+
+void Session::end_request() {
+  admitted_.reset();
+  parser_.reset();
+  skip_body_ = false;
+  head_begun_ = false;
+  phase_ = keep_alive() ? Phase::head : Phase::closing;
+}
+
+bool Session::keep_alive() const { return !close_after_answer_ && !handler_.draining(); }
+
+void Session::written() {
+  if (out_.capacity() > output_bytes_kept) {
+    out_ = {};
+  }
+  out_.clear();
+}
+
+void Session::timed_out() {
+  handler_.probe().timeouts.add();
+  out_.clear();
+  if (head_begun_ && phase_ != Phase::closing) {
+    const auto route = find_route(head_.path());
+    handler_.refuse(
+        head_, route ? route->id : RouteId::unknown,
+        {.refusal = Refusal::timed_out, .message = "the request took too long to arrive"}, false,
+        out_);
+  }
+  phase_ = Phase::closing;
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,97 @@
+// One connection's side of HTTP/1.1, without the connection: bytes in, bytes out, and what to do
+// next.
+//
+// The loop around it (server.cpp) does what next() asks and decides nothing. Pipelined requests are
+// answered together, in their order, with one write.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/base/result.hpp>
+
+#include "handler.hpp"
+#include "read_buffer.hpp"
+#include "request_head.hpp"
+
+namespace sluice::ingest {
+
+struct SessionLimits {
+  std::size_t head_bytes_max = 0;
+  std::chrono::nanoseconds head_timeout{};
+  std::chrono::nanoseconds body_timeout{};
+  std::chrono::nanoseconds idle_timeout{};
+  std::chrono::nanoseconds write_timeout{};
+};
+
+class Session {
+ public:
+  enum class Next : std::uint8_t {
+    read,         // into free_space(), then received()
+    write,        // output(), then written()
+    acknowledge,  // until the acknowledgement that was asked for came, then acknowledged()
+    close,        // the output has been written; nothing more is read
+  };
+
+  // Both outlive the session. `acknowledge` is handed to the buffer when an answer has to wait for
+  // it.
+  Session(Handler& handler, const SessionLimits& limits, buffer::Buffer::Acknowledge acknowledge);
+
+  [[nodiscard]] std::span<char> free_space() { return in_.free_space(); }
+  void received(std::size_t bytes) { in_.commit(bytes); }
+  [[nodiscard]] const std::string& output() const { return out_; }
+  void written();
+  void acknowledged(const Result<void>& outcome);
+  // The client took too long (see deadline()); a request that had begun is answered 408.
+  void timed_out();
+
+  // Handles what can be handled, then says what to do.
+  Next next(MonoTime now);
+  // By when the operation that next() asked for must have made progress.
+  [[nodiscard]] MonoTime deadline() const { return deadline_; }
+  // Whether no request has begun: such a connection may be closed at any time.
+  [[nodiscard]] bool idle() const { return phase_ == Phase::head && in_.empty() && out_.empty(); }
+
+ private:
+  enum class Phase : std::uint8_t { head, body, chunked_body, waiting, closing };
+
+  enum class Parsed : std::uint8_t { some, needs_more, refused };
+
+  Parsed parse();
+  // Each handles what it can of its phase; false: more bytes are needed first.
+  bool read_head(MonoTime now);
+  bool read_body();
+  bool read_chunked_body();
+  void begin_request();
+  void handle(std::span<char> body);
+  // Answers, and closes the connection when the rest of the request cannot be skipped cheaply.
+  void refuse(const Problem& problem, RouteId route, bool body_follows);
+  void refuse_unparsable(const boost::beast::error_code& error);
+  void end_request();
+  [[nodiscard]] bool keep_alive() const;
+
+  Handler& handler_;
+  const SessionLimits& limits_;
+  buffer::Buffer::Acknowledge acknowledge_;
+  ReadBuffer in_;
+  std::string out_;
+  std::string waiting_answer_;
+  std::string chunked_;  // a chunked body
+  RequestHead head_;
+  std::optional<RequestParser> parser_;
+  std::optional<Admitted> admitted_;
+  Phase phase_ = Phase::head;
+  std::size_t body_bytes_ = 0;
+  bool skip_body_ = false;
+  bool close_after_answer_ = false;
+  bool head_begun_ = false;
+  MonoTime started_{};
+  MonoTime now_{};
+  MonoTime deadline_{};
+};
+
+}  // namespace sluice::ingest

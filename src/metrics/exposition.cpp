@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <limits>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/metrics/exposition.hpp>
+
+namespace sluice::metrics {
+
+void HistogramSnapshot::add(const HistogramSnapshot& other) {
+  SLUICE_ASSERT(bounds == other.bounds);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    counts[i] += other.counts[i];
+  }
+  sum += other.sum;
+}
+
+struct Exposition::Families {
+  // The metric to fill in, in the family of that name.
+  prometheus::ClientMetric& metric(std::string_view name, std::string_view help,
+                                   prometheus::MetricType type, const Labels& labels) {
+    const std::string full_name = "sluice_" + std::string(name);
+    auto family = std::ranges::find(all, full_name, &prometheus::MetricFamily::name);
+    if (family == all.end()) {
+      all.push_back({.name = full_name, .help = std::string(help), .type = type, .metric = {}});
+      family = std::prev(all.end());
+    }
+    prometheus::ClientMetric& made = family->metric.emplace_back();
+    for (const auto& [key, value] : labels) {
+      made.label.push_back({.name = std::string(key), .value = std::string(value)});
+    }
+    return made;
+  }
+
+  std::vector<prometheus::MetricFamily> all;
+};
+
+Exposition::Exposition() : families_(std::make_unique<Families>()) {}
+Exposition::~Exposition() = default;
+
+void Exposition::counter(std::string_view name, std::string_view help, const Labels& labels,
+                         std::uint64_t value) {
+  families_->metric(name, help, prometheus::MetricType::Counter, labels).counter.value =
+      static_cast<double>(value);
+}
+
+void Exposition::gauge(std::string_view name, std::string_view help, const Labels& labels,
+                       double value) {
+  families_->metric(name, help, prometheus::MetricType::Gauge, labels).gauge.value = value;
+}
+
+void Exposition::histogram(std::string_view name, std::string_view help, const Labels& labels,
+                           const HistogramSnapshot& value) {
+  auto& histogram =
+      families_->metric(name, help, prometheus::MetricType::Histogram, labels).histogram;
+  std::uint64_t cumulative = 0;
+  for (std::size_t i = 0; i < value.counts.size(); ++i) {
+    cumulative += value.counts[i];
+    const double bound =
+        i < value.bounds.size() ? value.bounds[i] : std::numeric_limits<double>::infinity();
+    histogram.bucket.push_back({.cumulative_count = cumulative, .upper_bound = bound});
+  }
+  histogram.sample_count = cumulative;
+  histogram.sample_sum = value.sum;
+}
+
+std::string Exposition::to_text() const {
+  return prometheus::TextSerializer().Serialize(families_->all);
+}
+
+}  // namespace sluice::metrics

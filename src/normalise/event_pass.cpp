@@ -1,0 +1,860 @@
+#include "event_pass.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <xxhash.h>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/event/api_limits.hpp>
+#include <sluice/normalise/time.hpp>
+
+#include "identifiers.hpp"
+#include "name_table.hpp"
+#include "salt.hpp"
+
+namespace sluice::normalise {
+namespace {
+
+using Names = std::array<std::string_view, 7>;
+enum EventField : unsigned { type, action, label, client, time, event_salt, params };
+constexpr NameTable event_fields(Names{"type", "action", "label", "client", "time", "eventSalt",
+                                       "params"});
+
+// From the strongest identity to the weakest: an event that has several belongs to the lane of the
+// first.
+enum Identifier : int { id, custom_id, email, uuid };
+constexpr NameTable identifiers(std::array<std::string_view, 4>{"id", "customId", "email", "uuid"});
+
+enum Param : int {
+  source,
+  sku,
+  name,
+  quantity,
+  final_unit_price,
+  lat,
+  lon,
+  application_name,
+  version,
+  company_id,
+  order_id,
+  correlation_id,
+  item,
+  position,
+  search_type,
+  first_reserved,
+  email_param = first_reserved + 6,
+  original_time,
+};
+constexpr std::array<std::string_view, 23> param_names{"source",
+                                                       "sku",
+                                                       "name",
+                                                       "quantity",
+                                                       "finalUnitPrice",
+                                                       "lat",
+                                                       "lon",
+                                                       "applicationName",
+                                                       "version",
+                                                       "companyId",
+                                                       "orderId",
+                                                       "correlationId",
+                                                       "item",
+                                                       "position",
+                                                       "searchType",
+                                                       "modifiedBy",
+                                                       "apiKey",
+                                                       "eventUUID",
+                                                       "ip",
+                                                       "time",
+                                                       "businessProfileId",
+                                                       "email",
+                                                       "originalTime"};
+constexpr NameTable known_params(param_names);
+
+constexpr std::uint32_t bit(unsigned field) { return 1U << field; }
+
+// The required params of each type, a bit each.
+const std::array<std::uint32_t, event_type_count>& required_params() {
+  static const auto masks = [] {
+    std::array<std::uint32_t, event_type_count> all{};
+    for (const EventTypeInfo& entry : event_types()) {
+      for (const std::string_view param : entry.required_params) {
+        const int index = known_params.find(param);
+        SLUICE_ASSERT(index >= 0 && index < first_reserved);
+        all[static_cast<std::size_t>(entry.type)] |= bit(static_cast<unsigned>(index));
+      }
+    }
+    return all;
+  }();
+  return masks;
+}
+
+constexpr std::array<std::string_view, 2> search_types{"full-text-search", "autocomplete"};
+
+constexpr FieldPath path_of_param(int param) {
+  return {.root = "params", .name = param_names[static_cast<std::size_t>(param)]};
+}
+
+bool is_action(std::string_view text) {
+  return !text.empty() && text.size() <= api::action_length_max &&
+         std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '.' || c == '-' || c == '_';
+         });
+}
+
+bool is_blank(std::string_view text) {
+  return text.find_first_not_of(" \t") == std::string_view::npos;
+}
+
+// Writes the UTF-8 text as the inside of a JSON string (RFC 8259, 7).
+char* escape(char* out, std::string_view utf8) {
+  constexpr std::string_view short_forms = "\"\"\\\\\bb\ff\nn\rr\tt";
+  for (const char c : utf8) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+      *out++ = c;
+      continue;
+    }
+    *out++ = '\\';
+    std::size_t at = 0;
+    while (at < short_forms.size() && short_forms[at] != c) {
+      at += 2;
+    }
+    if (at < short_forms.size()) {
+      *out++ = short_forms[at + 1];
+    } else {
+      constexpr std::string_view digits = "0123456789abcdef";
+      out = std::copy_n("u00", 3, out);
+      *out++ = digits[byte >> 4];
+      *out++ = digits[byte & 15];
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string FieldPath::to_string() const {
+  std::string path(root);
+  if (position) {
+    path += '[' + std::to_string(*position) + ']';
+  }
+  for (const std::string_view part : {name, leaf}) {
+    if (!part.empty()) {
+      path += '.';
+      path += part;
+    }
+  }
+  return path;
+}
+
+void EventPass::run() {
+  if (walker_.peek() != '{') {
+    refuse_value(RejectReason::not_an_object, {}, "an event is a JSON object");
+    return;
+  }
+  Normalised& out = context_.out;
+  // Output is at most as long as what is left of the input, plus what is filled in: then no write
+  // of this event has to look at the capacity again.
+  start_ = out.size();
+  out_ = out.reserve(walker_.bytes_left() + output_slack_bytes);
+  if (context_.request.kind == EventKind::transaction) {
+    transaction();
+  } else {
+    event();
+  }
+}
+
+void EventPass::event() {
+  type_member();
+  *out_++ = '{';
+  put("\"type\":\"");
+  put(info(type_).path);
+  *out_++ = '"';
+  walker_.each_member([this](Text key) { event_member(key); });
+  if (walker_.error == WalkError::none) {
+    finish_event();
+  }
+}
+
+// The type decides how the members are checked, so it is looked up before them, wherever it stands.
+void EventPass::type_member() {
+  if (context_.request.type) {
+    type_ = *context_.request.type;
+    type_known_ = true;
+    return;
+  }
+  const std::optional<Text> given = walker_.find_string_member("type");
+  if (!given) {
+    reject(
+        RejectReason::field_missing, {.root = "type"},
+        "each event of a batch says its `type` as a string: `custom`, or the last part of its own "
+        "endpoint's path, such as `added-to-cart`");
+    return;
+  }
+  if (const auto known = event_type_from_path(given->raw)) {
+    type_ = *known;
+    type_known_ = true;
+    return;
+  }
+  reject(RejectReason::type_unknown, {.root = "type"},
+         "`" + std::string(given->raw.substr(0, 64)) +
+             "` is no event type of the API: use `custom` with an `action`, or a type such as "
+             "`product-view`");
+}
+
+void EventPass::event_member(Text key_text) {
+  if (walker_.skip_null()) {
+    return;
+  }
+  const int found = find_field(event_fields, key_text);
+  if (found == decltype(event_fields)::not_found) {
+    key(key_text);
+    out_ = walker_.copy_value(out_, 1);
+    return;
+  }
+  const auto field = static_cast<EventField>(found);
+  if (!first_time(field, event_fields.name(found))) {
+    return;
+  }
+  switch (field) {
+    case EventField::type: {
+      const bool contradicts =
+          context_.request.type &&
+          (walker_.peek() != '"' || walker_.string_at_cursor() != info(type_).path);
+      if (contradicts) {
+        reject(RejectReason::field_invalid, {.root = "type"},
+               "contradicts the path, which says `" + std::string(info(type_).path) + "`");
+      }
+      walker_.skip_value(1);
+      return;
+    }
+    case EventField::action:
+      action_member();
+      return;
+    case EventField::label:
+      label_member();
+      return;
+    case EventField::client:
+      client_member();
+      return;
+    case EventField::time:
+      time_member("time");
+      return;
+    case EventField::event_salt:
+      salt_member();
+      return;
+    case EventField::params:
+      params_member();
+      return;
+  }
+}
+
+void EventPass::action_member() {
+  const bool is_string = walker_.peek() == '"';
+  if (type_ != EventType::custom) {
+    // The backend sets it; one that says the same does no harm and is left out.
+    if (is_string && walker_.string_at_cursor() == info(type_).action) {
+      walker_.skip_value(1);
+      return;
+    }
+    refuse_value(RejectReason::action_invalid, {.root = "action"},
+                 "the backend sets the action of `" + std::string(info(type_).path) +
+                     "` events: leave it out, or use the type `custom`");
+    return;
+  }
+  if (!is_string) {
+    refuse_value(RejectReason::action_invalid, {.root = "action"}, "must be a string");
+    return;
+  }
+  const Text text = walker_.read_string();
+  if (!is_action(text.raw)) {
+    reject(RejectReason::action_invalid, {.root = "action"},
+           "must be 1 to 32 letters, digits, dots, hyphens or underscores");
+    return;
+  }
+  if (text.raw == "transaction.charge") {
+    reject(
+        RejectReason::transaction_as_event, {.root = "action"},
+        "an event with this action creates no purchases: post the transaction to /v4/transactions");
+    return;
+  }
+  const auto& allowed = context_.rules.actions;
+  if (!allowed.empty() && std::ranges::find(allowed, text.raw) == allowed.end()) {
+    reject(RejectReason::action_not_allowed, {.root = "action"},
+           "`" + std::string(text.raw) +
+               "` is not among the workspace's `actions`: mend the name, or add it to the "
+               "configuration");
+    return;
+  }
+  action_ = text.raw;
+  key("action");
+  *out_++ = '"';
+  put(text.raw);
+  *out_++ = '"';
+}
+
+void EventPass::label_member() {
+  if (walker_.peek() != '"') {
+    refuse_value(RejectReason::field_invalid, {.root = "label"}, "must be a string");
+    return;
+  }
+  if (is_blank(walker_.string_at_cursor())) {
+    walker_.skip_value(1);
+    return;
+  }
+  key("label");
+  out_ = walker_.copy_string(out_);
+  labelled_ = true;
+}
+
+void EventPass::client_member() {
+  if (walker_.peek() != '{') {
+    refuse_value(RejectReason::field_invalid, {.root = "client"},
+                 "must be an object of profile identifiers");
+    return;
+  }
+  key("client");
+  *out_++ = '{';
+  walker_.each_member([this](Text key_text) {
+    if (walker_.skip_null()) {
+      return;
+    }
+    const int identifier = find_field(identifiers, key_text);
+    if (identifier != decltype(identifiers)::not_found) {
+      identifier_member(identifier);
+      return;
+    }
+    key(key_text);
+    out_ = walker_.copy_value(out_, 2);
+  });
+  *out_++ = '}';
+}
+
+void EventPass::identifier_member(int identifier) {
+  const std::string_view name = identifiers.name(identifier);
+  if ((identities_ & bit(static_cast<unsigned>(identifier))) != 0) {
+    refuse_value(RejectReason::duplicate_field, {.root = "client", .name = name}, "occurs twice");
+    return;
+  }
+  identities_ |= bit(static_cast<unsigned>(identifier));
+  const char first = walker_.peek();
+  if (identifier != Identifier::id) {
+    if (first != '"') {
+      refuse_value(RejectReason::identifier_invalid, {.root = "client", .name = name},
+                   "must be a string");
+      return;
+    }
+    identifier_text(identifier);
+    return;
+  }
+  const bool is_number = first == '-' || (first >= '0' && first <= '9');
+  const std::string_view number = is_number ? walker_.read_scalar() : std::string_view{};
+  if (!is_int64(number)) {
+    if (!is_number) {
+      walker_.skip_value(2);
+    }
+    reject(RejectReason::identifier_invalid, {.root = "client", .name = "id"},
+           "must be a 64-bit integer (an identifier of your own goes into `customId`)");
+    return;
+  }
+  key(name);
+  put(number);
+  identify_profile(identifier, number);
+}
+
+void EventPass::identifier_text(int identifier) {
+  const std::string_view name = identifiers.name(identifier);
+  const Text text = walker_.read_string();
+  std::string_view value = text.raw;
+  if (text.escaped || !is_plain_ascii(value)) {
+    context_.scratch.clear();
+    if (!JsonWalker::unescape(text.raw, context_.scratch)) {
+      walker_.error = WalkError::syntax;
+      return;
+    }
+    value = context_.scratch;
+  }
+  const std::string_view trimmed = trim(value);
+  context_.out.tally.identifiers_trimmed += trimmed.size() != value.size() ? 1 : 0;
+  if (trimmed.empty()) {
+    identities_ &= ~bit(static_cast<unsigned>(identifier));  // no value is as good as no field
+    return;
+  }
+  if (value.data() == context_.scratch.data() && holds_forbidden_character(trimmed)) {
+    reject(RejectReason::identifier_invalid, {.root = "client", .name = name},
+           "holds a character that identifiers may not: a line break, NUL, U+2028, U+2029, U+00AD, "
+           "U+FE00 to U+FE0F, or one beyond the basic plane (such as an emoji)");
+    return;
+  }
+  if (identifier == Identifier::email && !is_email(trimmed)) {
+    reject(RejectReason::identifier_invalid, {.root = "client", .name = "email"},
+           "is not an e-mail address");
+    return;
+  }
+  if (identifier == Identifier::uuid && !is_uuid(trimmed)) {
+    reject(RejectReason::identifier_invalid, {.root = "client", .name = "uuid"},
+           "is not a UUID of 8-4-4-4-12 hexadecimal digits");
+    return;
+  }
+  key(name);
+  *out_++ = '"';
+  const char* const written = out_;
+  out_ = escape(out_, trimmed);
+  const std::string_view canonical(written, static_cast<std::size_t>(out_ - written));
+  *out_++ = '"';
+  if (identifier == Identifier::email) {
+    client_email_ = canonical;
+  }
+  identify_profile(identifier, canonical);
+}
+
+void EventPass::identify_profile(int identifier, std::string_view value) {
+  if (identifier < profile_rank_) {
+    profile_rank_ = identifier;
+    profile_hash_ =
+        XXH3_64bits_withSeed(value.data(), value.size(), static_cast<XXH64_hash_t>(identifier));
+  }
+}
+
+void EventPass::time_member(std::string_view field) {
+  const bool is_string = walker_.peek() == '"';
+  const char* const token = walker_.position();
+  Result<ParsedTime, TimeError> parsed = std::unexpected(TimeError::syntax);
+  if (is_string) {
+    const Text text = walker_.read_string();
+    parsed = parse_time(text.raw);
+    original_time_ = {token, text.raw.size() + 2};
+  } else if (*token == '-' || (*token >= '0' && *token <= '9')) {
+    original_time_ = walker_.read_scalar();
+    if (const auto epoch = parse_epoch(original_time_)) {
+      parsed = ParsedTime{.time = *epoch, .has_zone = true};
+    }
+  } else {
+    refuse_value(RejectReason::time_invalid, {.root = field}, "must be a string or a number");
+    return;
+  }
+  if (!parsed || (!parsed->has_zone && strict())) {
+    const bool zone_missing = parsed.has_value();
+    reject(RejectReason::time_invalid, {.root = field},
+           zone_missing
+               ? "has no zone: add `Z` or an offset, as in 2024-05-01T12:00:00+02:00"
+               : "is not a time: use ISO 8601 with a zone, as in 2024-05-01T12:00:00Z, or seconds "
+                 "or milliseconds since 1970");
+    return;
+  }
+  has_time_ = true;
+  given_time_ms_ = parsed->time.time_since_epoch().count();
+  key(field);
+  *out_++ = '"';
+  if (parsed->time > context_.request.received_at) {
+    put(context_.received_at_text);
+    ++context_.out.tally.future_times_clamped;
+  } else {
+    original_time_ = {};
+    out_ = format_time(parsed->time, out_);
+  }
+  *out_++ = '"';
+}
+
+void EventPass::salt_member() {
+  const bool is_string = walker_.peek() == '"';
+  const std::size_t length = is_string ? walker_.string_at_cursor().size() : 0;
+  if (length == 0 || length > api::event_salt_length_max) {
+    refuse_value(RejectReason::field_invalid, {.root = "eventSalt"},
+                 "must be a string of 1 to 256 characters; left out, one is generated");
+    return;
+  }
+  key("eventSalt");
+  const char* const written = out_;
+  out_ = walker_.copy_string(out_);
+  salt_ = {written, static_cast<std::size_t>(out_ - written)};
+  has_salt_ = true;
+}
+
+void EventPass::params_member() {
+  if (walker_.peek() != '{') {
+    refuse_value(RejectReason::field_invalid, {.root = "params"}, "must be an object");
+    return;
+  }
+  key("params");
+  *out_++ = '{';
+  walker_.each_member([this](Text key_text) { param(key_text); });
+  free_form_end_ = out_;
+  *out_++ = '}';
+}
+
+void EventPass::param(Text key_text) {
+  if (walker_.skip_null()) {
+    return;
+  }
+  const int known = find_field(known_params, key_text);
+  if (known >= first_reserved && known < email_param) {
+    walker_.skip_value(2);
+    ++context_.out.tally.reserved_params_dropped;
+    return;
+  }
+  key(key_text);
+  if (known == email_param && walker_.peek() == '"') {
+    const std::uint32_t* const mark = walker_.mark();
+    params_email_ = walker_.read_string();
+    walker_.rewind(mark);
+  } else if (known == original_time) {
+    has_original_time_ = true;
+  } else if (known >= 0 && known < first_reserved && strict()) {
+    const std::uint32_t mask = bit(static_cast<unsigned>(known));
+    if ((required_params()[static_cast<std::size_t>(type_)] & mask) != 0) {
+      if ((params_seen_ & mask) != 0) {
+        refuse_value(RejectReason::duplicate_field, path_of_param(known), "occurs twice");
+        return;
+      }
+      params_seen_ |= mask;
+      if (copy_required_param(known)) {
+        return;
+      }
+    }
+  }
+  out_ = walker_.copy_value(out_, 2);
+}
+
+// Checks and copies a param that the type requires. False: it has no rule of its own and is still
+// to be copied.
+bool EventPass::copy_required_param(int known) {
+  const FieldPath field = path_of_param(known);
+  switch (known) {
+    case source:
+      one_of(field, event_sources());
+      return true;
+    case search_type:
+      one_of(field, search_types);
+      return true;
+    case final_unit_price:
+      money(field);
+      return true;
+    case quantity:
+    case lat:
+    case lon:
+    case company_id:
+      number_value(field);
+      return true;
+    case position:
+      position_value(field);
+      return true;
+    case item:
+      return false;
+    default:
+      text_value(field);
+      return true;
+  }
+}
+
+void EventPass::finish_event() {
+  if (!type_known_) {
+    return;  // what else it must have depends on its type
+  }
+  if (type_ == EventType::custom && (seen_ & bit(EventField::action)) == 0) {
+    reject(RejectReason::field_missing, {.root = "action"}, "a custom event says its `action`");
+  }
+  if (identities_ == 0 && !rejected_) {
+    reject(RejectReason::client_missing, {.root = "client"},
+           "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`");
+  }
+  check_required_params();
+  if (!client_email_.empty() && !params_email_.raw.empty()) {
+    context_.scratch.clear();
+    std::string& unescaped = context_.scratch;
+    const bool valid = JsonWalker::unescape(params_email_.raw, unescaped);
+    if (valid && trim(unescaped) != client_email_) {
+      reject(RejectReason::email_mismatch, {.root = "params", .name = "email"},
+             "is not the profile's `client.email`: make them equal, or leave this one out");
+    }
+  }
+  if (rejected_) {
+    return;
+  }
+  if (type_ != EventType::custom) {
+    action_ = info(type_).action;
+  }
+  if (!labelled_) {
+    key("label");
+    *out_++ = '"';
+    put(action_);
+    *out_++ = '"';
+  }
+  if (!original_time_.empty()) {
+    insert_original_time();
+  }
+  finish_time_and_salt("time");
+  finish();
+}
+
+void EventPass::check_required_params() {
+  if (!info(type_).params_required) {
+    return;
+  }
+  if ((seen_ & bit(EventField::params)) == 0) {
+    if (strict()) {
+      reject(RejectReason::field_missing, {.root = "params"},
+             "`" + std::string(info(type_).path) + "` events carry the object `params`");
+    } else {
+      key("params");
+      put("{}");
+      free_form_end_ = out_ - 1;
+    }
+  }
+  if (!strict()) {
+    return;
+  }
+  const std::uint32_t missing = required_params()[static_cast<std::size_t>(type_)] & ~params_seen_;
+  for (unsigned param_index = 0; missing >> param_index != 0; ++param_index) {
+    if ((missing & bit(param_index)) != 0) {
+      reject(RejectReason::field_missing, path_of_param(static_cast<int>(param_index)),
+             "`" + std::string(info(type_).path) + "` events carry it");
+    }
+  }
+}
+
+// Puts the time that was clamped at the end of params (or metadata), which may be behind us
+// already.
+void EventPass::insert_original_time() {
+  if (has_original_time_) {
+    return;
+  }
+  const bool is_event = context_.request.kind == EventKind::event;
+  if (free_form_end_ == nullptr) {
+    key(is_event ? "params" : "metadata");
+    put("{}");
+    free_form_end_ = out_ - 1;
+  }
+  constexpr std::string_view name = "\"originalTime\":";
+  const std::size_t comma = free_form_end_[-1] == '{' ? 0 : 1;
+  const std::size_t added = comma + name.size() + original_time_.size();
+  std::memmove(free_form_end_ + added, free_form_end_,
+               static_cast<std::size_t>(out_ - free_form_end_));
+  if (!salt_.empty() && salt_.data() > free_form_end_) {
+    salt_ = {salt_.data() + added, salt_.size()};
+  }
+  char* at = free_form_end_;
+  if (comma != 0) {
+    *at++ = ',';
+  }
+  at = std::copy(name.begin(), name.end(), at);
+  std::copy(original_time_.begin(), original_time_.end(), at);
+  out_ += added;
+}
+
+void EventPass::finish_time_and_salt(std::string_view time_name) {
+  if (!has_time_) {
+    key(time_name);
+    *out_++ = '"';
+    put(context_.received_at_text);
+    *out_++ = '"';
+  }
+  if (has_salt_) {
+    return;
+  }
+  const std::string_view idempotency_key = context_.request.idempotency_key;
+  if (!context_.rules.generated_salts && idempotency_key.empty()) {
+    return;
+  }
+  key("eventSalt");
+  *out_++ = '"';
+  if (idempotency_key.empty()) {
+    out_ = write_random_salt(out_, context_.request.received_at, context_.rng);
+  } else {
+    char* const written = out_;
+    out_ = write_derived_salt(out_, idempotency_key, index_);
+    salt_ = {written, salt_length};
+  }
+  *out_++ = '"';
+}
+
+void EventPass::finish() {
+  *out_++ = '}';
+  Normalised& out = context_.out;
+  const char* const begin = out.bytes().data() + start_;
+  const auto size = static_cast<std::size_t>(out_ - begin);
+  if (size > context_.rules.event_bytes_max) {
+    reject(RejectReason::event_too_large, {},
+           "is " + std::to_string(size) + " bytes, above the limit of " +
+               std::to_string(context_.rules.event_bytes_max) + ": send less in it");
+    return;
+  }
+  out.records.push_back({.offset = static_cast<std::uint32_t>(start_),
+                         .size = static_cast<std::uint32_t>(size),
+                         .profile_hash = profile_hash_,
+                         .kind = context_.request.kind});
+  out.indexes.push_back(index_);
+  std::optional<DedupKey> dedup;
+  if (!salt_.empty()) {
+    const std::uint64_t what = XXH3_64bits_withSeed(action_.data(), action_.size(),
+                                                    context_.rules.dedup_seed ^ profile_hash_);
+    const XXH128_hash_t hash = XXH3_128bits_withSeed(
+        salt_.data(), salt_.size(),
+        what + 0x9E3779B97F4A7C15ULL * static_cast<std::uint64_t>(given_time_ms_));
+    dedup = DedupKey{.low = hash.low64, .high = hash.high64};
+  }
+  out.dedup_keys.push_back(dedup);
+  out.commit(out_);
+}
+
+bool EventPass::money(FieldPath field) {
+  if (walker_.peek() != '{') {
+    refuse_value(RejectReason::field_invalid, field, "must be an object {amount, currency}");
+    return true;
+  }
+  *out_++ = '{';
+  std::optional<bool> above_zero;
+  bool has_currency = false;
+  walker_.each_member([&](Text key_text) {
+    if (walker_.skip_null()) {
+      return;
+    }
+    key(key_text);
+    if (key_text.raw == "amount") {
+      field.leaf = "amount";
+      above_zero = amount(field);
+    } else if (key_text.raw == "currency") {
+      field.leaf = "currency";
+      has_currency = true;
+      currency(field);
+    } else {
+      out_ = walker_.copy_value(out_, 3);
+    }
+  });
+  *out_++ = '}';
+  if (walker_.error != WalkError::none) {
+    return true;
+  }
+  if (!above_zero) {
+    field.leaf = "amount";
+    reject(RejectReason::field_missing, field, "must be there, as a number");
+  }
+  if (!has_currency) {
+    field.leaf = "currency";
+    reject(RejectReason::field_missing, field, "must be there, as a code such as EUR");
+  }
+  return above_zero.value_or(true);
+}
+
+bool EventPass::amount(FieldPath field) {
+  const char* const written = out_;
+  number_value(field);
+  const std::string_view number(written, static_cast<std::size_t>(out_ - written));
+  // Zero is a number without a digit from 1 before its exponent, if it has one.
+  const bool zero = number.find_first_of("123456789") >= number.find_first_of("eE");
+  if (!zero && number.starts_with('-')) {
+    reject(RejectReason::field_invalid, field, "must be at least 0");
+  }
+  return !zero;
+}
+
+void EventPass::currency(FieldPath field) {
+  const std::string_view given =
+      walker_.peek() == '"' ? walker_.string_at_cursor() : std::string_view{};
+  text_value(field);
+  if (currency_.empty()) {
+    currency_ = given;
+  } else if (context_.request.kind == EventKind::transaction && given != currency_) {
+    reject(RejectReason::field_invalid, field,
+           "differs from the first amount's: a transaction has one currency");
+  }
+}
+
+void EventPass::one_of(FieldPath field, std::span<const std::string_view> allowed) {
+  if (walker_.peek() == '"' &&
+      std::ranges::find(allowed, walker_.string_at_cursor()) != allowed.end()) {
+    out_ = walker_.copy_string(out_);
+    return;
+  }
+  std::string message = "must be one of";
+  for (const std::string_view value : allowed) {
+    message += message.back() == 'f' ? " " : ", ";
+    message += value;
+  }
+  refuse_value(RejectReason::field_invalid, field, std::move(message));
+}
+
+void EventPass::text_value(FieldPath field) {
+  if (walker_.peek() != '"' || is_blank(walker_.string_at_cursor())) {
+    refuse_value(RejectReason::field_invalid, field, "must be a string that is not empty");
+    return;
+  }
+  out_ = walker_.copy_string(out_);
+}
+
+void EventPass::position_value(FieldPath field) {
+  const char first = walker_.peek();
+  const bool is_number = first >= '1' && first <= '9';
+  const std::string_view number = is_number ? walker_.read_scalar() : std::string_view{};
+  if (!is_int64(number)) {
+    if (!is_number) {
+      walker_.skip_value(2);
+    }
+    reject(RejectReason::field_invalid, field, "must be a whole number from 1");
+    return;
+  }
+  put(number);
+}
+
+void EventPass::number_value(FieldPath field) {
+  const char first = walker_.peek();
+  if (first != '-' && (first < '0' || first > '9')) {
+    refuse_value(RejectReason::field_invalid, field, "must be a number");
+    return;
+  }
+  put(walker_.read_scalar());
+}
+
+bool EventPass::first_time(unsigned field, std::string_view name) {
+  if ((seen_ & bit(field)) == 0) {
+    seen_ |= bit(field);
+    return true;
+  }
+  refuse_value(RejectReason::duplicate_field, {.root = name}, "occurs twice");
+  return false;
+}
+
+void EventPass::comma() {
+  if (out_[-1] != '{' && out_[-1] != '[') {
+    *out_++ = ',';
+  }
+}
+
+void EventPass::key(Text name) {
+  comma();
+  out_ = JsonWalker::copy_key(out_, name);
+  *out_++ = ':';
+}
+
+void EventPass::key(std::string_view name) {
+  comma();
+  *out_++ = '"';
+  put(name);
+  *out_++ = '"';
+  *out_++ = ':';
+}
+
+void EventPass::put(std::string_view text) {
+  std::memcpy(out_, text.data(), text.size());
+  out_ += text.size();
+}
+
+void EventPass::reject(RejectReason reason, FieldPath field, std::string message) {
+  const bool first = !rejected_;
+  rejected_ = true;
+  context_.out.reject({.index = index_,
+                       .reason = reason,
+                       .field = field.to_string(),
+                       .message = std::move(message)},
+                      first);
+}
+
+void EventPass::refuse_value(RejectReason reason, FieldPath field, std::string message) {
+  reject(reason, field, std::move(message));
+  walker_.skip_value(1);
+}
+
+}  // namespace sluice::normalise

@@ -1,0 +1,149 @@
+// One event's way through the normaliser: walks its tokens once, checks them and writes canonical
+// bytes.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <sluice/normalise/normaliser.hpp>
+
+#include "json_walker.hpp"
+
+namespace sluice::normalise {
+
+// What the passes of one request share.
+struct PassContext {
+  JsonWalker& walker;
+  Rng& rng;
+  std::string& scratch;  // for what must be unescaped
+  const Request& request;
+  const Rules& rules;
+  Normalised& out;
+  std::string_view received_at_text;  // canonical form of request.received_at
+};
+
+// Room that one event's output may need beyond the bytes of its input: what is filled in, and the
+// blocks in which strings are copied.
+inline constexpr std::size_t output_slack_bytes = 1024;
+
+// Where a field stands in its event; becomes text only when it is rejected.
+struct FieldPath {
+  std::string_view root{};
+  std::optional<std::size_t> position{};  // in the array `root`
+  std::string_view name{};
+  std::string_view leaf{};
+
+  [[nodiscard]] std::string to_string() const;  // such as products[2].finalUnitPrice.amount
+};
+
+class EventPass {
+ public:
+  EventPass(PassContext& context, std::uint32_t index)
+      : context_(context), walker_(context.walker), index_(index) {}
+
+  // The cursor stands on the event. Appends a record, or rejections, to the outcome. Moves past the
+  // event unless the walker reports an error.
+  void run();
+
+ private:
+  using Text = JsonWalker::Text;
+
+  void event();
+  void event_member(Text key_text);
+  void type_member();
+  void action_member();
+  void label_member();
+  void params_member();
+  void param(Text key_text);
+  bool copy_required_param(int known);
+  void finish_event();
+  void check_required_params();
+  void insert_original_time();
+
+  void transaction();
+  void transaction_member(Text key_text);
+  void products();
+  void product(std::size_t position);
+  void product_member(FieldPath field, Text key_text);
+  void payment_info();
+  void discount();
+  void metadata();
+  void finish_transaction();
+
+  void client_member();
+  void identifier_member(int identifier);
+  void identifier_text(int identifier);
+  void identify_profile(int identifier, std::string_view value);
+  void time_member(std::string_view field);
+  void salt_member();
+  // Each checks the value at the cursor and copies it. An amount is said to be above zero or not.
+  bool money(FieldPath field);
+  bool amount(FieldPath field);
+  void currency(FieldPath field);
+  void one_of(FieldPath field, std::span<const std::string_view> allowed);
+  void text_value(FieldPath field);
+  void number_value(FieldPath field);
+  void position_value(FieldPath field);
+  void finish_time_and_salt(std::string_view time_name);
+  void finish();
+
+  // The index of the member's name in the table. A known name that is written with escapes is
+  // refused: it would be one name to us and another to whoever compares bytes.
+  template <class Table>
+  int find_field(const Table& table, Text name) {
+    if (!name.escaped) [[likely]] {
+      return table.find(name.raw);
+    }
+    context_.scratch.clear();
+    if (JsonWalker::unescape(name.raw, context_.scratch) && table.find(context_.scratch) >= 0) {
+      reject(RejectReason::field_invalid, {.root = context_.scratch},
+             "is written with escapes: write the name plainly");
+    }
+    return Table::not_found;
+  }
+
+  // Whether the field comes for the first time; else it is rejected and skipped.
+  bool first_time(unsigned field, std::string_view name);
+  void comma();
+  void key(Text name);
+  void key(std::string_view name);
+  void put(std::string_view text);
+  void reject(RejectReason reason, FieldPath field, std::string message);
+  // Rejects the value at the cursor and moves past it.
+  void refuse_value(RejectReason reason, FieldPath field, std::string message);
+  [[nodiscard]] bool strict() const { return context_.rules.strict; }
+
+  PassContext& context_;
+  JsonWalker& walker_;
+  std::uint32_t index_;
+  bool rejected_ = false;
+  char* out_ = nullptr;
+  std::size_t start_ = 0;   // of the event in the outcome's bytes
+  std::uint32_t seen_ = 0;  // fields of the event, a bit each
+
+  EventType type_ = EventType::custom;
+  bool type_known_ = false;
+  std::string_view action_;
+  bool labelled_ = false;
+  std::uint32_t identities_ = 0;  // identifiers given, a bit each
+  int profile_rank_ = std::numeric_limits<int>::max();
+  std::uint64_t profile_hash_ = 0;
+  std::string_view client_email_;
+  Text params_email_{};
+  std::uint32_t params_seen_ = 0;
+  char* free_form_end_ = nullptr;  // the closing brace of params (or metadata)
+  bool has_original_time_ = false;
+
+  bool has_time_ = false;
+  std::int64_t given_time_ms_ = 0;  // 0: none
+  std::string_view original_time_;  // JSON text of a time that was clamped; empty: none was
+  bool has_salt_ = false;
+  std::string_view salt_;      // in the outcome's bytes
+  std::string_view currency_;  // of the first amount
+};
+
+}  // namespace sluice::normalise

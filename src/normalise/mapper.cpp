@@ -1,0 +1,223 @@
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sluice/event/api_limits.hpp>
+#include <sluice/normalise/mapper.hpp>
+
+#include "mapper_program.hpp"
+#include "mapper_run.hpp"
+
+namespace sluice::mapping {
+namespace {
+
+using normalise::BodyError;
+using normalise::Framing;
+using normalise::JsonWalker;
+using normalise::WalkError;
+
+std::unexpected<MappingError> refuse(MappingErrc code, std::string message) {
+  return std::unexpected(
+      MappingError{.code = code, .field = {}, .pointer = {}, .message = std::move(message)});
+}
+
+std::string malformed(std::size_t offset, std::string_view why) {
+  return fmt::format("malformed JSON at byte {}: {}", offset, why);
+}
+
+BodyError body_error(BodyError::Code code, std::size_t offset, std::string message) {
+  return {.code = code, .offset = offset, .message = std::move(message)};
+}
+
+constexpr std::string_view unexpected_token = "unexpected token here or just before";
+constexpr std::string_view blank = " \t\r\n";
+
+bool is_blank(std::span<const char> text) {
+  return std::string_view(text.data(), text.size()).find_first_not_of(blank) ==
+         std::string_view::npos;
+}
+
+// One call of a mapper.
+class Pass {
+ public:
+  Pass(const Program& program, RunState& state, std::string& out)
+      : program_(program), walker_(state.walker), state_(state), out_(out) {}
+  ~Pass() { walker_.unload(); }
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+
+  MappingOutcome text(std::span<char> raw);
+  void lines(std::span<char> body, std::vector<MappingOutcome>& events);
+  Result<void, BodyError> document(std::span<char> body, Framing framing,
+                                   std::vector<MappingOutcome>& events);
+
+ private:
+  // Maps the value at the cursor and moves past it, unless the walker has an error afterwards.
+  MappingOutcome event();
+  MappingOutcome captured_event();
+
+  const Program& program_;
+  JsonWalker& walker_;
+  RunState& state_;
+  std::string& out_;
+};
+
+MappingOutcome Pass::event() {
+  const std::uint32_t* const start = walker_.mark();
+  const bool is_object = walker_.peek() == '{';
+  state_.slots.assign(program_.tree.size(), {});
+  Capture(walker_, program_.tree, state_.slots, state_.text).run();
+  if (walker_.error == WalkError::too_deep) {
+    walker_.error = WalkError::none;
+    walker_.rewind(start);
+    walker_.skip_unchecked();
+    return refuse(MappingErrc::too_deep, fmt::format("is nested deeper than {} levels: flatten it",
+                                                     api::nesting_depth_max));
+  }
+  if (walker_.error != WalkError::none) {
+    return refuse(MappingErrc::malformed, malformed(walker_.offset(), unexpected_token));
+  }
+  if (!is_object) {
+    return refuse(MappingErrc::not_an_object, "is not a JSON object: send one object per event");
+  }
+  return captured_event();
+}
+
+MappingOutcome Pass::captured_event() {
+  Run run(state_, out_);
+  const auto fits = [&](const RulePlan& rule) {
+    return std::ranges::all_of(rule.when, [&](const auto& when) { return run.holds(when); });
+  };
+  const auto rule = std::ranges::find_if(program_.rules, fits);
+  if (rule == program_.rules.end()) {
+    return refuse(MappingErrc::no_rule,
+                  fmt::format("fits none of the rules of source {}: add a rule for it, or one "
+                              "without `when` at the end for all that is left",
+                              program_.name));
+  }
+  const std::size_t begin = out_.size();
+  auto step = run.value(rule->shape, 0);
+  if (!step) {
+    out_.resize(begin);
+    MappingError& error = step.error();
+    if (!error.pointer.empty()) error.message.insert(0, error.pointer + " is ");
+    return std::unexpected(std::move(error));
+  }
+  return MappedEvent{.kind = rule->kind,
+                     .rule = static_cast<std::size_t>(rule - program_.rules.begin()),
+                     .offset = begin,
+                     .size = out_.size() - begin};
+}
+
+MappingOutcome Pass::text(std::span<char> raw) {
+  const std::size_t before = out_.size();
+  if (const char* why = walker_.load(raw.data(), raw.size())) {
+    return refuse(MappingErrc::malformed, malformed(0, why));
+  }
+  auto outcome = event();
+  if (walker_.error == WalkError::none && !walker_.at_end()) {
+    out_.resize(before);
+    return refuse(MappingErrc::malformed, malformed(walker_.offset(), "text behind the event"));
+  }
+  return outcome;
+}
+
+void Pass::lines(std::span<char> body, std::vector<MappingOutcome>& events) {
+  while (!body.empty()) {
+    const auto size = static_cast<std::size_t>(std::ranges::find(body, '\n') - body.begin());
+    const std::span<char> line = body.first(size);
+    if (!is_blank(line)) events.push_back(text(line));
+    body = body.subspan(std::min(size + 1, body.size()));
+  }
+}
+
+Result<void, BodyError> Pass::document(std::span<char> body, Framing framing,
+                                       std::vector<MappingOutcome>& events) {
+  using Code = BodyError::Code;
+  if (const char* why = walker_.load(body.data(), body.size())) {
+    return std::unexpected(body_error(Code::malformed, 0, malformed(0, why)));
+  }
+  const char first = walker_.peek();
+  if (first == '[' && framing == Framing::object_or_array) {
+    walker_.each_item([&] { events.push_back(event()); });
+  } else if (first == '{') {
+    events.push_back(event());
+  } else {
+    return std::unexpected(body_error(Code::wrong_shape, walker_.offset(),
+                                      framing == Framing::object
+                                          ? "the body must be one JSON object"
+                                          : "the body must be a JSON object or an array of them"));
+  }
+  if (walker_.error != WalkError::none || !walker_.at_end()) {
+    return std::unexpected(body_error(Code::malformed, walker_.offset(),
+                                      malformed(walker_.offset(), unexpected_token)));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view to_string(MappingErrc code) {
+  switch (code) {
+    case MappingErrc::malformed:
+      return "malformed";
+    case MappingErrc::too_deep:
+      return "too_deep";
+    case MappingErrc::not_an_object:
+      return "not_an_object";
+    case MappingErrc::no_rule:
+      return "no_rule";
+    case MappingErrc::missing_required:
+      return "missing_required";
+    case MappingErrc::wrong_type:
+      return "wrong_type";
+    case MappingErrc::bad_time:
+      return "bad_time";
+  }
+  return "unknown";
+}
+
+Mapper::Scratch::Scratch() : state_(std::make_unique<RunState>()) {}
+Mapper::Scratch::~Scratch() = default;
+Mapper::Scratch::Scratch(Scratch&&) noexcept = default;
+Mapper::Scratch& Mapper::Scratch::operator=(Scratch&&) noexcept = default;
+
+Mapper::Mapper(std::unique_ptr<const Program> program) : program_(std::move(program)) {}
+Mapper::~Mapper() = default;
+Mapper::Mapper(Mapper&&) noexcept = default;
+Mapper& Mapper::operator=(Mapper&&) noexcept = default;
+
+Result<Mapper> Mapper::compile(const Source& source) {
+  auto program = Program::make(source);
+  if (!program) return std::unexpected(std::move(program.error()));
+  return Mapper(std::move(*program));
+}
+
+MappingOutcome Mapper::map(std::span<char> raw, Scratch& scratch, std::string& out) const {
+  return Pass(*program_, *scratch.state_, out).text(raw);
+}
+
+Result<void, BodyError> Mapper::map_body(std::span<char> body, Framing framing, Scratch& scratch,
+                                         std::string& out,
+                                         std::vector<MappingOutcome>& events) const {
+  if (is_blank(body)) {
+    return std::unexpected(
+        body_error(BodyError::Code::empty, 0, "the body is empty: send raw events as JSON"));
+  }
+  Pass pass(*program_, *scratch.state_, out);
+  if (framing == Framing::lines) {
+    pass.lines(body, events);
+    return {};
+  }
+  const std::size_t out_before = out.size();
+  const std::size_t events_before = events.size();
+  const auto mapped = pass.document(body, framing, events);
+  if (!mapped) {
+    out.resize(out_before);
+    events.erase(events.begin() + static_cast<std::ptrdiff_t>(events_before), events.end());
+  }
+  return mapped;
+}
+
+}  // namespace sluice::mapping

@@ -1,0 +1,232 @@
+#include "mapper_program.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <sluice/base/json_text.hpp>
+
+namespace sluice::mapping {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+
+std::unexpected<Error> invalid(std::string_view place, std::string_view message) {
+  return failure(std::errc::invalid_argument, fmt::format("{}: {}", place, message));
+}
+
+template <class T>
+Result<ValuePlan> with_source(Result<T> source) {
+  if (!source) return std::unexpected(std::move(source.error()));
+  ValuePlan plan;
+  plan.source = std::move(*source);
+  return plan;
+}
+
+// Compiles the values of one frame: of the raw event, or of the items of an `each`.
+class Compiler {
+ public:
+  explicit Compiler(PointerTree& tree) : tree_(tree) {}
+
+  Result<ValuePlan> value(const Value& value, const std::string& place);
+  Result<ObjectPlan> object(const Object& object, const std::string& place);
+  Result<ConditionPlan> condition(const Condition& condition, const std::string& place);
+
+ private:
+  Result<RawPlan> raw(const std::string& pointer, const std::string& place);
+  Result<TemplatePlan> pieces(std::string_view text, const std::string& place);
+  Result<ArrayPlan> array(const Array& array, const std::string& place);
+  Result<EachPlan> each(const Each& each, const std::string& place);
+  Result<ValuePlan> source(const Value& value, const std::string& place);
+
+  PointerTree& tree_;
+};
+
+Result<RawPlan> Compiler::raw(const std::string& pointer, const std::string& place) {
+  const auto slot = tree_.add(pointer);
+  if (!slot) {
+    return invalid(place,
+                   fmt::format("\"{}\" is not a JSON Pointer: write it as /order/id, with ~1 for "
+                               "a slash and ~0 for a tilde in a name",
+                               pointer));
+  }
+  return RawPlan{.pointer = pointer, .slot = *slot};
+}
+
+Result<TemplatePlan> Compiler::pieces(std::string_view text, const std::string& place) {
+  TemplatePlan plan;
+  std::string literal;
+  while (!text.empty()) {
+    const char c = text.front();
+    const bool is_literal = (c != '{' && c != '}') || text.substr(1).starts_with(c);
+    if (is_literal) {
+      literal += c;
+      text.remove_prefix(c == '{' || c == '}' ? 2 : 1);
+      continue;
+    }
+    const std::size_t close = text.find('}');
+    if (c == '}' || close == std::string_view::npos) {
+      return invalid(place,
+                     "the template has a brace without its counterpart: write {/pointer} for a "
+                     "value, {{ and }} for braces");
+    }
+    auto value = raw(std::string(text.substr(1, close - 1)), place);
+    if (!value) return std::unexpected(std::move(value.error()));
+    plan.pieces.push_back({.literal = std::exchange(literal, {}), .raw = std::move(*value)});
+    text.remove_prefix(close + 1);
+  }
+  if (!literal.empty()) plan.pieces.push_back({.literal = std::move(literal), .raw = {}});
+  return plan;
+}
+
+Result<ObjectPlan> Compiler::object(const Object& object, const std::string& place) {
+  ObjectPlan plan;
+  for (const auto& [name, member] : object.members) {
+    auto made = value(member, fmt::format("{}.{}", place, name));
+    if (!made) return std::unexpected(std::move(made.error()));
+    std::string key;
+    append_json_string(key, name);
+    key += ':';
+    plan.members.push_back({.name = name, .key = std::move(key), .value = std::move(*made)});
+  }
+  return plan;
+}
+
+Result<ArrayPlan> Compiler::array(const Array& array, const std::string& place) {
+  ArrayPlan plan;
+  for (const Value& item : array.items) {
+    auto made = value(item, fmt::format("{}[{}]", place, plan.items.size()));
+    if (!made) return std::unexpected(std::move(made.error()));
+    plan.items.push_back(std::move(*made));
+  }
+  return plan;
+}
+
+Result<EachPlan> Compiler::each(const Each& each, const std::string& place) {
+  auto array = raw(each.pointer, place);
+  if (!array) return std::unexpected(std::move(array.error()));
+  if (each.item == nullptr)
+    return invalid(place, "`each` says nothing of its items: write `item:`");
+  EachPlan plan{.raw = std::move(*array), .tree = {}, .item = nullptr};
+  auto item = Compiler(plan.tree).value(*each.item, place + "[]");
+  if (!item) return std::unexpected(std::move(item.error()));
+  plan.item = std::make_unique<const ValuePlan>(std::move(*item));
+  return plan;
+}
+
+Result<ValuePlan> Compiler::source(const Value& value, const std::string& place) {
+  return std::visit(Overloaded{
+                        [&](const Constant& constant) {
+                          return with_source<ConstantPlan>(ConstantPlan{constant.json});
+                        },
+                        [&](const From& from) {
+                          auto made = raw(from.pointer, place);
+                          if (!made)
+                            return with_source<FromPlan>(std::unexpected(std::move(made.error())));
+                          return with_source<FromPlan>(FromPlan{std::move(*made)});
+                        },
+                        [&](const Template& text) { return with_source(pieces(text.text, place)); },
+                        [&](const Object& members) { return with_source(object(members, place)); },
+                        [&](const Array& items) { return with_source(array(items, place)); },
+                        [&](const Each& loop) { return with_source(each(loop, place)); },
+                    },
+                    value.source);
+}
+
+Result<ValuePlan> Compiler::value(const Value& value, const std::string& place) {
+  auto plan = source(value, place);
+  if (!plan) return plan;
+  plan->type = value.type;
+  plan->required = value.required;
+  plan->default_json = value.default_json;
+  if (value.time) {
+    auto reader = TimeReader::make(*value.time);
+    if (!reader) return invalid(place, reader.error().message);
+    plan->time = std::move(*reader);
+  }
+  return plan;
+}
+
+Result<ConditionPlan> Compiler::condition(const Condition& condition, const std::string& place) {
+  auto tested = raw(condition.pointer, place);
+  if (!tested) return std::unexpected(std::move(tested.error()));
+  ConditionPlan plan{.slot = tested->slot, .test = condition.test, .operands = condition.operands};
+  const bool is_bound =
+      condition.test == Condition::Test::below || condition.test == Condition::Test::above;
+  if (is_bound) {
+    const std::string text = condition.operands.size() == 1 ? condition.operands.front() : "";
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, plan.bound);
+    if (read.ec != std::errc{} || read.ptr != end) {
+      return invalid(place, fmt::format("`below` and `above` take one number, not \"{}\"",
+                                        fmt::join(condition.operands, ", ")));
+    }
+  }
+  return plan;
+}
+
+bool has_member(const Object& shape, std::string_view name) {
+  return std::ranges::find(shape.members, name, &Member::name) != shape.members.end();
+}
+
+// An event with an action of its own is a custom one; the API wants to be told so.
+void add_custom_type(const Rule& rule, ObjectPlan& shape) {
+  const bool is_custom = rule.kind == EventKind::event && has_member(rule.shape, "action") &&
+                         !has_member(rule.shape, "type");
+  if (!is_custom) return;
+  ValuePlan custom;
+  custom.source = ConstantPlan{R"("custom")"};
+  shape.members.insert(shape.members.begin(),
+                       {.name = "type", .key = R"("type":)", .value = std::move(custom)});
+}
+
+// An empty `client` stays, so that validation can say which identifiers it needs.
+void keep_empty_client(ObjectPlan& shape) {
+  for (ObjectPlan::Member& member : shape.members) {
+    const bool is_object = std::holds_alternative<ObjectPlan>(member.value.source);
+    if (member.name == "client" && is_object && !member.value.default_json) {
+      member.value.default_json = "{}";
+    }
+  }
+}
+
+Result<RulePlan> compile_rule(const Rule& rule, PointerTree& tree, const std::string& place) {
+  Compiler compiler(tree);
+  RulePlan plan;
+  plan.kind = rule.kind;
+  for (const Condition& condition : rule.when) {
+    auto made = compiler.condition(condition, place + ", when");
+    if (!made) return std::unexpected(std::move(made.error()));
+    plan.when.push_back(std::move(*made));
+  }
+  auto shape = compiler.object(
+      rule.shape, place + (rule.kind == EventKind::event ? ", event" : ", transaction"));
+  if (!shape) return std::unexpected(std::move(shape.error()));
+  add_custom_type(rule, *shape);
+  keep_empty_client(*shape);
+  plan.shape.source = std::move(*shape);
+  plan.shape.default_json = "{}";
+  return plan;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Program>> Program::make(const Source& source) {
+  auto program = std::make_unique<Program>();
+  program->name = source.name;
+  for (const Rule& rule : source.rules) {
+    auto plan =
+        compile_rule(rule, program->tree,
+                     fmt::format("source {}, rule {}", source.name, program->rules.size() + 1));
+    if (!plan) return std::unexpected(std::move(plan.error()));
+    program->rules.push_back(std::move(*plan));
+  }
+  return program;
+}
+
+}  // namespace sluice::mapping

@@ -1,0 +1,62 @@
+// Runs compiled rules over the captured values of one raw event.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "json_walker.hpp"
+#include "mapper_program.hpp"
+
+namespace sluice::mapping {
+
+// What is reused from event to event.
+struct RunState {
+  normalise::JsonWalker walker;
+  std::vector<Captured>
+      slots;          // a stack of frames: of the event, then of the items that are being made
+  std::string text;   // of a string without its escapes
+  std::string built;  // of a template
+  ZoneSpan zone_span;
+};
+
+// The text of a string (without escapes), a number, true or false.
+struct Scalar {
+  std::string_view text;
+  bool is_string = false;
+};
+
+class Run {
+ public:
+  // Whether the value is there; when it is not, nothing was written.
+  using Step = Result<bool, MappingError>;
+  // Where the values of the event, or of an item, begin among the slots.
+  using Frame = std::size_t;
+
+  Run(RunState& state, std::string& out) : state_(state), out_(out) {}
+
+  bool holds(const ConditionPlan& condition);  // on the raw event
+  Step value(const ValuePlan& plan, Frame frame);
+
+ private:
+  Step from(const ValuePlan& plan, const RawPlan& raw, Frame frame);
+  Step text_template(const ValuePlan& plan, const TemplatePlan& pieces, Frame frame);
+  Step object(const ObjectPlan& plan, Frame frame);
+  Step array(const ArrayPlan& plan, Frame frame);
+  Step each(const EachPlan& plan, Frame frame);
+  Step item(const EachPlan& plan, std::size_t index, Frame frame, std::size_t first_at);
+  Step convert(const ValuePlan& plan, Scalar scalar, std::string_view json,
+               std::string_view pointer);
+  Step time(const TimeReader& reader, std::string_view text, std::string_view pointer);
+
+  // The raw value's JSON; empty: absent or null. Remembers the pointer for the message that it is.
+  std::string_view raw_json(const RawPlan& raw, Frame frame);
+  std::optional<Scalar> scalar(std::string_view json);
+
+  RunState& state_;
+  std::string& out_;
+  std::string_view absent_;  // the pointer whose value was found absent last
+};
+
+}  // namespace sluice::mapping

@@ -1,0 +1,244 @@
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include <sluice/event/api_limits.hpp>
+#include <sluice/normalise/normaliser.hpp>
+#include <sluice/normalise/time.hpp>
+
+#include "event_pass.hpp"
+#include "json_walker.hpp"
+
+namespace sluice::normalise {
+namespace {
+
+constexpr std::string_view blank = " \t\r\n";
+
+BodyError malformed(std::size_t offset, std::string_view why) {
+  return {.code = BodyError::Code::malformed,
+          .offset = offset,
+          .message = "malformed JSON at byte " + std::to_string(offset) + ": " + std::string(why)};
+}
+
+}  // namespace
+
+std::string_view to_string(RejectReason reason) {
+  switch (reason) {
+    case RejectReason::malformed_json:
+      return "malformed_json";
+    case RejectReason::not_an_object:
+      return "not_an_object";
+    case RejectReason::field_missing:
+      return "field_missing";
+    case RejectReason::field_invalid:
+      return "field_invalid";
+    case RejectReason::duplicate_field:
+      return "duplicate_field";
+    case RejectReason::client_missing:
+      return "client_missing";
+    case RejectReason::identifier_invalid:
+      return "identifier_invalid";
+    case RejectReason::type_unknown:
+      return "type_unknown";
+    case RejectReason::action_invalid:
+      return "action_invalid";
+    case RejectReason::action_not_allowed:
+      return "action_not_allowed";
+    case RejectReason::time_invalid:
+      return "time_invalid";
+    case RejectReason::email_mismatch:
+      return "email_mismatch";
+    case RejectReason::transaction_as_event:
+      return "transaction_as_event";
+    case RejectReason::event_too_large:
+      return "event_too_large";
+    case RejectReason::too_deep:
+      return "too_deep";
+    case RejectReason::mapping_failed:
+      return "mapping_failed";
+  }
+  return "unknown";
+}
+
+void Normalised::clear() {
+  records.clear();
+  dedup_keys.clear();
+  indexes.clear();
+  rejections.clear();
+  rejected_events = 0;
+  rejected_by_reason.fill(0);
+  tally = {};
+  size_ = 0;
+}
+
+char* Normalised::reserve(std::size_t extra) {
+  if (capacity_ - size_ < extra) {
+    const std::size_t wanted = std::max(size_ + extra, capacity_ * 2);
+    auto larger = std::make_unique_for_overwrite<char[]>(wanted);
+    if (size_ > 0) {
+      std::memcpy(larger.get(), buffer_.get(), size_);
+    }
+    buffer_ = std::move(larger);
+    capacity_ = wanted;
+  }
+  return buffer_.get() + size_;
+}
+
+void Normalised::reject(Rejection rejection, bool first_of_event) {
+  if (first_of_event) {
+    ++rejected_events;
+    ++rejected_by_reason[static_cast<std::size_t>(rejection.reason)];
+  }
+  if (rejections.size() < rejections_listed_max) {
+    rejections.push_back(std::move(rejection));
+  }
+}
+
+struct Normaliser::State {
+  explicit State(Rng seeded) : rng(seeded) {}
+
+  Result<void, BodyError> document(std::span<char> body, const Request& request,
+                                   PassContext& context);
+  void lines(std::span<char> body, PassContext& context);
+  void line(std::span<char> text, std::uint32_t index, PassContext& context);
+  // One event; false after a syntax error.
+  bool event(std::uint32_t index, PassContext& context);
+  PassContext context_for(const Request& request, const Rules& rules, Normalised& out);
+
+  JsonWalker walker;
+  Rng rng;
+  std::string scratch;
+  std::array<char, time_text_size> received_at_text{};
+};
+
+PassContext Normaliser::State::context_for(const Request& request, const Rules& rules,
+                                           Normalised& out) {
+  format_time(request.received_at, received_at_text.data());
+  return {.walker = walker,
+          .rng = rng,
+          .scratch = scratch,
+          .request = request,
+          .rules = rules,
+          .out = out,
+          .received_at_text = {received_at_text.data(), received_at_text.size()}};
+}
+
+bool Normaliser::State::event(std::uint32_t index, PassContext& context) {
+  const std::uint32_t* const start = walker.mark();
+  const std::uint64_t nulls_before = walker.nulls_skipped;
+  EventPass(context, index).run();
+  context.out.tally.nulls_removed += walker.nulls_skipped - nulls_before;
+  if (walker.error == WalkError::too_deep) {
+    walker.error = WalkError::none;
+    walker.rewind(start);
+    walker.skip_unchecked();
+    context.out.reject({.index = index,
+                        .reason = RejectReason::too_deep,
+                        .field = {},
+                        .message = "is nested deeper than " +
+                                   std::to_string(api::nesting_depth_max) + " levels: flatten it"},
+                       true);
+  }
+  return walker.error == WalkError::none;
+}
+
+Result<void, BodyError> Normaliser::State::document(std::span<char> body, const Request& request,
+                                                    PassContext& context) {
+  if (const char* why = walker.load(body.data(), body.size())) {
+    return std::unexpected(malformed(0, why));
+  }
+  const char first = walker.peek();
+  if (first == '[' && request.framing == Framing::object_or_array) {
+    std::uint32_t index = 0;
+    walker.each_item([&] { event(index++, context); });
+    if (index == 0 && walker.error == WalkError::none) {
+      return std::unexpected(BodyError{.code = BodyError::Code::empty,
+                                       .offset = 0,
+                                       .message = "the array is empty: send at least one event"});
+    }
+  } else if (first == '{') {
+    event(0, context);
+  } else {
+    return std::unexpected(BodyError{
+        .code = BodyError::Code::wrong_shape,
+        .offset = walker.offset(),
+        .message = request.framing == Framing::object
+                       ? "the body must be one JSON object; post arrays to the batch endpoint"
+                       : "the body must be a JSON object or an array of objects"});
+  }
+  if (walker.error != WalkError::none || !walker.at_end()) {
+    return std::unexpected(malformed(walker.offset(), "unexpected token here or just before"));
+  }
+  return {};
+}
+
+void Normaliser::State::lines(std::span<char> body, PassContext& context) {
+  std::uint32_t index = 0;
+  while (!body.empty()) {
+    const auto* newline = static_cast<const char*>(std::memchr(body.data(), '\n', body.size()));
+    const std::size_t length =
+        newline == nullptr ? body.size() : static_cast<std::size_t>(newline - body.data());
+    const std::span<char> text = body.first(length);
+    if (std::string_view(text.data(), text.size()).find_first_not_of(blank) !=
+        std::string_view::npos) {
+      line(text, index++, context);
+    }
+    body = body.subspan(std::min(length + 1, body.size()));
+  }
+}
+
+void Normaliser::State::line(std::span<char> text, std::uint32_t index, PassContext& context) {
+  Normalised& out = context.out;
+  const std::size_t records_before = out.records.size();
+  const char* why = walker.load(text.data(), text.size());
+  const std::uint32_t rejected_before = out.rejected_events;
+  if (why == nullptr && event(index, context) && walker.at_end()) {
+    return;
+  }
+  if (out.records.size() > records_before) {  // a whole event, but something behind it on the line
+    out.records.pop_back();
+    out.dedup_keys.pop_back();
+    out.indexes.pop_back();
+  }
+  if (out.rejected_events == rejected_before) {
+    out.reject({.index = index,
+                .reason = RejectReason::malformed_json,
+                .field = {},
+                .message = "malformed JSON" + (why == nullptr
+                                                   ? " at byte " + std::to_string(walker.offset())
+                                                   : ": " + std::string(why))},
+               true);
+  }
+}
+
+Normaliser::Normaliser(Rng rng) : state_(std::make_unique<State>(rng)) {}
+Normaliser::~Normaliser() = default;
+Normaliser::Normaliser(Normaliser&&) noexcept = default;
+Normaliser& Normaliser::operator=(Normaliser&&) noexcept = default;
+
+Result<void, BodyError> Normaliser::run(std::span<char> body, const Request& request,
+                                        const Rules& rules, Normalised& out) {
+  if (std::string_view(body.data(), body.size()).find_first_not_of(blank) ==
+      std::string_view::npos) {
+    return std::unexpected(BodyError{
+        .code = BodyError::Code::empty, .offset = 0, .message = "the body is empty: send JSON"});
+  }
+  PassContext context = state_->context_for(request, rules, out);
+  Result<void, BodyError> result;
+  if (request.framing == Framing::lines) {
+    state_->lines(body, context);
+  } else {
+    result = state_->document(body, request, context);
+  }
+  state_->walker.unload();
+  return result;
+}
+
+void Normaliser::run_one(std::span<char> body, std::uint32_t index, const Request& request,
+                         const Rules& rules, Normalised& out) {
+  PassContext context = state_->context_for(request, rules, out);
+  state_->line(body, index, context);
+  state_->walker.unload();
+}
+
+}  // namespace sluice::normalise

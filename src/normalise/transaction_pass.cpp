@@ -1,0 +1,235 @@
+// The part of the pass that is about transactions. Source of the rules: the models of Synerise's
+// WooCommerce and Magento modules, and the doc comments of Synerise/php-sdk v0.5.1.
+#include <sluice/event/api_limits.hpp>
+
+#include "event_pass.hpp"
+#include "name_table.hpp"
+
+namespace sluice::normalise {
+namespace {
+
+enum Field : unsigned {
+  client,
+  order_id,
+  product_list,
+  revenue,
+  value,
+  payment,
+  source,
+  discount_amount,
+  meta,
+  recorded_at,
+  event_salt,
+};
+constexpr NameTable fields(std::array<std::string_view, 11>{
+    "client", "orderId", "products", "revenue", "value", "paymentInfo", "source", "discountAmount",
+    "metadata", "recordedAt", "eventSalt"});
+
+enum ProductField : unsigned { sku, name, quantity, final_unit_price, other_price };
+constexpr NameTable product_fields(std::array<std::string_view, 7>{
+    "sku", "name", "quantity", "finalUnitPrice", "regularPrice", "discountPrice", "netUnitPrice"});
+
+constexpr std::uint32_t bit(unsigned field) { return 1U << field; }
+
+}  // namespace
+
+void EventPass::transaction() {
+  *out_++ = '{';
+  walker_.each_member([this](Text key_text) { transaction_member(key_text); });
+  if (walker_.error == WalkError::none) {
+    finish_transaction();
+  }
+}
+
+void EventPass::transaction_member(Text key_text) {
+  if (walker_.skip_null()) {
+    return;
+  }
+  const int found = find_field(fields, key_text);
+  if (found == decltype(fields)::not_found) {
+    key(key_text);
+    out_ = walker_.copy_value(out_, 1);
+    return;
+  }
+  const auto field = static_cast<Field>(found);
+  const std::string_view field_name = fields.name(found);
+  if (!first_time(field, field_name)) {
+    return;
+  }
+  switch (field) {
+    case client:
+      client_member();
+      return;
+    case recorded_at:
+      time_member(field_name);
+      return;
+    case event_salt:
+      salt_member();
+      return;
+    case discount_amount:
+      discount();
+      return;
+    case meta:
+      metadata();
+      return;
+    default:
+      break;
+  }
+  key(field_name);
+  switch (field) {
+    case order_id:
+      text_value({.root = field_name});
+      return;
+    case product_list:
+      products();
+      return;
+    case payment:
+      payment_info();
+      return;
+    case source:
+      one_of({.root = field_name}, event_sources());
+      return;
+    default:
+      money({.root = field_name});
+      return;
+  }
+}
+
+void EventPass::products() {
+  if (walker_.peek() != '[') {
+    refuse_value(RejectReason::field_invalid, {.root = "products"}, "must be an array of products");
+    return;
+  }
+  *out_++ = '[';
+  std::size_t position = 0;
+  walker_.each_item([&] { product(position++); });
+  *out_++ = ']';
+  if (position == 0) {
+    reject(RejectReason::field_invalid, {.root = "products"},
+           "is empty: a transaction has at least one");
+  }
+}
+
+// A product's identity upstream is its position, so none is ever left out or moved.
+void EventPass::product(std::size_t position) {
+  FieldPath field{.root = "products", .position = position};
+  if (walker_.peek() != '{') {
+    refuse_value(RejectReason::field_invalid, field, "must be an object");
+    return;
+  }
+  comma();
+  *out_++ = '{';
+  std::uint32_t given = 0;
+  walker_.each_member([&](Text key_text) {
+    if (walker_.skip_null()) {
+      return;
+    }
+    if (const int found = find_field(product_fields, key_text); found >= 0) {
+      given |= bit(static_cast<unsigned>(found));
+    }
+    product_member(field, key_text);
+  });
+  *out_++ = '}';
+  if (walker_.error != WalkError::none) {
+    return;
+  }
+  for (const ProductField required : {sku, name, quantity, final_unit_price}) {
+    if ((given & bit(required)) == 0 && (strict() || required == sku)) {
+      field.name = product_fields.name(static_cast<int>(required));
+      reject(RejectReason::field_missing, field, "a product carries it");
+    }
+  }
+}
+
+void EventPass::product_member(FieldPath field, Text key_text) {
+  key(key_text);
+  const int found = product_fields.find(key_text.raw);
+  if (found < 0) {
+    out_ = walker_.copy_value(out_, 3);
+    return;
+  }
+  field.name = product_fields.name(found);
+  switch (static_cast<ProductField>(found)) {
+    case sku:
+    case name:
+      text_value(field);
+      return;
+    case quantity:
+      number_value(field);
+      return;
+    default:
+      money(field);
+      return;
+  }
+}
+
+void EventPass::payment_info() {
+  if (walker_.peek() != '{') {
+    refuse_value(RejectReason::field_invalid, {.root = "paymentInfo"},
+                 "must be an object {method}");
+    return;
+  }
+  bool has_method = false;
+  *out_++ = '{';
+  walker_.each_member([&](Text key_text) {
+    if (walker_.skip_null()) {
+      return;
+    }
+    key(key_text);
+    if (key_text.raw == "method") {
+      has_method = true;
+      text_value({.root = "paymentInfo", .name = "method"});
+    } else {
+      out_ = walker_.copy_value(out_, 2);
+    }
+  });
+  *out_++ = '}';
+  if (!has_method && strict() && walker_.error == WalkError::none) {
+    reject(RejectReason::field_missing, {.root = "paymentInfo", .name = "method"}, "must be there");
+  }
+}
+
+// The API takes a discount above 0 or none at all, so one of 0 is left out.
+void EventPass::discount() {
+  char* const before = out_;
+  key("discountAmount");
+  if (!money({.root = "discountAmount"}) && !rejected_) {
+    out_ = before;
+  }
+}
+
+void EventPass::metadata() {
+  if (walker_.peek() != '{') {
+    refuse_value(RejectReason::field_invalid, {.root = "metadata"}, "must be an object");
+    return;
+  }
+  key("metadata");
+  has_original_time_ = walker_.find_string_member("originalTime").has_value();
+  out_ = walker_.copy_value(out_, 1);
+  free_form_end_ = out_ - 1;
+}
+
+void EventPass::finish_transaction() {
+  if (identities_ == 0 && !rejected_) {
+    reject(RejectReason::client_missing, {.root = "client"},
+           "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`");
+  }
+  for (const Field required : {order_id, product_list, revenue, value, payment, source}) {
+    const bool needed = strict() || required == order_id || required == product_list;
+    if (needed && (seen_ & bit(required)) == 0) {
+      reject(RejectReason::field_missing, {.root = fields.name(static_cast<int>(required))},
+             "a transaction carries it");
+    }
+  }
+  if (rejected_) {
+    return;
+  }
+  action_ = "transaction.charge";
+  if (!original_time_.empty()) {
+    insert_original_time();
+  }
+  finish_time_and_salt("recordedAt");
+  finish();
+}
+
+}  // namespace sluice::normalise

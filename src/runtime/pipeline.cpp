@@ -1,0 +1,343 @@
+#include "pipeline.hpp"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <fmt/format.h>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/base/json_text.hpp>
+#include <sluice/base/log.hpp>
+#include <sluice/batch/body.hpp>
+#include <sluice/event/api_limits.hpp>
+
+namespace sluice::runtime {
+namespace {
+
+namespace asio = boost::asio;
+namespace action = deliver::action;
+
+// While events come in, the buffer is read this often instead of waking this thread for each of
+// them.
+constexpr std::chrono::milliseconds read_interval{1};
+constexpr std::chrono::seconds rate_interval{1};
+// What a refused producer is told to wait is kept within reason: the estimate is rough.
+constexpr double retry_after_s_max = 60;
+// An answer's body is logged up to here: enough to see what is wrong.
+constexpr std::size_t logged_answer_bytes_max = 512;
+
+std::string_view endpoint(EventKind kind) {
+  return kind == EventKind::event ? api::events_batch_path : api::transactions_batch_path;
+}
+
+std::string_view kind_name(EventKind kind) {
+  return kind == EventKind::event ? "event" : "transaction";
+}
+
+constexpr std::array<std::string_view, 3> circuit_names{"closed", "half_open", "open"};
+
+}  // namespace
+
+Pipeline::Pipeline(PipelineDeps deps, PipelineOptions options)
+    : deps_(deps),
+      options_(std::move(options)),
+      admission_(options_.limits),
+      dedup_(options_.dedup),
+      buffer_(buffer::make_memory_buffer(
+          options_.producers, [this] { asio::post(deps_.context, [this] { pump(); }); })),
+      dispatcher_(options_.dispatcher, Rng::from_system_entropy()),
+      bodies_(options_.dispatcher.lanes),
+      timer_(deps_.context),
+      rate_timer_(deps_.context) {}
+
+Pipeline::~Pipeline() = default;
+
+void Pipeline::connect(std::unique_ptr<transport::HttpUpstream> upstream) {
+  upstream_ = std::move(upstream);
+  asio::post(deps_.context, [this] {
+    pump();
+    measure_drain_rate();
+  });
+}
+
+// Takes in what has been accepted, lets the dispatcher decide, and does what it says.
+void Pipeline::pump() {
+  const MonoTime now = deps_.clock.mono_now();
+  buffer_->read(incoming_);
+  const bool busy = !incoming_.empty();
+  for (Group::Owner& group : incoming_) {
+    open_.push_back(
+        {.ticket = group->ticket, .accepted_at = group->accepted_at(), .released = false});
+    dispatcher_.push(std::move(group));
+  }
+  incoming_.clear();
+  dispatcher_.run(now, actions_);
+  for (deliver::Action& next : actions_) {
+    std::visit([this](auto& what) { perform(what); }, next);
+  }
+  actions_.clear();
+  if (drained_ && !busy && dispatcher_.pending_events() == 0) {
+    std::exchange(drained_, nullptr)();
+  }
+  schedule(now, busy);
+}
+
+void Pipeline::stop() {
+  stopped_ = true;
+  upstream_->stop();
+  timer_.cancel();
+  rate_timer_.cancel();
+}
+
+void Pipeline::schedule(MonoTime now, bool busy) {
+  if (stopped_) {
+    return;
+  }
+  MonoTime next = dispatcher_.wake_at(now).value_or(MonoTime::max());
+  if (busy || !buffer_->try_sleep()) {
+    next = std::min(next, now + read_interval);
+  }
+  timer_.expires_at(next);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      pump();
+    }
+  });
+}
+
+void Pipeline::perform(action::Send& send) {
+  std::string& body = bodies_[send.lane];
+  batch::assemble(send.events, body);
+  batch_events_.observe(static_cast<double>(send.events.size()));
+  batch_bytes_.observe(static_cast<double>(send.bytes));
+  upstream_->post(endpoint(send.kind), body,
+                  [this, lane = send.lane, attempt = send.attempt](deliver::UpstreamAnswer answer) {
+                    on_answer(lane, attempt, std::move(answer));
+                  });
+}
+
+void Pipeline::on_answer(std::size_t lane, deliver::AttemptId attempt,
+                         deliver::UpstreamAnswer answer) {
+  const auto outcome = deliver::classify(answer);
+  if (answer.failure == deliver::Failure::none) {
+    delivery_duration_.observe(answer.duration);
+  }
+  if (answer.deprecated) {
+    if (deprecated_answers_++ == 0) {
+      SLUICE_LOG(warn, "the upstream says that what we call is deprecated", {"workspace", name()},
+                 {"X-API-DEPRECATED", *answer.deprecated});
+    }
+  }
+  if (outcome != deliver::Outcome::delivered && outcome != deliver::Outcome::stopped) {
+    SLUICE_LOG(warn, "a delivery failed and will be dealt with", {"workspace", name()},
+               {"lane", lane}, {"outcome", deliver::info(outcome).name}, {"status", answer.status},
+               {"detail", answer.detail},
+               {"answer", std::string_view(answer.body).substr(0, logged_answer_bytes_max)});
+  }
+  dispatcher_.on_answer(lane, attempt, answer, deps_.clock.mono_now(), deps_.clock.wall_now());
+  pump();
+}
+
+void Pipeline::perform(action::Delivered& delivered) {
+  const MonoTime now = deps_.clock.mono_now();
+  const auto& events = delivered.events;
+  admission_.release_events(events.size());
+  for (std::size_t i = 0; i < events.size();) {
+    std::size_t next = i + 1;
+    while (next < events.size() && events[next].group == events[i].group) {
+      ++next;
+    }
+    end_to_end_.observe(now - events[i].group->accepted_at(), next - i);
+    i = next;
+  }
+}
+
+void Pipeline::perform(action::StoreDeadLetters& store) {
+  std::vector<deadletter::Letter> letters;
+  for (const deliver::DeadLetter& dead : store.letters) {
+    letters.push_back(
+        {.workspace = name(),
+         .kind = kind_name(dead.event.record().kind),
+         .reason = deliver::dead_letter_reason_names[static_cast<std::size_t>(dead.reason)],
+         .status = dead.status,
+         .answer = dead.answer,
+         .attempts = dead.attempts,
+         .first_attempt_at = dead.first_attempt_at,
+         .last_attempt_at = dead.last_attempt_at,
+         .event = std::string(dead.event.json())});
+  }
+  asio::post(deps_.storage_thread, [this, lane = store.lane, letters = std::move(letters)] {
+    const auto stored = deps_.dead_letters.append(letters);
+    if (!stored) {
+      SLUICE_LOG(error, "dead letters cannot be stored; their lane waits", {"workspace", name()},
+                 {"error", stored.error().message});
+    } else {
+      SLUICE_LOG(warn, "events are dead letters now", {"workspace", name()},
+                 {"events", letters.size()}, {"reason", letters.front().reason},
+                 {"status", letters.front().status});
+    }
+    asio::post(deps_.context, [this, lane, count = letters.size(), ok = stored.has_value()] {
+      admission_.release_events(ok ? count : 0);
+      dispatcher_.on_dead_letters_stored(lane, ok, deps_.clock.mono_now());
+      pump();
+    });
+  });
+}
+
+void Pipeline::perform(action::RefreshCredentials&) {
+  upstream_->refresh_credentials([this](const Result<void>& refreshed) {
+    if (!refreshed) {
+      SLUICE_LOG(error, "the credentials cannot be refreshed", {"workspace", name()},
+                 {"error", refreshed.error().message});
+    }
+    dispatcher_.on_credentials_refreshed(refreshed.has_value(), deps_.clock.mono_now());
+    pump();
+  });
+}
+
+void Pipeline::perform(action::Released& released) {
+  Group::Owner group = std::move(released.group);
+  admission_.release_bytes(group->footprint_bytes());
+  open_[group->ticket - open_.front().ticket].released = true;
+  while (!open_.empty() && open_.front().released) {
+    open_.pop_front();
+  }
+  buffer_->release(std::move(group));
+}
+
+void Pipeline::perform(action::Parked& parked) {
+  SLUICE_LOG(error, "delivery is parked: events are kept, and nothing but probes is sent",
+             {"workspace", name()},
+             {"reason", deliver::park_reason_names[static_cast<std::size_t>(parked.reason)]},
+             {"status", parked.status},
+             {"answer", std::string_view(parked.answer).substr(0, logged_answer_bytes_max)});
+}
+
+void Pipeline::perform(action::Resumed&) {
+  SLUICE_LOG(info, "delivery goes on again", {"workspace", name()});
+}
+
+void Pipeline::drain(std::function<void()> drained) {
+  drained_ = std::move(drained);
+  dispatcher_.begin_drain();
+  pump();
+}
+
+// From the rate at which events leave, what a refused producer should wait until there is room
+// again.
+void Pipeline::measure_drain_rate() {
+  const std::uint64_t ended = dispatcher_.counts().events_ended();
+  const double rate = static_cast<double>(ended - std::exchange(delivered_at_last_measure_, ended));
+  drain_rate_ = drain_rate_ == 0 ? rate : 0.7 * drain_rate_ + 0.3 * rate;
+  const double above = static_cast<double>(admission_.events()) *
+                       (1 - admission_.limits().low_watermark / admission_.limits().high_watermark);
+  const double wait = drain_rate_ < 1 ? retry_after_s_max : above / drain_rate_;
+  retry_after_s_.store(static_cast<std::uint32_t>(std::clamp(wait, 1.0, retry_after_s_max)),
+                       std::memory_order_relaxed);
+  if (stopped_) {
+    return;
+  }
+  rate_timer_.expires_after(rate_interval);
+  rate_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      measure_drain_rate();
+    }
+  });
+}
+
+std::chrono::nanoseconds Pipeline::oldest_age() const {
+  return open_.empty() ? std::chrono::nanoseconds(0)
+                       : deps_.clock.mono_now() - open_.front().accepted_at;
+}
+
+std::string Pipeline::not_ready() const {
+  return admission_.must_refuse() ? "the buffer of workspace " + name() + " is full" : "";
+}
+
+void Pipeline::expose(metrics::Exposition& exposition) const {
+  const deliver::DispatcherSnapshot state = dispatcher_.snapshot();
+  const deliver::DispatcherCounts& counts = state.counts;
+  const metrics::Labels labels{{"workspace", name()}};
+  exposition.counter("events_delivered_total", "Events that the upstream has accepted.", labels,
+                     counts.events_delivered);
+  for (std::size_t i = 0; i < deliver::dead_letter_reason_count; ++i) {
+    exposition.counter("events_dead_lettered_total", "Events moved to the dead-letter store.",
+                       {{"workspace", name()}, {"reason", deliver::dead_letter_reason_names[i]}},
+                       counts.events_dead_lettered[i]);
+  }
+  exposition.gauge("buffer_events", "Accepted events that have not ended.", labels,
+                   static_cast<double>(admission_.events()));
+  exposition.gauge("buffer_bytes", "Bytes that they take.", labels,
+                   static_cast<double>(admission_.bytes()));
+  exposition.gauge("buffer_oldest_event_age_seconds", "Since the oldest of them was accepted.",
+                   labels, std::chrono::duration<double>(oldest_age()).count());
+  exposition.gauge("buffer_pressure", "How near the buffer is to refusing events, 0 to 1.", labels,
+                   admission_.pressure());
+  for (const deliver::OutcomeInfo& outcome : deliver::outcomes()) {
+    const auto i = static_cast<std::size_t>(outcome.outcome);
+    exposition.counter("delivery_requests_total", "Requests sent upstream, by what came of them.",
+                       {{"workspace", name()}, {"outcome", outcome.name}}, counts.requests[i]);
+    exposition.counter("delivery_retries_total", "Requests that had to be sent again, by why.",
+                       {{"workspace", name()}, {"reason", outcome.name}}, counts.retries[i]);
+  }
+  exposition.histogram("delivery_duration_seconds",
+                       "From a request's first byte to its answer's last.", labels,
+                       delivery_duration_.snapshot());
+  exposition.gauge("delivery_in_flight", "Requests under way.", labels, state.in_flight);
+  exposition.gauge("delivery_concurrency_limit", "Requests that may be under way at once, for now.",
+                   labels, state.concurrency_limit);
+  exposition.histogram("batch_events", "Events per request.", labels, batch_events_.snapshot());
+  exposition.histogram("batch_bytes", "Bytes per request.", labels, batch_bytes_.snapshot());
+  exposition.histogram("end_to_end_seconds",
+                       "From an event's 202 to the upstream's acknowledgement.", labels,
+                       end_to_end_.snapshot());
+  exposition.gauge("circuit_state", "The circuit breaker: 0 closed, 1 half open, 2 open.", labels,
+                   static_cast<double>(state.circuit));
+  exposition.gauge("workspace_parked",
+                   "1 while nothing but probes is sent: see the log for the reason.", labels,
+                   state.parked ? 1 : 0);
+  exposition.counter("upstream_deprecated_total", "Answers that carried X-API-DEPRECATED.", labels,
+                     deprecated_answers_);
+  const transport::UpstreamProbe connections = upstream_->probe();
+  exposition.gauge("upstream_connections", "Connections open to the upstream.", labels,
+                   static_cast<double>(connections.connections));
+  exposition.counter("upstream_connections_opened_total", "Connections opened to the upstream.",
+                     labels, connections.connections_opened_total);
+  exposition.counter("upstream_logins_total", "Tokens fetched from the upstream.", labels,
+                     connections.logins_total);
+}
+
+void Pipeline::append_status(std::string& out) const {
+  const deliver::DispatcherSnapshot state = dispatcher_.snapshot();
+  std::uint64_t dead_lettered = 0;
+  for (const std::uint64_t count : state.counts.events_dead_lettered) {
+    dead_lettered += count;
+  }
+  out += "{\"name\":";
+  append_json_string(out, name());
+  fmt::format_to(std::back_inserter(out),
+                 R"(,"delivered":{},"dead_lettered":{},"buffered":{},"buffered_bytes":{},)"
+                 R"("oldest_event_age_s":{:.3f},"pressure":{:.3f},"batches":{},"in_flight":{},)"
+                 R"("concurrency_limit":{},"circuit":"{}","parked":)",
+                 state.counts.events_delivered, dead_lettered, admission_.events(),
+                 admission_.bytes(), std::chrono::duration<double>(oldest_age()).count(),
+                 admission_.pressure(), state.counts.batches, state.in_flight,
+                 state.concurrency_limit, circuit_names[static_cast<std::size_t>(state.circuit)]);
+  out += state.parked
+             ? fmt::format("\"{}\"",
+                           deliver::park_reason_names[static_cast<std::size_t>(*state.parked)])
+             : "null";
+  out += ",\"lanes\":[";
+  for (const deliver::LaneSnapshot& lane : state.lanes) {
+    fmt::format_to(std::back_inserter(out), R"({}{{"state":"{}","queued":{},"batch":{}}})",
+                   out.back() == '[' ? "" : ",",
+                   deliver::lane_state_names[static_cast<std::size_t>(lane.state)],
+                   lane.queued_events, lane.batch_events);
+  }
+  out += "]}";
+}
+
+}  // namespace sluice::runtime

@@ -1,0 +1,44 @@
+// Checks of single fields, from which the rules of events and transactions are made. Each returns
+// nothing when all is well; the field of a Violation is relative to what was checked, and `within`
+// puts the outer name before it on the way out, so that a valid event costs no text.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <simdjson.h>
+
+#include "rules.hpp"
+
+namespace sluice::simulator {
+
+using Field = std::optional<simdjson::dom::element>;
+using Verdict = std::optional<Violation>;
+
+[[nodiscard]] Field field_of(simdjson::dom::object object, std::string_view name);
+[[nodiscard]] std::string_view text_of(const Field& field);
+[[nodiscard]] Verdict within(std::string_view outer, Verdict verdict);
+[[nodiscard]] Verdict within(std::string_view array, std::size_t index, Verdict verdict);
+
+// No null, no key twice in one object, not nested too deeply.
+[[nodiscard]] Verdict check_structure(simdjson::dom::element element);
+
+[[nodiscard]] Verdict check_text(const Field& field);
+[[nodiscard]] Verdict check_client(const Field& field);
+[[nodiscard]] Verdict check_time(const Field& field);
+[[nodiscard]] Verdict check_salt(const Field& field);
+// {amount, currency}; `amount` is at least 0.
+[[nodiscard]] Verdict check_price(const Field& field);
+// Checks that the object has all these fields, each with the form that goes with its name.
+[[nodiscard]] Verdict check_required(simdjson::dom::object object,
+                                     std::span<const std::string_view> names);
+// Checks those of the prices that are there.
+[[nodiscard]] Verdict check_optional_prices(simdjson::dom::object object,
+                                            std::initializer_list<std::string_view> names);
+
+[[nodiscard]] ClientIdentity read_client(const Field& field);
+
+}  // namespace sluice::simulator

@@ -1,0 +1,246 @@
+#include "connection.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http.hpp>
+#include <sys/socket.h>
+
+#include <sluice/net/tls.hpp>
+
+namespace sluice::transport {
+namespace {
+
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using deliver::Failure;
+using deliver::UpstreamAnswer;
+using net::as_result;
+using std::chrono::steady_clock;
+
+using PlainStream = tcp::socket;
+using TlsStream = asio::ssl::stream<tcp::socket>;
+// The body is read into memory of ours: what does not fit is never held.
+using Parser = http::response_parser<http::buffer_body>;
+
+constexpr std::uint32_t answer_header_bytes_max = 16U << 10;
+constexpr std::size_t read_buffer_bytes_max = 64U << 10;
+
+std::optional<std::string> header(const Parser& parser, std::string_view name) {
+  const auto found = parser.get().find({name.data(), name.size()});
+  if (found == parser.get().end()) {
+    return std::nullopt;
+  }
+  return std::string(found->value().data(), found->value().size());
+}
+
+// Whether what came is no HTTP, as opposed to not having come.
+bool is_malformed(const error_code& error) {
+  return error.category() == http::make_error_code(http::error::bad_version).category() &&
+         error != http::error::end_of_stream && error != http::error::partial_message;
+}
+
+template <class Stream>
+class StreamConnection final : public Connection {
+ public:
+  template <class... Args>
+  explicit StreamConnection(const asio::any_io_executor& executor, Args&... args)
+      : Connection(executor), stream_(executor, args...), received_(read_buffer_bytes_max) {}
+
+  Task<Result<void>> handshake(std::string host, MonoTime deadline) override;
+  Task<UpstreamAnswer> exchange(std::string head, std::string_view body,
+                                MonoTime deadline) override;
+
+ private:
+  tcp::socket& socket() override {
+    if constexpr (std::is_same_v<Stream, TlsStream>) {
+      return stream_.next_layer();
+    } else {
+      return stream_;
+    }
+  }
+
+  // Reads the answer into `answer`; the error says why there is no status, or not the whole body.
+  Task<error_code> read(UpstreamAnswer& answer);
+  Task<error_code> read_body(Parser& parser, std::string& body);
+
+  Stream stream_;
+  boost::beast::flat_buffer received_;
+};
+
+template <class Stream>
+Task<Result<void>> StreamConnection<Stream>::handshake(std::string host, MonoTime deadline) {
+  if constexpr (std::is_same_v<Stream, TlsStream>) {
+    const Result<void> expected = net::expect_peer(stream_.native_handle(), host);
+    if (!expected) {
+      co_return std::unexpected(expected.error());
+    }
+    arm(deadline);
+    const auto [error] = co_await stream_.async_handshake(TlsStream::client, as_result);
+    disarm();
+    if (timed_out()) {
+      co_return failure(std::errc::timed_out, "the TLS handshake took too long");
+    }
+    if (error) {
+      const long verdict = SSL_get_verify_result(stream_.native_handle());
+      co_return failure(error, verdict == X509_V_OK
+                                   ? error.message()
+                                   : std::string("the certificate is not trusted: ") +
+                                         X509_verify_cert_error_string(verdict));
+    }
+  }
+  co_return Result<void>{};
+}
+
+template <class Stream>
+Task<UpstreamAnswer> StreamConnection<Stream>::exchange(std::string head, std::string_view body,
+                                                        MonoTime deadline) {
+  UpstreamAnswer answer;
+  const MonoTime begin = steady_clock::now();
+  reusable_ = false;
+  arm(deadline);
+  const std::array<asio::const_buffer, 2> request{asio::buffer(head), asio::buffer(body)};
+  const auto [write_error, written_bytes] = co_await asio::async_write(stream_, request, as_result);
+  // A server that refuses a request early answers and closes: its answer may be there although the
+  // request could not be written to its end.
+  error_code read_error;
+  if (!timed_out() && !closed()) {
+    read_error = co_await read(answer);
+  }
+  disarm();
+  answer.duration = steady_clock::now() - begin;
+  if (answer.status != 0) {
+    reusable_ = reusable_ && !write_error;
+  } else if (closed()) {
+    answer.failure = Failure::stopped;
+    answer.detail = "stopped";
+  } else if (write_error) {
+    answer.failure = Failure::not_sent;
+    answer.detail =
+        timed_out() ? "the request could not be written in time" : write_error.message();
+  } else if (timed_out()) {
+    answer.failure = Failure::answer_timeout;
+    answer.detail = "no answer came in time";
+  } else {
+    answer.failure = is_malformed(read_error) ? Failure::malformed_answer : Failure::no_answer;
+    answer.detail = read_error.message();
+  }
+  co_return answer;
+}
+
+template <class Stream>
+Task<error_code> StreamConnection<Stream>::read(UpstreamAnswer& answer) {
+  std::optional<Parser> parser;
+  do {
+    parser.emplace();
+    parser->header_limit(answer_header_bytes_max);
+    parser->body_limit(boost::none);
+    const auto [error, bytes] =
+        co_await http::async_read_header(stream_, received_, *parser, as_result);
+    if (error) {
+      co_return error;
+    }
+  } while (parser->get().result_int() / 100 == 1);
+  answer.status = parser->get().result_int();
+  answer.retry_after = header(*parser, "Retry-After");
+  answer.deprecated = header(*parser, "X-API-DEPRECATED");
+  error_code error;
+  if (!parser->is_done()) {
+    error = co_await read_body(*parser, answer.body);
+  }
+  // Bytes beyond the answer belong to nothing that we asked for.
+  reusable_ = !error && parser->is_done() && parser->keep_alive() && received_.size() == 0;
+  co_return error;
+}
+
+template <class Stream>
+Task<error_code> StreamConnection<Stream>::read_body(Parser& parser, std::string& body) {
+  const std::uint64_t announced_bytes =
+      parser.content_length().value_or(deliver::answer_body_bytes_max);
+  body.resize(std::min<std::uint64_t>(announced_bytes, deliver::answer_body_bytes_max));
+  auto& target = parser.get().body();
+  target.data = body.data();
+  target.size = body.size();
+  target.more = true;
+  // Ends at the body's end, or with need_buffer when it is larger than what we keep.
+  const auto [error, bytes] = co_await http::async_read(stream_, received_, parser, as_result);
+  body.resize(body.size() - target.size);
+  co_return error;
+}
+
+}  // namespace
+
+std::shared_ptr<Connection> Connection::make(const asio::any_io_executor& executor,
+                                             asio::ssl::context* tls) {
+  if (tls != nullptr) {
+    return std::make_shared<StreamConnection<TlsStream>>(executor, *tls);
+  }
+  return std::make_shared<StreamConnection<PlainStream>>(executor);
+}
+
+Task<error_code> Connection::connect(tcp::endpoint endpoint, MonoTime deadline) {
+  if (closed_) {
+    co_return asio::error::operation_aborted;
+  }
+  arm(deadline);
+  auto [error] = co_await socket().async_connect(endpoint, as_result);
+  disarm();
+  if (timed_out_) {
+    error = asio::error::timed_out;
+  }
+  error_code ignored;
+  if (error) {
+    // The next try needs a new socket.
+    socket().close(ignored);
+  } else {
+    socket().set_option(tcp::no_delay(true), ignored);
+  }
+  co_return error;
+}
+
+bool Connection::quiet() {
+  char byte = 0;
+  const ssize_t got = recv(socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+}
+
+void Connection::close() {
+  closed_ = true;
+  cut();
+}
+
+void Connection::cut() {
+  error_code ignored;
+  socket().close(ignored);
+}
+
+void Connection::arm(MonoTime deadline) {
+  armed_ = true;
+  timed_out_ = false;
+  deadline_.expires_at(deadline);
+  deadline_.async_wait([weak = weak_from_this()](const error_code& error) {
+    const auto self = weak.lock();
+    // A wait that ended before it was cancelled still comes here: then time is not up for what is
+    // armed now.
+    if (!error && self && self->armed_ && self->deadline_.expiry() <= steady_clock::now()) {
+      self->timed_out_ = true;
+      self->cut();
+    }
+  });
+}
+
+void Connection::disarm() {
+  armed_ = false;
+  deadline_.cancel();
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,74 @@
+// One connection to the upstream, plain or TLS: one request at a time, each step with a deadline.
+//
+// A connection is held by shared_ptr, by whoever uses it or by the pool. The coroutines below are
+// awaited by a holder, one at a time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/base/result.hpp>
+#include <sluice/deliver/upstream.hpp>
+#include <sluice/net/asio.hpp>
+
+namespace sluice::transport {
+
+namespace asio = net::asio;
+using net::Task;
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // `tls` is null for a plain connection, and must outlive a TLS one.
+  [[nodiscard]] static std::shared_ptr<Connection> make(const asio::any_io_executor& executor,
+                                                        asio::ssl::context* tls);
+  virtual ~Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Connects; may be tried again, with another address, after a failure.
+  [[nodiscard]] Task<boost::system::error_code> connect(asio::ip::tcp::endpoint endpoint,
+                                                        MonoTime deadline);
+  // With TLS: shakes hands with a peer that proves to be `host`. Nothing otherwise.
+  [[nodiscard]] virtual Task<Result<void>> handshake(std::string host, MonoTime deadline) = 0;
+  // Sends head and body in one gathered write and reads the answer; its failure is one of none,
+  // not_sent, no_answer, answer_timeout, malformed_answer, stopped (close() was called).
+  [[nodiscard]] virtual Task<deliver::UpstreamAnswer> exchange(std::string head,
+                                                               std::string_view body,
+                                                               MonoTime deadline) = 0;
+
+  // Whether the last exchange left the connection in order for another.
+  [[nodiscard]] bool reusable() const { return reusable_ && !closed_; }
+  // Whether the peer of an idle connection has kept quiet: what comes unasked is its end, or
+  // nothing that an answer can be told from.
+  [[nodiscard]] bool quiet();
+  // Ends it, and whatever step is under way.
+  void close();
+
+ protected:
+  explicit Connection(const asio::any_io_executor& executor) : deadline_(executor) {}
+  virtual asio::ip::tcp::socket& socket() = 0;
+
+  // Between the two, the connection is cut at the deadline.
+  void arm(MonoTime deadline);
+  void disarm();
+  [[nodiscard]] bool timed_out() const { return timed_out_; }
+  [[nodiscard]] bool closed() const { return closed_; }
+
+  bool reusable_ = false;
+
+ private:
+  void cut();
+
+  asio::steady_timer deadline_;
+  bool armed_ = false;
+  bool timed_out_ = false;
+  bool closed_ = false;
+};
+
+}  // namespace sluice::transport

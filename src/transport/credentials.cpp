@@ -1,0 +1,109 @@
+#include "credentials.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include <openssl/evp.h>
+#include <simdjson.h>
+
+#include <sluice/base/json_text.hpp>
+#include <sluice/event/api_limits.hpp>
+
+namespace sluice::transport {
+namespace {
+
+std::string base64(std::string_view text) {
+  std::string encoded((text.size() + 2) / 3 * 4 + 1, '\0');
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
+                                   reinterpret_cast<const unsigned char*>(text.data()),
+                                   static_cast<int>(text.size()));
+  encoded.resize(static_cast<std::size_t>(size));
+  return encoded;
+}
+
+// base64url without padding: RFC 7515.
+std::optional<std::string> decode_base64url(std::string_view text) {
+  std::string padded(text);
+  std::ranges::replace(padded, '-', '+');
+  std::ranges::replace(padded, '_', '/');
+  const std::size_t padding = (4 - padded.size() % 4) % 4;
+  padded.append(padding, '=');
+  std::string decoded(padded.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
+                                   reinterpret_cast<const unsigned char*>(padded.data()),
+                                   static_cast<int>(padded.size()));
+  if (size < 0 || padding > 2) {
+    return std::nullopt;
+  }
+  decoded.resize(static_cast<std::size_t>(size) - padding);
+  return decoded;
+}
+
+std::optional<std::chrono::seconds> claim(const simdjson::dom::element& payload, const char* name) {
+  double seconds = 0;  // a NumericDate may have a fraction
+  constexpr double seconds_max = 1e11;
+  if (payload[name].get(seconds) != simdjson::SUCCESS || !(seconds > 0 && seconds < seconds_max)) {
+    return std::nullopt;
+  }
+  return std::chrono::seconds(static_cast<std::int64_t>(seconds));
+}
+
+// It becomes part of a header.
+bool is_sendable(std::string_view token) {
+  return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace
+
+std::string basic_authorization(std::string_view workspace_guid, std::string_view api_key) {
+  return "Basic " + base64(std::string(workspace_guid) + ":" + std::string(api_key));
+}
+
+std::string login_body(std::string_view api_key) {
+  std::string body = R"({"apiKey":)";
+  append_json_string(body, api_key);
+  return body + "}";
+}
+
+Result<std::string> token_in(const deliver::UpstreamAnswer& answer) {
+  if (answer.failure != deliver::Failure::none) {
+    return failure(std::errc::not_connected, "the login failed: " + answer.detail);
+  }
+  if (answer.status / 100 == 5 || answer.status == 429) {
+    return failure(std::errc::resource_unavailable_try_again,
+                   "the login failed with status " + std::to_string(answer.status));
+  }
+  if (answer.status / 100 != 2) {
+    return failure(std::errc::permission_denied,
+                   "the login was refused with status " + std::to_string(answer.status));
+  }
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view token;
+  if (parser.parse(answer.body).get(root) != simdjson::SUCCESS ||
+      root["token"].get(token) != simdjson::SUCCESS || !is_sendable(token)) {
+    return failure(std::errc::bad_message, "the answer to the login holds no token");
+  }
+  return std::string(token);
+}
+
+std::chrono::seconds token_lifetime(std::string_view token, WallTime now) {
+  constexpr std::chrono::seconds lifetime_min{1};
+  const std::size_t first_dot = std::min(token.find('.'), token.size() - 1);
+  const std::string_view from_payload = token.substr(first_dot + 1);
+  const auto payload = decode_base64url(from_payload.substr(0, from_payload.find('.')));
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (!payload || parser.parse(*payload).get(root) != simdjson::SUCCESS) {
+    return api::token_lifetime_default;
+  }
+  const auto expires = claim(root, "exp");
+  if (!expires) {
+    return api::token_lifetime_default;
+  }
+  const auto issued =
+      claim(root, "iat").value_or(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()));
+  return std::max(*expires - issued, lifetime_min);
+}
+
+}  // namespace sluice::transport

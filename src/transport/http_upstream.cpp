@@ -1,0 +1,531 @@
+#include <algorithm>
+#include <exception>
+#include <expected>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <sluice/base/log.hpp>
+#include <sluice/event/api_limits.hpp>
+#include <sluice/net/bell.hpp>
+#include <sluice/net/tls.hpp>
+#include <sluice/transport/http_upstream.hpp>
+
+#include "base_url.hpp"
+#include "connection.hpp"
+#include "credentials.hpp"
+#include "token_state.hpp"
+
+namespace sluice::transport {
+namespace {
+
+using asio::ip::tcp;
+using boost::system::error_code;
+using deliver::Failure;
+using deliver::UpstreamAnswer;
+using std::chrono::steady_clock;
+
+using PostDone = std::function<void(UpstreamAnswer)>;
+using RefreshDone = std::function<void(Result<void>)>;
+
+// How far an attempt came, and why no further.
+struct Broken {
+  Failure failure;
+  std::string detail;
+};
+template <class T>
+using Attempted = std::expected<T, Broken>;
+
+// A name being looked up. The system's resolver cannot be interrupted: who waits for it gives up at
+// a deadline of its own, and the look-up, which all who need it share, ends by itself.
+struct Lookup {
+  net::Bell ended;
+  std::optional<error_code> outcome;
+  std::vector<tcp::endpoint> endpoints;
+};
+
+// A connection in use, where stop() finds it.
+class Busy {
+ public:
+  Busy(std::vector<Connection*>& all, Connection* connection) : all_(all), connection_(connection) {
+    all_.push_back(connection_);
+  }
+  ~Busy() { std::erase(all_, connection_); }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+
+ private:
+  std::vector<Connection*>& all_;
+  Connection* connection_;
+};
+
+std::string trimmed(std::string text) {
+  constexpr const char* space = " \t\r\n";
+  text.erase(text.find_last_not_of(space) + 1);
+  text.erase(0, text.find_first_not_of(space));
+  return text;
+}
+
+// Everything behind an HttpUpstream. Its coroutines keep it alive, so that the owner may let go of
+// it while they end.
+class Client : public std::enable_shared_from_this<Client> {
+ public:
+  Client(UpstreamDeps deps, UpstreamOptions options, BaseUrl url,
+         std::optional<asio::ssl::context> tls);
+
+  void post(std::string_view path, std::string_view body, PostDone done);
+  void refresh_credentials(RefreshDone done);
+  void stop();
+  [[nodiscard]] UpstreamProbe probe() const;
+
+ private:
+  struct Idle {
+    std::shared_ptr<Connection> connection;
+    MonoTime opened_at{};
+    MonoTime since{};
+  };
+
+  static Task<> run_post(std::shared_ptr<Client> self, std::string path, std::string_view body,
+                         PostDone done);
+  static Task<> run_login(std::shared_ptr<Client> self, MonoTime send_at);
+
+  // Credentials
+  Task<Attempted<std::string>> authorization();
+  Result<void> read_key();
+  void start_login();
+  Task<Result<std::string>> fetch_token();
+  // Takes note of how a login ended.
+  Result<void> keep(Result<std::string> token);
+
+  // Requests
+  Task<UpstreamAnswer> attempt(std::string path, std::string_view body);
+  Task<UpstreamAnswer> exchange(std::string path, std::string authorization, std::string_view body);
+  Task<Attempted<void>> open(Connection& connection);
+  Task<Attempted<std::vector<tcp::endpoint>>> look_up(MonoTime deadline);
+  [[nodiscard]] std::string head(std::string_view path, std::string_view authorization,
+                                 std::size_t body_bytes) const;
+  [[nodiscard]] std::unexpected<Broken> broken(Failure failure, const std::string& what) const;
+
+  // The pool
+  // The one used last that is still sound; without a connection when there is none.
+  Idle take_idle();
+  void give_back(Idle idle);
+  void sweep_later();
+
+  UpstreamDeps deps_;
+  UpstreamOptions options_;
+  BaseUrl url_;
+  std::optional<asio::ssl::context> tls_;
+  std::string api_key_;
+  std::string basic_;  // the header's value; with jwt empty
+  TokenState token_;
+  Failure login_failure_ = Failure::credentials;  // what the last failed login means for a post
+  net::Bell login_ended_;
+  std::vector<RefreshDone> refreshing_;
+
+  tcp::resolver resolver_;
+  std::shared_ptr<Lookup> lookup_;  // under way, if any
+  std::vector<Idle> idle_;          // the one used last is at the back
+  std::vector<Connection*> busy_;
+  asio::steady_timer sweep_;
+  bool sweeping_ = false;
+  net::Bell stopped_;
+  bool stopping_ = false;
+  UpstreamProbe probe_;
+};
+
+Client::Client(UpstreamDeps deps, UpstreamOptions options, BaseUrl url,
+               std::optional<asio::ssl::context> tls)
+    : deps_(std::move(deps)),
+      options_(std::move(options)),
+      url_(std::move(url)),
+      tls_(std::move(tls)),
+      api_key_(options_.auth.api_key.value),
+      token_(deps_.rng),
+      resolver_(deps_.executor),
+      sweep_(deps_.executor) {
+  if (options_.auth.method == config::AuthMethod::basic) {
+    basic_ = basic_authorization(options_.auth.workspace_guid, api_key_);
+  }
+}
+
+void Client::post(std::string_view path, std::string_view body, PostDone done) {
+  net::spawn(deps_.executor, deps_.gate,
+             run_post(shared_from_this(), std::string(path), body, std::move(done)));
+}
+
+Task<> Client::run_post(std::shared_ptr<Client> self, std::string path, std::string_view body,
+                        PostDone done) {
+  UpstreamAnswer answer;
+  try {
+    answer = co_await self->attempt(std::move(path), body);
+  } catch (const std::exception& e) {
+    // Memory is exhausted. How far it came is not known, so it counts as ambiguous.
+    answer.failure = Failure::no_answer;
+    answer.detail = e.what();
+  }
+  done(std::move(answer));
+}
+
+Task<UpstreamAnswer> Client::attempt(std::string path, std::string_view body) {
+  Attempted<std::string> authorized = co_await authorization();
+  if (!authorized) {
+    UpstreamAnswer answer;
+    answer.failure = authorized.error().failure;
+    answer.detail = std::move(authorized.error().detail);
+    co_return answer;
+  }
+  co_return co_await exchange(std::move(path), std::move(*authorized), body);
+}
+
+std::unexpected<Broken> Client::broken(Failure failure, const std::string& what) const {
+  if (stopping_) {
+    return std::unexpected(Broken{Failure::stopped, "stopped"});
+  }
+  return std::unexpected(Broken{failure, url_.host_header + ": " + what});
+}
+
+// ---- credentials
+
+Task<Attempted<std::string>> Client::authorization() {
+  if (!basic_.empty()) {
+    co_return basic_;
+  }
+  const MonoTime deadline = steady_clock::now() + options_.connect_timeout;
+  while (!stopping_) {
+    switch (token_.ask(deps_.clock.mono_now())) {
+      case TokenState::Advice::use_and_renew:
+        start_login();
+        [[fallthrough]];
+      case TokenState::Advice::use:
+        co_return "Bearer " + token_.token();
+      case TokenState::Advice::log_in:
+        start_login();
+        break;
+      case TokenState::Advice::wait:
+        break;
+      case TokenState::Advice::refuse:
+        co_return broken(login_failure_, token_.refusal());
+    }
+    if (steady_clock::now() >= deadline) {
+      co_return broken(Failure::not_sent, "the login takes too long");
+    }
+    co_await login_ended_.wait_until(deadline);
+  }
+  co_return broken(Failure::stopped, "");
+}
+
+Result<void> Client::read_key() {
+  const std::string& file = options_.auth.api_key.file;
+  if (file.empty()) {
+    return {};
+  }
+  Result<std::string> text = deps_.read_file(file);
+  if (!text) {
+    return std::unexpected(std::move(text.error()));
+  }
+  api_key_ = trimmed(std::move(*text));
+  return {};
+}
+
+void Client::refresh_credentials(RefreshDone done) {
+  if (!basic_.empty() || stopping_) {
+    Result<void> outcome =
+        stopping_ ? failure(std::errc::operation_canceled, "stopped") : read_key();
+    if (outcome) {
+      basic_ = basic_authorization(options_.auth.workspace_guid, api_key_);
+    }
+    asio::post(deps_.executor,
+               [pass = deps_.gate.enter(), done = std::move(done),
+                outcome = std::move(outcome)]() mutable { done(std::move(outcome)); });
+    return;
+  }
+  token_.discard();
+  refreshing_.push_back(std::move(done));
+  if (!token_.login_under_way()) {
+    start_login();
+  }
+}
+
+void Client::start_login() {
+  const MonoTime send_at = token_.login_started(deps_.clock.mono_now());
+  net::spawn(deps_.executor, deps_.gate, run_login(shared_from_this(), send_at));
+}
+
+Task<> Client::run_login(std::shared_ptr<Client> self, MonoTime send_at) {
+  const auto early_by = send_at - self->deps_.clock.mono_now();
+  if (!self->stopping_ && early_by > early_by.zero()) {
+    co_await self->stopped_.wait_until(steady_clock::now() + early_by);
+  }
+  Result<std::string> token = failure(std::errc::operation_canceled, "stopped");
+  try {
+    if (!self->stopping_) {
+      token = co_await self->fetch_token();
+    }
+  } catch (const std::exception& e) {
+    token = failure(std::errc::not_enough_memory, e.what());
+  }
+  const Result<void> outcome = self->keep(std::move(token));
+  self->login_ended_.ring();
+  for (const RefreshDone& done : std::exchange(self->refreshing_, {})) {
+    done(outcome);
+  }
+}
+
+Result<void> Client::keep(Result<std::string> token) {
+  const MonoTime now = deps_.clock.mono_now();
+  if (token) {
+    const auto lifetime = token_lifetime(*token, deps_.clock.wall_now());
+    token_.login_succeeded(now, std::move(*token), lifetime);
+    return {};
+  }
+  if (!stopping_) {
+    SLUICE_LOG(warn, "no token for the upstream", {"workspace", options_.workspace},
+               {"why", token.error().message});
+  }
+  // Only a refusal says something about the credentials; an upstream that is down says nothing.
+  const bool refused = token.error().code != std::errc::not_connected &&
+                       token.error().code != std::errc::resource_unavailable_try_again;
+  login_failure_ = refused ? Failure::credentials : Failure::not_sent;
+  token_.login_failed(now, token.error().message);
+  return std::unexpected(std::move(token.error()));
+}
+
+Task<Result<std::string>> Client::fetch_token() {
+  const Result<void> key = read_key();
+  if (!key) {
+    co_return std::unexpected(key.error());
+  }
+  ++probe_.logins_total;
+  const std::string body = login_body(api_key_);
+  const UpstreamAnswer answer = co_await exchange(std::string(api::login_path), "", body);
+  co_return token_in(answer);
+}
+
+// ---- requests
+
+Task<UpstreamAnswer> Client::exchange(std::string path, std::string authorization,
+                                      std::string_view body) {
+  Idle taken = take_idle();
+  const bool reused = taken.connection != nullptr;
+  if (!reused) {
+    taken.connection = Connection::make(deps_.executor, tls_ ? &*tls_ : nullptr);
+    taken.opened_at = deps_.clock.mono_now();
+  }
+  const std::shared_ptr<Connection> connection = taken.connection;
+  const Busy busy(busy_, connection.get());
+  if (reused) {
+    ++probe_.connections_reused_total;
+  } else {
+    Attempted<void> opened = co_await open(*connection);
+    if (!opened) {
+      UpstreamAnswer answer;
+      answer.failure = opened.error().failure;
+      answer.detail = std::move(opened.error().detail);
+      co_return answer;
+    }
+  }
+  UpstreamAnswer answer = co_await connection->exchange(
+      head(path, authorization, body.size()), body, steady_clock::now() + options_.timeout);
+  if (answer.failure != Failure::none) {
+    answer.detail = url_.host_header + ": " + answer.detail;
+  }
+  if (connection->reusable()) {
+    give_back(std::move(taken));
+  }
+  co_return answer;
+}
+
+Task<Attempted<void>> Client::open(Connection& connection) {
+  const MonoTime deadline = steady_clock::now() + options_.connect_timeout;
+  const Attempted<std::vector<tcp::endpoint>> endpoints = co_await look_up(deadline);
+  if (!endpoints) {
+    co_return std::unexpected(endpoints.error());
+  }
+  error_code error = asio::error::host_not_found;
+  std::size_t left = endpoints->size();
+  for (const tcp::endpoint& endpoint : *endpoints) {
+    // Each address gets its share of what time is left, so that one dead address costs no more.
+    const MonoTime now = steady_clock::now();
+    const auto share = std::max(deadline - now, MonoTime::duration::zero()) / left--;
+    error = co_await connection.connect(endpoint, now + share);
+    if (!error) {
+      break;
+    }
+  }
+  if (error) {
+    co_return broken(Failure::connect, "cannot connect: " + error.message());
+  }
+  ++probe_.connections_opened_total;
+  if (tls_) {
+    ++probe_.tls_handshakes_total;
+  }
+  const Result<void> trusted = co_await connection.handshake(url_.host, deadline);
+  if (!trusted) {
+    co_return broken(Failure::tls, trusted.error().message);
+  }
+  co_return Attempted<void>{};
+}
+
+Task<Attempted<std::vector<tcp::endpoint>>> Client::look_up(MonoTime deadline) {
+  if (stopping_) {
+    co_return broken(Failure::stopped, "");
+  }
+  if (!lookup_) {
+    ++probe_.lookups_total;
+    lookup_ = std::make_shared<Lookup>();
+    resolver_.async_resolve(
+        url_.host, url_.port, tcp::resolver::numeric_service,
+        [lookup = lookup_, weak = weak_from_this()](const error_code& error,
+                                                    const tcp::resolver::results_type& results) {
+          lookup->outcome = error;
+          lookup->endpoints.assign(results.begin(), results.end());
+          lookup->ended.ring();
+          if (const auto self = weak.lock()) {
+            self->lookup_.reset();
+          }
+        });
+  }
+  const std::shared_ptr<Lookup> lookup = lookup_;
+  while (!lookup->outcome && !stopping_ && steady_clock::now() < deadline) {
+    co_await lookup->ended.wait_until(deadline);
+  }
+  const std::optional<error_code> outcome = lookup->outcome;
+  if (stopping_ || !outcome) {
+    co_return broken(Failure::resolve, "the name could not be looked up in time");
+  }
+  if (*outcome) {
+    co_return broken(Failure::resolve, outcome->message());
+  }
+  co_return lookup->endpoints;
+}
+
+std::string Client::head(std::string_view path, std::string_view authorization,
+                         std::size_t body_bytes) const {
+  std::string text;
+  text.reserve(512 + authorization.size());
+  text.append("POST ").append(path).append(" HTTP/1.1\r\nHost: ").append(url_.host_header);
+  text.append("\r\nUser-Agent: sluice/" SLUICE_VERSION
+              "\r\nAccept: application/json\r\nApi-Version: ");
+  text.append(api::version).append("\r\nContent-Type: application/json\r\n");
+  if (!authorization.empty()) {
+    text.append("Authorization: ").append(authorization).append("\r\n");
+  }
+  text.append("Content-Length: ").append(std::to_string(body_bytes)).append("\r\n\r\n");
+  return text;
+}
+
+// ---- the pool
+
+Client::Idle Client::take_idle() {
+  const MonoTime now = deps_.clock.mono_now();
+  while (!idle_.empty()) {
+    Idle idle = std::move(idle_.back());
+    idle_.pop_back();
+    if (now - idle.since < options_.idle_time &&
+        now - idle.opened_at < options_.connection_age_max && idle.connection->quiet()) {
+      return idle;
+    }
+  }
+  return {};
+}
+
+void Client::give_back(Idle idle) {
+  const MonoTime now = deps_.clock.mono_now();
+  if (stopping_ || now - idle.opened_at >= options_.connection_age_max) {
+    return;
+  }
+  idle.since = now;
+  idle_.push_back(std::move(idle));
+  sweep_later();
+}
+
+void Client::sweep_later() {
+  if (sweeping_ || idle_.empty()) {
+    return;
+  }
+  sweeping_ = true;
+  sweep_.expires_after(options_.idle_time - (deps_.clock.mono_now() - idle_.front().since));
+  sweep_.async_wait([weak = weak_from_this()](const error_code&) {
+    const auto self = weak.lock();
+    if (!self || self->stopping_) {
+      return;
+    }
+    self->sweeping_ = false;
+    // Whoever was given back first has been idle for longest.
+    const MonoTime too_long_since = self->deps_.clock.mono_now() - self->options_.idle_time;
+    std::erase_if(self->idle_, [&](const Idle& idle) { return idle.since <= too_long_since; });
+    self->sweep_later();
+  });
+}
+
+// ---- the rest
+
+void Client::stop() {
+  stopping_ = true;
+  resolver_.cancel();
+  sweep_.cancel();
+  idle_.clear();
+  for (Connection* connection : busy_) {
+    connection->close();
+  }
+  if (lookup_) {
+    lookup_->ended.ring();
+  }
+  login_ended_.ring();
+  stopped_.ring();
+}
+
+UpstreamProbe Client::probe() const {
+  UpstreamProbe probe = probe_;
+  probe.connections = busy_.size() + idle_.size();
+  return probe;
+}
+
+class Handle final : public HttpUpstream {
+ public:
+  explicit Handle(std::shared_ptr<Client> client) : client_(std::move(client)) {}
+  ~Handle() override { client_->stop(); }
+  Handle(const Handle&) = delete;
+  Handle& operator=(const Handle&) = delete;
+
+  void post(std::string_view path, std::string_view body, PostDone done) override {
+    client_->post(path, body, std::move(done));
+  }
+  void refresh_credentials(RefreshDone done) override {
+    client_->refresh_credentials(std::move(done));
+  }
+  void stop() override { client_->stop(); }
+  [[nodiscard]] UpstreamProbe probe() const override { return client_->probe(); }
+
+ private:
+  std::shared_ptr<Client> client_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<HttpUpstream>> make_http_upstream(UpstreamDeps deps,
+                                                         UpstreamOptions options) {
+  Result<BaseUrl> url = parse_base_url(options.base_url);
+  if (!url) {
+    return std::unexpected(std::move(url.error()));
+  }
+  std::optional<asio::ssl::context> tls;
+  if (url->tls) {
+    Result<asio::ssl::context> context = net::make_client_tls(options.ca_file);
+    if (!context) {
+      return std::unexpected(std::move(context.error()));
+    }
+    tls = std::move(*context);
+  }
+  return std::make_unique<Handle>(std::make_shared<Client>(std::move(deps), std::move(options),
+                                                           std::move(*url), std::move(tls)));
+}
+
+}  // namespace sluice::transport

@@ -1,0 +1,247 @@
+// Goal: the daemon starts, reports, stops and fails to start as an operator expects; with the real
+// binaries.
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "running_gateway.hpp"
+
+namespace sluice::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+// A child process with its output in a file.
+class Process {
+ public:
+  Process(const std::vector<std::string>& arguments, const std::string& output,
+          const std::string& input = "/dev/null")
+      : output_(output) {
+    pid_ = fork();
+    if (pid_ == 0) {
+      std::vector<char*> argv;
+      for (const std::string& argument : arguments) {
+        argv.push_back(const_cast<char*>(argument.c_str()));
+      }
+      argv.push_back(nullptr);
+      if (std::freopen(input.c_str(), "r", stdin) == nullptr ||
+          std::freopen(output.c_str(), "w", stdout) == nullptr ||
+          dup2(STDOUT_FILENO, STDERR_FILENO) < 0) {
+        _exit(126);
+      }
+      execv(argv[0], argv.data());
+      _exit(127);
+    }
+  }
+  ~Process() {
+    if (pid_ > 0) {
+      kill(SIGKILL);
+      wait();
+    }
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
+
+  void kill(int signal) const { ::kill(pid_, signal); }
+  // The exit code; 128 and more: the signal that ended it.
+  int wait() {
+    int status = 0;
+    waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  [[nodiscard]] std::string output() const {
+    std::ifstream file(output_);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  // The port behind this text in the output, once it is there.
+  [[nodiscard]] std::uint16_t port_after(const std::string& text) const {
+    std::size_t at = std::string::npos;
+    if (!eventually([&] { return (at = output().find(text)) != std::string::npos; })) {
+      throw std::runtime_error("never said `" + text + "`:\n" + output());
+    }
+    const std::string rest = output().substr(at + text.size());
+    return static_cast<std::uint16_t>(std::stoi(rest.substr(rest.find(':') + 1)));
+  }
+
+ private:
+  std::string output_;
+  pid_t pid_ = -1;
+};
+
+class Lifecycle : public testing::Test {
+ protected:
+  std::string write(const std::string& name, const std::string& text) {
+    std::ofstream(directory_ / name) << text;
+    return directory_ / name;
+  }
+  std::string config(const std::string& base_url, const std::string& more = "") {
+    return write(
+        "sluice.yaml",
+        "ingest: {listen: 127.0.0.1:0}\nadmin: {listen: 127.0.0.1:0}\nbuffer: {type: memory}\n"
+        "log: {format: human}\ndead_letter: {path: " +
+            (directory_ / "dlq") +
+            "}\n"
+            "workspaces:\n  - name: default\n    base_url: " +
+            base_url +
+            "\n    auth: {method: basic, workspace_guid: 01890a5d-ac96-774b-bcce-b302099a8057, "
+            "api_key: very-secret}\n" +
+            more);
+  }
+  Process run(const std::vector<std::string>& arguments, const std::string& input = "/dev/null") {
+    std::vector<std::string> all{SLUICE_BINARY};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return Process(all, directory_ / ("out-" + std::to_string(++runs_)), input);
+  }
+
+  TemporaryDirectory directory_;
+  int runs_ = 0;
+};
+
+TEST_F(Lifecycle, ServesReportsAndStopsWithEverythingDelivered) {
+  Process simulator({SIMULATOR_BINARY, "--listen", "127.0.0.1:0"}, directory_ / "simulator");
+  const std::uint16_t upstream = simulator.port_after("listening on http://127.0.0.1");
+  Process gateway =
+      run({"serve", "--config",
+           config("http://127.0.0.1:" + std::to_string(upstream), "batch: {linger: 10s}\n")});
+  const std::uint16_t admin = gateway.port_after("ready admin=\"127.0.0.1");
+  const std::uint16_t port = gateway.port_after("taking events address=\"127.0.0.1");
+  EXPECT_EQ(get(admin, "/livez").status, 200);
+  EXPECT_EQ(get(admin, "/readyz").status, 200);
+  EXPECT_EQ(get(admin, "/nothing").status, 404);
+  EXPECT_EQ(HttpClient(admin).request("POST", "/metrics", "").status, 405);
+  HttpClient kept_open(port);
+  ASSERT_EQ(kept_open.post("/v4/events/batch", events(500)).status, 202);
+  EXPECT_THAT(get(admin, "/status").body,
+              AllOf(HasSubstr("\"ready\":true"), HasSubstr("\"accepted\":500")));
+  gateway.kill(SIGHUP);
+  gateway.kill(SIGTERM);
+  EXPECT_EQ(gateway.wait(), 0) << gateway.output();
+  EXPECT_TRUE(kept_open.closed_by_server());
+  EXPECT_THAT(get(upstream, "/sim/ledger?summary=1").body, HasSubstr("\"unique\":500"))
+      << "a lingering batch is flushed by the drain";
+  EXPECT_THAT(gateway.output(),
+              AllOf(HasSubstr("SIGHUP"), HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
+}
+
+TEST_F(Lifecycle, SighupTakesOverTheLogLevelAndKeepsARunningConfigurationFromABadFile) {
+  const std::string file = config("http://127.0.0.1:1");
+  Process gateway = run({"serve", "--config", file});
+  const std::uint16_t admin = gateway.port_after("ready admin=\"127.0.0.1");
+  write("sluice.yaml", "batch: {max_events: 5000}\n");
+  gateway.kill(SIGHUP);
+  EXPECT_TRUE(eventually(
+      [&] { return gateway.output().find("nothing has changed") != std::string::npos; }));
+  EXPECT_EQ(get(admin, "/readyz").status, 200);
+  config("http://127.0.0.1:1");
+  std::ifstream whole(file);
+  std::string text{std::istreambuf_iterator<char>(whole), {}};
+  text.replace(text.find("log: {format: human}\n"), 21, "log: {format: json}\n");
+  write("sluice.yaml", text);
+  gateway.kill(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return gateway.output().find("{\"time\":") != std::string::npos; }));
+  gateway.kill(SIGTERM);
+  EXPECT_EQ(gateway.wait(), 0);
+}
+
+TEST_F(Lifecycle, WhileDrainingItIsNotReadyAndTellsWhatIsLost) {
+  Process simulator({SIMULATOR_BINARY, "--listen", "127.0.0.1:0", "--fault", "hang,hang_ms=60000"},
+                    directory_ / "simulator");
+  const std::uint16_t upstream = simulator.port_after("listening on http://127.0.0.1");
+  Process gateway =
+      run({"serve", "--config",
+           config("http://127.0.0.1:" + std::to_string(upstream), "drain_timeout: 30s\n")});
+  const std::uint16_t admin = gateway.port_after("ready admin=\"127.0.0.1");
+  const std::uint16_t port = gateway.port_after("taking events address=\"127.0.0.1");
+  ASSERT_EQ(post(port, "/v4/events/batch", events(50)).status, 202);
+  gateway.kill(SIGTERM);
+  EXPECT_TRUE(eventually([&] { return get(admin, "/readyz").status == 503; }));
+  EXPECT_EQ(get(admin, "/livez").status, 200);
+  EXPECT_TRUE(eventually(
+      [&] { return gateway.output().find("delivering what is left") != std::string::npos; }));
+  gateway.kill(SIGTERM);  // a second one: do not wait
+  EXPECT_EQ(gateway.wait(), 75) << gateway.output();
+  EXPECT_THAT(gateway.output(), HasSubstr("undelivered_events=50"));
+}
+
+TEST_F(Lifecycle, WhatCannotBeHadAtStartIsOneClearLine) {
+  RunningGateway other;
+  const std::string taken = "127.0.0.1:" + std::to_string(other.admin_port());
+  Process port_taken =
+      run({"serve", "--config",
+           write("taken.yaml", "admin: {listen: " + taken +
+                                   "}\nbuffer: {type: memory}\n"
+                                   "ingest: {listen: 127.0.0.1:0}\ndead_letter: {path: " +
+                                   (directory_ / "dlq") +
+                                   "}\n"
+                                   "workspaces: [{name: a, base_url: \"http://127.0.0.1:1\", auth: "
+                                   "{method: jwt, api_key: k}}]\n")});
+  EXPECT_EQ(port_taken.wait(), 1);
+  EXPECT_THAT(port_taken.output(), AllOf(HasSubstr(taken), HasSubstr("in use")));
+  EXPECT_EQ(std::ranges::count(port_taken.output(), '\n'), 1) << port_taken.output();
+  Process no_folder =
+      run({"serve", "--config",
+           write("folder.yaml",
+                 "buffer: {type: memory}\ningest: {listen: 127.0.0.1:0}\n"
+                 "admin: {listen: 127.0.0.1:0}\ndead_letter: {path: /proc/nowhere}\n"
+                 "workspaces: [{name: a, base_url: \"http://127.0.0.1:1\", auth: {method: jwt, "
+                 "api_key: k}}]\n")});
+  EXPECT_EQ(no_folder.wait(), 1);
+  EXPECT_THAT(no_folder.output(), HasSubstr("/proc/nowhere"));
+}
+
+TEST_F(Lifecycle, ChecksAConfigurationAndTellsEveryMistake) {
+  Process valid = run({"check", "--config", config("http://127.0.0.1:1")});
+  EXPECT_EQ(valid.wait(), 0);
+  EXPECT_THAT(valid.output(),
+              AllOf(HasSubstr("api_key: \"********\""), Not(HasSubstr("very-secret"))));
+  const std::string bad = write("bad.yaml", "ingest: {lissten: 1}\nbatch: {max_events: 5000}\n");
+  Process mistaken = run({"check", "--config", bad});
+  EXPECT_EQ(mistaken.wait(), 78);
+  EXPECT_THAT(mistaken.output(), AllOf(HasSubstr(bad + ":1:"), HasSubstr(bad + ":2:"),
+                                       HasSubstr("lissten"), HasSubstr("workspaces")));
+  const std::string disk =
+      write("disk.yaml", "workspaces: [{name: a, auth: {method: jwt, api_key: k}}]\n");
+  Process unsupported = run({"check", "--config", disk});
+  EXPECT_EQ(unsupported.wait(), 78);
+  EXPECT_THAT(unsupported.output(), HasSubstr("buffer: {type: memory}"));
+  Process missing = run({"serve", "--config", directory_ / "none.yaml"});
+  EXPECT_EQ(missing.wait(), 78);
+}
+
+TEST_F(Lifecycle, MapShowsWhatARuleMakesOfAFile) {
+  const std::string file = config(
+      "http://127.0.0.1:1",
+      "sources:\n  - name: raw\n    workspace: default\n    event:\n      action: {value: a.b}\n"
+      "      client: {customId: {from: /who, type: string, required: true}}\n"
+      "      params: {n: {from: /n}}\n      eventSalt: {template: \"{/who}-{/n}\"}\n"
+      "      time: {from: /at}\n");
+  const std::string raw =
+      write("raw.json", R"([{"who":7,"n":1.50,"at":"2020-01-01T00:00:00Z"},{"n":2}])");
+  Process mapping = run({"map", "--config", file}, raw);
+  EXPECT_EQ(mapping.wait(), 1) << "one was refused";
+  EXPECT_THAT(mapping.output(), AllOf(HasSubstr(R"("client":{"customId":"7"},"params":{"n":1.50})"),
+                                      HasSubstr(R"("eventSalt":"7-1.50")"),
+                                      HasSubstr(R"({"rejected":1,"field":"client.customId",)")));
+}
+
+TEST_F(Lifecycle, SaysItsVersionAndHelps) {
+  Process version = run({"version"});
+  EXPECT_EQ(version.wait(), 0);
+  EXPECT_THAT(version.output(), testing::StartsWith("sluice 0."));
+  Process nothing = run({});
+  EXPECT_EQ(nothing.wait(), 64);
+  EXPECT_THAT(nothing.output(), HasSubstr("serve"));
+}
+
+}  // namespace
+}  // namespace sluice::test

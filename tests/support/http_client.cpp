@@ -1,0 +1,136 @@
+#include "http_client.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+
+#include <boost/asio.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <sys/socket.h>
+
+namespace sluice::test {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+using Socket = asio::generic::stream_protocol::socket;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  return out;
+}
+
+}  // namespace
+
+// Works on blocking calls with the kernel's time-outs: simple, and a test never hangs.
+class HttpClient::Connection {
+ public:
+  Connection(std::uint16_t port, const Options& options)
+      : tls_(asio::ssl::context::tls_client), stream_(context_) {
+    if (options.unix_path.empty()) {
+      stream_.connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port));
+    } else {
+      stream_.connect(asio::local::stream_protocol::endpoint(options.unix_path));
+    }
+    const timeval patience{.tv_sec = options.patience.count(), .tv_usec = 0};
+    setsockopt(stream_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(stream_.native_handle(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (!options.ca_file.empty()) {
+      tls_.load_verify_file(options.ca_file);
+      secure_.emplace(stream_, tls_);
+      secure_->set_verify_mode(asio::ssl::verify_peer);
+      secure_->set_verify_callback(asio::ssl::host_name_verification("localhost"));
+      secure_->handshake(asio::ssl::stream_base::client);
+    }
+  }
+
+  void send(std::string_view bytes) {
+    boost::system::error_code ignored;  // a server that has closed shows when the answer is read
+    if (secure_) {
+      asio::write(*secure_, asio::buffer(bytes), ignored);
+    } else {
+      asio::write(stream_, asio::buffer(bytes), ignored);
+    }
+  }
+  HttpAnswer read_answer(bool to_head) {
+    http::response_parser<http::string_body> parser;
+    parser.body_limit(std::uint64_t{64} << 20);
+    parser.skip(to_head);
+    boost::system::error_code error;
+    if (secure_) {
+      http::read(*secure_, buffer_, parser, error);
+    } else {
+      http::read(stream_, buffer_, parser, error);
+    }
+    HttpAnswer answer;
+    if (error) {
+      return answer;
+    }
+    answer.status = parser.get().result_int();
+    for (const auto& field : parser.get()) {
+      answer.headers[lower(std::string_view(
+          field.name_string().data(), field.name_string().size()))] = std::string(field.value());
+    }
+    answer.body = parser.get().body();
+    return answer;
+  }
+  bool closed_by_server() {
+    char byte = 0;
+    boost::system::error_code error;
+    stream_.read_some(asio::buffer(&byte, 1), error);
+    return error == asio::error::eof || error == asio::error::connection_reset;
+  }
+
+ private:
+  asio::io_context context_;
+  asio::ssl::context tls_;
+  Socket stream_;
+  std::optional<asio::ssl::stream<Socket&>> secure_;
+  boost::beast::flat_buffer buffer_;
+};
+
+HttpClient::HttpClient(std::uint16_t port, const Options& options)
+    : connection_(std::make_unique<Connection>(port, options)) {}
+HttpClient::~HttpClient() = default;
+
+HttpAnswer HttpClient::request(std::string_view method, std::string_view target,
+                               std::string_view body, const Headers& headers) {
+  std::string text =
+      std::string(method) + " " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n";
+  for (const auto& [name, value] : headers) {
+    text += name + ": " + value + "\r\n";
+  }
+  if (method != "GET" && method != "HEAD") {
+    text += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  }
+  send(text + "\r\n" + std::string(body));
+  return connection_->read_answer(method == "HEAD");
+}
+
+HttpAnswer HttpClient::post(std::string_view target, std::string_view body,
+                            const Headers& headers) {
+  Headers all = headers;
+  if (std::ranges::none_of(
+          headers, [](const auto& header) { return lower(header.first) == "content-type"; })) {
+    all.emplace_back("Content-Type", "application/json");
+  }
+  return request("POST", target, body, all);
+}
+
+void HttpClient::send(std::string_view bytes) { connection_->send(bytes); }
+HttpAnswer HttpClient::read_answer() { return connection_->read_answer(false); }
+bool HttpClient::closed_by_server() { return connection_->closed_by_server(); }
+
+HttpAnswer post(std::uint16_t port, std::string_view target, std::string_view body,
+                const Headers& headers) {
+  return HttpClient(port).post(target, body, headers);
+}
+HttpAnswer get(std::uint16_t port, std::string_view target) { return HttpClient(port).get(target); }
+
+}  // namespace sluice::test

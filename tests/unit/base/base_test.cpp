@@ -1,0 +1,71 @@
+// Goal: the small things everything stands on: randomness that replays, JSON text, logs that are
+// bounded.
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <sluice/base/json_text.hpp>
+#include <sluice/base/log.hpp>
+#include <sluice/base/rng.hpp>
+
+namespace sluice {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Rng, ReplaysASeedAndKeepsToItsBound) {
+  Rng first(42);
+  Rng second(42);
+  Rng other(43);
+  EXPECT_NE(first(), other());
+  second();
+  for (int i = 0; i < 1000; ++i) {
+    EXPECT_EQ(first(), second());
+    EXPECT_LT(first.below(7), 7);
+    second.below(7);
+  }
+}
+
+TEST(Rng, SystemEntropyDiffersEachTime) {
+  std::set<std::uint64_t> seen;
+  for (int i = 0; i < 100; ++i) {
+    seen.insert(Rng::from_system_entropy()());
+  }
+  EXPECT_EQ(seen.size(), 100);
+}
+
+TEST(JsonText, EscapesAndReplacesWhatIsNotUtf8) {
+  const auto quoted = [](std::string_view text) {
+    std::string out;
+    append_json_string(out, text);
+    return out;
+  };
+  EXPECT_EQ(quoted("a\"b\\c\n"), "\"a\\\"b\\\\c\\u000a\"");
+  EXPECT_EQ(quoted("\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
+            "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"");
+  for (const char* bad :
+       {"\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x82", "\x80"}) {
+    EXPECT_THAT(quoted(bad), HasSubstr("\xef\xbf\xbd")) << bad;
+  }
+}
+
+TEST(Log, WritesFieldsAndHoldsBackWhatRepeats) {
+  log::configure(log::Level::info, log::Format::json);
+  testing::internal::CaptureStderr();
+  for (std::uint32_t i = 0; i < 3 * log::log_burst; ++i) {
+    SLUICE_LOG(warn, "again \"and\" again", {"n", i}, {"why", "x\ny"}, {"ok", true});
+  }
+  SLUICE_LOG(debug, "below the level");
+  log::flush();
+  const std::string text = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(text, '\n'), log::log_burst);
+  EXPECT_THAT(
+      text,
+      HasSubstr(
+          R"("level":"warn","message":"again \"and\" again","n":0,"why":"x\u000ay","ok":true})"));
+  EXPECT_THAT(text, testing::Not(HasSubstr("below the level")));
+}
+
+}  // namespace
+}  // namespace sluice

@@ -1,0 +1,72 @@
+// Goal: a workspace never holds more than its limits, refuses with hysteresis, and cannot deadlock.
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <sluice/buffer/admission.hpp>
+
+namespace sluice::buffer {
+namespace {
+
+TEST(Admission, RefusesAboveTheHighWatermarkUntilBelowTheLowOne) {
+  Admission admission(
+      {.bytes_max = 1000, .events_max = 0, .high_watermark = 0.9, .low_watermark = 0.5});
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_TRUE(admission.try_admit(1, 100));
+  }
+  EXPECT_DOUBLE_EQ(admission.pressure(), 1.0);
+  EXPECT_FALSE(admission.must_refuse());
+  EXPECT_FALSE(admission.try_admit(1, 100));
+  EXPECT_TRUE(admission.must_refuse());
+  admission.release_events(3);
+  admission.release_bytes(300);
+  EXPECT_FALSE(admission.try_admit(1, 10)) << "600 of 1000 is still above the low watermark";
+  admission.release_events(2);
+  admission.release_bytes(200);
+  EXPECT_FALSE(admission.must_refuse());
+  EXPECT_TRUE(admission.try_admit(1, 10));
+  EXPECT_EQ(admission.events(), 5);
+  EXPECT_EQ(admission.bytes(), 410);
+}
+
+TEST(Admission, BoundsEventsToo) {
+  Admission admission(
+      {.bytes_max = 0, .events_max = 10, .high_watermark = 1.0, .low_watermark = 0.5});
+  EXPECT_TRUE(admission.try_admit(10, 1'000'000));
+  EXPECT_FALSE(admission.try_admit(1, 1));
+}
+
+TEST(Admission, AnEmptyBufferTakesWhateverComes) {
+  Admission admission(
+      {.bytes_max = 100, .events_max = 1, .high_watermark = 0.9, .low_watermark = 0.1});
+  EXPECT_TRUE(admission.try_admit(50, 5000));
+  EXPECT_FALSE(admission.try_admit(1, 1));
+  admission.release_events(50);
+  admission.release_bytes(5000);
+  EXPECT_TRUE(admission.try_admit(50, 5000)) << "open again";
+}
+
+TEST(Admission, CountsExactlyUnderContention) {
+  Admission admission(
+      {.bytes_max = 5'000, .events_max = 0, .high_watermark = 0.9, .low_watermark = 0.8});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50'000; ++i) {
+        if (admission.try_admit(2, 20)) {
+          admission.release_bytes(20);
+          admission.release_events(2);
+        }
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(admission.events(), 0);
+  EXPECT_EQ(admission.bytes(), 0);
+}
+
+}  // namespace
+}  // namespace sluice::buffer

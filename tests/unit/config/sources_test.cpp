@@ -1,0 +1,368 @@
+// Goal: the rules of mapped sources arrive as the mapper's contract (mapping_spec.hpp) says, and
+// what could never make a valid event is found before one is sent.
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+
+#include "reading.hpp"
+
+namespace sluice::config {
+namespace {
+
+using mapping::Condition;
+using mapping::Constant;
+using mapping::From;
+using mapping::ValueType;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// The first source of a file whose sources are on line 4, and its list on line 5.
+std::string with_source(std::string_view source) {
+  return fmt::format("{}sources:\n  - {}", small_file, source);
+}
+
+std::shared_ptr<const mapping::Source> source_of(std::string_view source) {
+  const Config config = config_of(with_source(source));
+  return config.sources.empty() ? nullptr : config.sources.front();
+}
+
+// A value as text, so that a whole shape can be compared at once.
+std::string describe(const mapping::Value& value);
+struct DescribeForm {
+  std::string operator()(const Constant& constant) const { return constant.json; }
+  std::string operator()(const From& from) const { return "from(" + from.pointer + ")"; }
+  std::string operator()(const mapping::Template& made) const {
+    return "template(" + made.text + ")";
+  }
+  std::string operator()(const mapping::Object& object) const {
+    std::string text = "{";
+    for (const auto& [name, value] : object.members) text += name + ": " + describe(value) + ", ";
+    return text + "}";
+  }
+  std::string operator()(const mapping::Array& array) const {
+    std::string text = "[";
+    for (const auto& item : array.items) text += describe(item) + ", ";
+    return text + "]";
+  }
+  std::string operator()(const mapping::Each& each) const {
+    return "each(" + each.pointer + ", " + describe(*each.item) + ")";
+  }
+};
+std::string describe(const mapping::Value& value) {
+  std::string text = std::visit(DescribeForm{}, value.source);
+  if (value.type != ValueType::any) text += fmt::format(" type={}", static_cast<int>(value.type));
+  if (value.required) text += " required";
+  if (value.default_json) text += " default=" + *value.default_json;
+  if (value.time) text += " format=" + value.time->format + " zone=" + value.time->zone;
+  return text;
+}
+
+// A member of the only rule's shape.
+std::string describe_member(const mapping::Source& source, std::size_t index) {
+  const auto& [name, value] = source.rules.at(0).shape.members.at(index);
+  return describe(value);
+}
+
+TEST(Sources, DesignExample) {
+  const auto source = source_of(R"(name: orders
+    workspace: default
+    event:
+      action: {value: order.line}
+      label: {from: /Description, default: "purchase"}
+      time: {from: /InvoiceDate, format: "%m/%d/%y %H:%M", zone: Europe/London}
+      eventSalt: {template: "{/InvoiceNo}-{/LineNo}"}
+      client: {customId: {from: /CustomerID, type: string, required: true}}
+      params:
+        sku: {from: /StockCode, type: string}
+        quantity: {from: /Quantity, type: integer}
+        finalUnitPrice: {object: {amount: {from: /UnitPrice, type: number}, currency: {value: GBP}}}
+)");
+  ASSERT_NE(source, nullptr);
+  EXPECT_EQ(source->name, "orders");
+  EXPECT_EQ(source->workspace, "default");
+  ASSERT_EQ(source->rules.size(), 1U);
+  EXPECT_THAT(source->rules[0].when, IsEmpty());
+  EXPECT_EQ(source->rules[0].kind, EventKind::event);
+  EXPECT_EQ(DescribeForm{}(source->rules[0].shape),
+            "{action: \"order.line\", label: from(/Description) default=\"purchase\", "
+            "time: from(/InvoiceDate) format=%m/%d/%y %H:%M zone=Europe/London, "
+            "eventSalt: template({/InvoiceNo}-{/LineNo}), "
+            "client: {customId: from(/CustomerID) type=1 required, }, "
+            "params: {sku: from(/StockCode) type=1, quantity: from(/Quantity) type=3, "
+            "finalUnitPrice: {amount: from(/UnitPrice) type=2, currency: \"GBP\", }, }, }");
+}
+
+TEST(Sources, ValuesInEachOfTheirForms) {
+  struct Case {
+    const char* written;
+    const char* read;
+  };
+  for (const Case& c : {
+           Case{"plain text", "\"plain text\""},
+           Case{"'5'", "\"5\""},
+           Case{"5", "\"5\""},  // without `value:` a constant is text, whatever it looks like
+           Case{"{value: 5}", "5"},
+           Case{"{value: -1.50e3}", "-1.50e3"},
+           Case{"{value: '5'}", "\"5\""},
+           Case{"{value: +48123}", "\"+48123\""},
+           Case{"{value: 007}", "\"007\""},
+           Case{"{value: true}", "true"},
+           Case{"{value: 'true'}", "\"true\""},
+           Case{"{value: \"a\\\"b\\n\"}", "\"a\\\"b\\u000a\""},
+           Case{"{value: [1, {a: b, 'c d': []}, {}]}", "[1,{\"a\":\"b\",\"c d\":[]},{}]"},
+           Case{"{from: ''}", "from()"},
+           Case{"{from: /a~1b, type: boolean, default: false}", "from(/a~1b) type=4 default=false"},
+           Case{"{template: 'a{{{/x}}}', required: true}", "template(a{{{/x}}}) required"},
+           Case{"{object: {a: x, b: {from: /b}}}", "{a: \"x\", b: from(/b), }"},
+           Case{"{array: [x, {from: /b}]}", "[\"x\", from(/b), ]"},
+           Case{"{each: /l, item: {object: {n: {from: /n}}}, required: true}",
+                "each(/l, {n: from(/n), }) required"},
+           Case{"{from: /t, format: '%FT%T'}", "from(/t) format=%FT%T zone="},
+       }) {
+    const auto source = source_of(
+        fmt::format("{{name: s, event: {{action: a, client: {{id: x}}, label: {}}}}}", c.written));
+    ASSERT_NE(source, nullptr) << c.written;
+    EXPECT_EQ(describe_member(*source, 2), c.read) << c.written;
+  }
+}
+
+TEST(Sources, ParamsMayBeAWholeObjectOfTheRawEvent) {
+  const auto source = source_of(
+      "{name: s, event: {action: a, label: l, client: {from: /who}, params: {from: /what, "
+      "required: true}}}");
+  ASSERT_NE(source, nullptr);
+  EXPECT_EQ(DescribeForm{}(source->rules.at(0).shape),
+            "{action: \"a\", label: \"l\", client: from(/who), params: from(/what) required, }");
+}
+
+TEST(Sources, ParamsMayHaveTheNamesOfForms) {
+  const auto source = source_of(
+      "{name: s, event: {action: a, label: l, client: {id: x}, params: {from: {from: /a}, value: "
+      "{from: "
+      "/b}, object: London}}}");
+  ASSERT_NE(source, nullptr);
+  EXPECT_EQ(describe_member(*source, 3), "{from: from(/a), value: from(/b), object: \"London\", }");
+}
+
+TEST(Sources, RulesAndTheirConditions) {
+  const auto source = source_of(R"(name: s
+    rules:
+      - when: {from: /kind, equals: 5}
+        event: {type: logged-in, label: l, client: {id: x}}
+      - when:
+          - {from: /a, exists: true}
+          - {from: /b, exists: false}
+          - {from: /c, not_equals: x}
+          - {from: /d, in: [a, 1]}
+          - {from: /e, not_in: ["b"]}
+          - {from: /f, prefix: "C"}
+          - {from: /g, below: 0.5}
+          - {from: /h, above: -1}
+        transaction:
+          client: {email: {from: /e}}
+          orderId: {from: /o, type: string}
+          products: {each: /lines, item: {object: {sku: {from: /sku}}}}
+          revenue: {object: {amount: {from: /r}, currency: GBP}}
+          value: {object: {amount: {from: /v}, currency: GBP}}
+          paymentInfo: {object: {method: CARD}}
+          source: POS
+          metadata: {shop: {from: /shop}}
+)");
+  ASSERT_NE(source, nullptr);
+  ASSERT_EQ(source->rules.size(), 2U);
+  EXPECT_EQ(source->rules[0].kind, EventKind::event);
+  EXPECT_EQ(source->rules[1].kind, EventKind::transaction);
+  EXPECT_EQ(source->rules[1].shape.members.size(), 8U);
+  const auto is = [](std::string pointer, Condition::Test test, std::vector<std::string> operands) {
+    return testing::AllOf(testing::Field(&Condition::pointer, pointer),
+                          testing::Field(&Condition::test, test),
+                          testing::Field(&Condition::operands, operands));
+  };
+  using enum Condition::Test;
+  EXPECT_THAT(source->rules[0].when, ElementsAre(is("/kind", in, {"5"})));
+  EXPECT_THAT(
+      source->rules[1].when,
+      ElementsAre(is("/a", exists, {}), is("/b", absent, {}), is("/c", not_in, {"x"}),
+                  is("/d", in, {"a", "1"}), is("/e", not_in, {"b"}), is("/f", prefix, {"C"}),
+                  is("/g", below, {"0.5"}), is("/h", above, {"-1"})));
+}
+
+TEST(Sources, TransactionWithoutRules) {
+  const auto source = source_of(
+      "{name: s, transaction: {client: {id: x}, orderId: o, products: {array: []}, revenue: r, "
+      "value: v, "
+      "paymentInfo: p, source: POS}}");
+  ASSERT_NE(source, nullptr);
+  ASSERT_EQ(source->rules.size(), 1U);
+  EXPECT_EQ(source->rules[0].kind, EventKind::transaction);
+}
+
+void expect_mistake(const std::string& text, const std::string& mistake) {
+  EXPECT_THAT(mistakes_in(text), ElementsAre(testing::StartsWith("sluice.yaml:" + mistake)))
+      << text;
+}
+
+TEST(Sources, MistakesOfSourcesAndRules) {
+  struct Case {
+    const char* source;
+    const char* mistake;
+  };
+  constexpr const char* event = "{action: a, label: l, client: {id: x}}";
+  for (const Case& c : {
+           Case{"event: EVENT", "5: sources[0] has no name"},
+           Case{"{name: a/b, event: EVENT}", "5: sources[0].name is \"a/b\", which is not a name"},
+           Case{"name: s", "5: sources[0] makes nothing: write event: or transaction:"},
+           Case{"text", "5: sources[0] is not a map"},
+           Case{"{name: s, event: text}", "5: sources[0].event is not a map"},
+           Case{"{name: s, workspace: x, event: EVENT}",
+                "5: sources[0].workspace is \"x\", which is not among the workspaces"},
+           Case{"name: s\n    event: EVENT\n    transaction: {}",
+                "7: sources[0].transaction is there beside event"},
+           Case{"name: s\n    event: EVENT\n    rules: [{event: EVENT}]",
+                "6: sources[0].event is there beside rules"},
+           Case{"name: s\n    rules: []", "6: sources[0].rules has no rule"},
+           Case{"name: s\n    rules:\n      - when: {from: /a, exists: true}",
+                "7: sources[0].rules[0] makes nothing"},
+           Case{"{name: s, rules: [{evnt: EVENT, event: EVENT}]}",
+                "5: sources[0].rules[0].evnt is not a known key: did you mean event?"},
+           Case{"{name: s, event: EVENT}\n  - {name: s, event: EVENT}",
+                "6: sources[1].name is \"s\", which is taken"},
+       }) {
+    std::string text = with_source(c.source);
+    for (auto at = text.find("EVENT"); at != std::string::npos; at = text.find("EVENT")) {
+      text.replace(at, 5, event);
+    }
+    expect_mistake(text, c.mistake);
+  }
+}
+
+TEST(Sources, MistakesOfConditions) {
+  struct Case {
+    const char* condition;
+    const char* mistake;
+  };
+  for (const Case& c : {
+           Case{"{exists: true}", " has no from"},
+           Case{"{from: /a}", " tests nothing: write exactly one of exists, equals"},
+           Case{"{from: /a, equals: 1, above: 2}", " has more than one test"},
+           Case{"{from: a, equals: 1}", ".from is \"a\", which is not a JSON Pointer"},
+           Case{"{from: /a, above: x}", ".above is \"x\", which is not a number"},
+           Case{"{from: /a, in: []}", ".in has nothing to compare with"},
+           Case{"{from: /a, in: x}", ".in is not a list"},
+           Case{"{from: /a, exists: maybe}", ".exists is \"maybe\", which is not known"},
+           Case{"{from: /a, equal: 1, above: 1}",
+                ".equal is not a known key: did you mean equals?"},
+           Case{"text", " is not a map"},
+       }) {
+    expect_mistake(
+        with_source(fmt::format("{{name: s, rules: [{{when: {}, event: {{action: a, label: l, "
+                                "client: {{id: x}}}}}}]}}",
+                                c.condition)),
+        std::string("5: sources[0].rules[0].when") + c.mistake);
+  }
+}
+
+TEST(Sources, MistakesOfValues) {
+  struct Case {
+    const char* value;
+    const char* mistake;
+  };
+  for (const Case& c : {
+           Case{"{}", " does not say where the value comes from: write exactly one of value, from"},
+           Case{"", " does not say where the value comes from"},
+           Case{"[a]", " is not a map"},
+           Case{"{from: /a, value: b}", " has both value and from"},
+           Case{"{from: a}", ".from is \"a\", which is not a JSON Pointer such as /order/id"},
+           Case{"{from: /a~3}", ".from is \"/a~3\", which is not a JSON Pointer"},
+           Case{"{template: '{a}'}",
+                ".template is \"{a}\", which has {a}, which is not a JSON Pointer"},
+           Case{"{template: 'a}'}", ".template is \"a}\", which has a } that closes nothing"},
+           Case{"{each: /a}", " has no item"},
+           Case{"{from: /a, item: x}", ".item means nothing beside from"},
+           Case{"{value: a, type: string}", ".type means nothing beside value"},
+           Case{"{value: a, required: true}", ".required means nothing beside value"},
+           Case{"{array: [a], type: string}", ".type means nothing beside array"},
+           Case{"{value: ~}", ".value is null, which the API takes for no value"},
+           Case{"{value: [a, {b: }]}", ".value[1].b is null"},
+           Case{"{from: /a, default: null}", ".default is null"},
+           Case{"{from: /a, default: x, required: true}", ".default is never used"},
+           Case{"{from: /a, type: strnig}",
+                ".type is \"strnig\", which is not known: did you mean string?"},
+           Case{"{from: /a, required: 1}", ".required is \"1\", which is not known"},
+           Case{"{from: /a, format: '%Q'}",
+                ".format does not work: the format \"%Q\" has %Q, which is not known"},
+           Case{"{from: /a, zone: UTC}", ".zone is there without a format"},
+           Case{"{from: /a, format: '%F', zone: Mars/Base}",
+                ".zone does not work: the zone \"Mars/Base\" is not known"},
+           Case{"{object: {a: {form: /x, from: /x}}}",
+                ".object.a.form is not a known key: did you mean from?"},
+           Case{"{array: [{from: x}]}", ".array[0].from is \"x\""},
+           Case{"{each: /l, item: {from: x}}", ".item.from is \"x\""},
+       }) {
+    expect_mistake(
+        with_source(fmt::format("name: s\n    event:\n      action: a\n      client: {{id: x}}\n"
+                                "      label: {}",
+                                c.value)),
+        std::string("9: sources[0].event.label") + c.mistake);
+  }
+}
+
+TEST(Sources, MistakesOfShapes) {
+  struct Case {
+    const char* members;
+    const char* mistake;
+  };
+  for (const Case& c : {
+           Case{"event: {action: a, label: l}", ".event has no client"},
+           Case{"event: {action: a, label: l, client: {}}", ".event.client has no identifier"},
+           Case{"event: {action: a, label: l, client: {customID: x}}",
+                ".event.client.customID is not a known key: did you mean customId?"},
+           Case{"event: {label: l, client: {id: x}}", ".event is a custom event without an action"},
+           Case{"event: {type: custom, label: l, client: {id: x}}",
+                ".event is a custom event without an action"},
+           Case{"event: {type: logged-on, label: l, client: {id: x}}",
+                ".event.type is \"logged-on\", which is no event type: did you mean logged-in?"},
+           Case{"event: {type: {value: logged-in}, action: a, label: l, client: {id: x}}",
+                ".event.action means nothing beside the type logged-in"},
+           Case{"event: {action: 'a b', label: l, client: {id: x}}",
+                ".event.action is \"a b\", which the API refuses"},
+           Case{"event: {action: a, label: l, client: {id: x}, eventsalt: s}",
+                ".event.eventsalt is not a known key: did you mean eventSalt?"},
+           Case{"event: {action: a, label: l, client: {id: x}, params: text}",
+                ".event.params is not a map"},
+           Case{"transaction: {client: {id: x}, orderId: o, products: p, revenue: r, value: v, "
+                "source: POS}",
+                ".transaction has no paymentInfo"},
+           Case{"transaction: {client: {id: x}, orderId: o, products: p, revenue: r, value: v, "
+                "source: POS, "
+                "paymentInfo: p, label: l}",
+                ".transaction.label is not a known key"},
+       }) {
+    expect_mistake(with_source(fmt::format("{{name: s, {}}}", c.members)),
+                   std::string("5: sources[0]") + c.mistake);
+  }
+}
+
+// What a raw event decides cannot be checked ahead.
+TEST(Sources, TypeAndActionMayComeFromTheRawEvent) {
+  EXPECT_THAT(
+      mistakes_in(with_source("{name: s, event: {type: {from: /t}, label: l, client: {id: x}}}")),
+      IsEmpty());
+  EXPECT_THAT(
+      mistakes_in(with_source("{name: s, event: {action: {from: /a}, label: l, client: {id: x}}}")),
+      IsEmpty());
+}
+
+TEST(Sources, WorkspaceMustBeSaidWhenThereAreSeveral) {
+  EXPECT_THAT(mistakes_in(R"(workspaces:
+  - {name: a, auth: {method: jwt, api_key: k}}
+  - {name: b, auth: {method: jwt, api_key: k}}
+sources:
+  - {name: s, event: {action: a, label: l, client: {id: x}}}
+)"),
+              ElementsAre(HasSubstr(":5: sources[0] has no workspace, and there are several")));
+}
+
+}  // namespace
+}  // namespace sluice::config

@@ -1,0 +1,58 @@
+// Goal: keys are found however they are sent, and a rate limit lets through exactly its rate.
+#include "producers.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sluice::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Credentials, AreReadInEachForm) {
+  EXPECT_EQ(key_from_credentials("", "k"), "k");
+  EXPECT_EQ(key_from_credentials("Bearer k", ""), "k");
+  EXPECT_EQ(key_from_credentials("bearer   k", ""), "k");
+  EXPECT_EQ(key_from_credentials("Basic Z3VpZDprOmU=", ""), "k:e");  // guid:k:e
+  for (const char* bad :
+       {"", "Bearer", "Bearer ", "Basic !!!", "Basic Z3VpZA==", "Digest k", "Bearerk"}) {
+    EXPECT_EQ(key_from_credentials(bad, ""), std::nullopt) << bad;
+  }
+}
+
+TEST(Producers, AreFoundByAnyOfTheirKeys) {
+  const Producers producers(
+      {{.name = "a", .keys = {{"old", ""}, {"new", ""}}, .workspace = "one"},
+       {.name = "b", .keys = {{"other", ""}}, .rate_limit_per_second = 5, .workspace = "two"}},
+      {"one", "two"});
+  EXPECT_FALSE(producers.anonymous());
+  EXPECT_EQ(producers.find("old")->name, "a");
+  EXPECT_EQ(producers.find("new")->name, "a");
+  EXPECT_EQ(producers.find("other")->workspace, 1);
+  EXPECT_EQ(producers.find("none"), nullptr);
+  EXPECT_EQ(producers.find(""), nullptr);
+  EXPECT_TRUE(Producers({}, {"one"}).anonymous());
+}
+
+TEST(RateLimit, LetsThroughASecondsWorthAtOnceAndThenTheRate) {
+  RateLimit limit(10);
+  const MonoTime start{1h};
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_LE(limit.wait(start), 0ns) << i;
+    limit.charge(1, start);
+  }
+  EXPECT_EQ(limit.wait(start), 100ms);
+  EXPECT_LE(limit.wait(start + 100ms), 0ns);
+  limit.charge(1, start + 100ms);
+  EXPECT_EQ(limit.wait(start + 100ms), 100ms);
+}
+
+TEST(RateLimit, ALargeRequestIsPaidForByTheNext) {
+  RateLimit limit(10);
+  const MonoTime start{1h};
+  limit.charge(50, start);
+  EXPECT_EQ(limit.wait(start), 4100ms);
+  EXPECT_LE(limit.wait(start + 4100ms), 0ns);
+}
+
+}  // namespace
+}  // namespace sluice::ingest
