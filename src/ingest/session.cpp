@@ -89,6 +89,10 @@ bool Session::read_head(MonoTime now) {
 
 // Hands the parser what was received; what it cannot parse is refused here.
 Session::Parsed Session::parse() {
+  // Between a chunk's size and its data the parser takes no bytes for progress.
+  if (in_.empty()) {
+    return Parsed::needs_more;
+  }
   boost::beast::error_code error;
   const std::span<char> data = in_.data();
   in_.consume(parser_->put(boost::asio::const_buffer(data.data(), data.size()), error));

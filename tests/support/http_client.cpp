@@ -9,7 +9,6 @@
 #include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <sys/socket.h>
 
 namespace sluice::test {
 namespace {
@@ -28,46 +27,43 @@ std::string lower(std::string_view text) {
 
 }  // namespace
 
-// Works on blocking calls with the kernel's time-outs: simple, and a test never hangs.
+// Each call runs the loop until it is done or out of patience: a test never hangs.
 class HttpClient::Connection {
  public:
   Connection(std::uint16_t port, const Options& options)
-      : tls_(asio::ssl::context::tls_client), stream_(context_) {
+      : patience_(options.patience), tls_(asio::ssl::context::tls_client), stream_(context_) {
     if (options.unix_path.empty()) {
       stream_.connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port));
     } else {
       stream_.connect(asio::local::stream_protocol::endpoint(options.unix_path));
     }
-    const timeval patience{.tv_sec = options.patience.count(), .tv_usec = 0};
-    setsockopt(stream_.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    setsockopt(stream_.native_handle(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (!options.ca_file.empty()) {
       tls_.load_verify_file(options.ca_file);
       secure_.emplace(stream_, tls_);
       secure_->set_verify_mode(asio::ssl::verify_peer);
       secure_->set_verify_callback(asio::ssl::host_name_verification("localhost"));
-      secure_->handshake(asio::ssl::stream_base::client);
+      const auto error = finish(
+          [&](auto done) { secure_->async_handshake(asio::ssl::stream_base::client, done); });
+      if (error) {
+        throw boost::system::system_error(error);
+      }
     }
   }
 
+  // A server that has closed shows when the answer is read.
   void send(std::string_view bytes) {
-    boost::system::error_code ignored;  // a server that has closed shows when the answer is read
-    if (secure_) {
-      asio::write(*secure_, asio::buffer(bytes), ignored);
-    } else {
-      asio::write(stream_, asio::buffer(bytes), ignored);
-    }
+    on_stream([&](auto& stream) {
+      finish([&](auto done) { asio::async_write(stream, asio::buffer(bytes), done); });
+    });
   }
   HttpAnswer read_answer(bool to_head) {
     http::response_parser<http::string_body> parser;
     parser.body_limit(std::uint64_t{64} << 20);
     parser.skip(to_head);
     boost::system::error_code error;
-    if (secure_) {
-      http::read(*secure_, buffer_, parser, error);
-    } else {
-      http::read(stream_, buffer_, parser, error);
-    }
+    on_stream([&](auto& stream) {
+      error = finish([&](auto done) { http::async_read(stream, buffer_, parser, done); });
+    });
     HttpAnswer answer;
     if (error) {
       return answer;
@@ -82,12 +78,36 @@ class HttpClient::Connection {
   }
   bool closed_by_server() {
     char byte = 0;
-    boost::system::error_code error;
-    stream_.read_some(asio::buffer(&byte, 1), error);
+    const auto error =
+        finish([&](auto done) { stream_.async_read_some(asio::buffer(&byte, 1), done); });
     return error == asio::error::eof || error == asio::error::connection_reset;
   }
 
  private:
+  template <class Use>
+  void on_stream(Use use) {
+    if (secure_) {
+      use(*secure_);
+    } else {
+      use(stream_);
+    }
+  }
+  // Starts an operation and runs it to its end; out of patience, it closes the connection.
+  template <class Start>
+  boost::system::error_code finish(Start start) {
+    boost::system::error_code result;
+    start([&](const boost::system::error_code& error, auto...) { result = error; });
+    context_.restart();
+    context_.run_for(patience_);
+    if (!context_.stopped()) {
+      stream_.close();
+      context_.run();
+      return asio::error::timed_out;
+    }
+    return result;
+  }
+
+  std::chrono::seconds patience_;
   asio::io_context context_;
   asio::ssl::context tls_;
   Socket stream_;

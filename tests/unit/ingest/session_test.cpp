@@ -120,6 +120,25 @@ TEST_F(SessionTest, AnswersARequestThatComesByteByByte) {
   EXPECT_EQ(buffer_.groups.size(), 1);
 }
 
+TEST_F(SessionTest, AnswersAChunkedRequestHoweverItIsCut) {
+  std::string bytes =
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  bytes += "5;of=many\r\n" + std::string(good.substr(0, 5)) + "\r\n21\r\n" +
+           std::string(good.substr(5)) + "\r\n0\r\nTrailer: x\r\n\r\n";
+  ASSERT_EQ(good.size(), 5 + 0x21);
+  for (std::size_t cut = 1; cut < bytes.size(); ++cut) {
+    feed(bytes.substr(0, cut));
+    ASSERT_EQ(next(), Next::read) << cut;
+    for (std::size_t i = cut; i + 1 < bytes.size(); ++i) {
+      feed(bytes.substr(i, 1));
+      ASSERT_EQ(next(), Next::read) << cut << ' ' << i;
+    }
+    feed(bytes.substr(bytes.size() - 1));
+    ASSERT_EQ(next(), Next::write) << cut;
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 202 Accepted\r\n"));
+  }
+}
+
 TEST_F(SessionTest, AnswersPipelinedRequestsWithOneWrite) {
   feed(request(good) + request(good) + request(good) + "POST ");
   ASSERT_EQ(next(), Next::write);
