@@ -6,28 +6,63 @@ namespace sluice::buffer {
 
 DedupWindow::DedupWindow(Options options) : options_(options) {}
 
-bool DedupWindow::try_enter(normalise::DedupKey key, MonoTime now) {
+DedupWindow::Entry DedupWindow::try_reserve(DedupKey key, MonoTime now) {
   Shard& shard = shard_of(key);
   const std::lock_guard lock(shard.mutex);
-  expire(shard, now);
-  if (!shard.keys.insert(key).second) {
-    return false;
+  if (enter(shard, key, {.pending = true}, now)) {
+    return Entry::reserved;
   }
-  make_room(shard);
-  shard.by_age.push_back({.key = key, .entered_at = now});
-  return true;
+  return shard.keys.find(key)->second.pending ? Entry::pending : Entry::duplicate;
 }
 
-void DedupWindow::forget(normalise::DedupKey key) {
+void DedupWindow::confirm(std::span<const DedupKey> keys) {
+  for (const DedupKey key : keys) {
+    Shard& shard = shard_of(key);
+    const std::lock_guard lock(shard.mutex);
+    // It may have been crowded out of the window already.
+    if (const auto found = shard.keys.find(key); found != shard.keys.end()) {
+      found->second.pending = false;
+    }
+  }
+}
+
+void DedupWindow::give_up(std::span<const DedupKey> keys) {
+  for (const DedupKey key : keys) {
+    Shard& shard = shard_of(key);
+    const std::lock_guard lock(shard.mutex);
+    shard.keys.erase(key);
+    // The newest entries are the ones that are given up: the search is short.
+    const auto entry =
+        std::ranges::find(shard.by_age.rbegin(), shard.by_age.rend(), key, &Aged::key);
+    if (entry != shard.by_age.rend()) {
+      shard.by_age.erase(std::prev(entry.base()));
+    }
+  }
+}
+
+void DedupWindow::restore(DedupKey key, MonoTime entered_at) {
   Shard& shard = shard_of(key);
   const std::lock_guard lock(shard.mutex);
-  shard.keys.erase(key);
-  // The newest entries are the ones that are forgotten: the search is short.
-  const auto entry =
-      std::ranges::find(shard.by_age.rbegin(), shard.by_age.rend(), key, &Entry::key);
-  if (entry != shard.by_age.rend()) {
-    shard.by_age.erase(std::prev(entry.base()));
+  enter(shard, key, {}, entered_at);
+}
+
+void DedupWindow::remember(const RememberedAnswer& answer, MonoTime now) {
+  Shard& shard = shard_of(answer.request);
+  const std::lock_guard lock(shard.mutex);
+  enter(shard, answer.request, {.accepted = answer.accepted, .duplicates = answer.duplicates}, now);
+}
+
+std::optional<RememberedAnswer> DedupWindow::answer_to(DedupKey request, MonoTime now) {
+  Shard& shard = shard_of(request);
+  const std::lock_guard lock(shard.mutex);
+  expire(shard, now);
+  const auto found = shard.keys.find(request);
+  if (found == shard.keys.end()) {
+    return std::nullopt;
   }
+  return RememberedAnswer{.request = request,
+                          .accepted = found->second.accepted,
+                          .duplicates = found->second.duplicates};
 }
 
 std::size_t DedupWindow::size() const {
@@ -37,6 +72,16 @@ std::size_t DedupWindow::size() const {
     total += shard.keys.size();
   }
   return total;
+}
+
+bool DedupWindow::enter(Shard& shard, DedupKey key, Value value, MonoTime now) const {
+  expire(shard, now);
+  if (!shard.keys.try_emplace(key, value).second) {
+    return false;
+  }
+  make_room(shard);
+  shard.by_age.push_back({.key = key, .entered_at = now});
+  return true;
 }
 
 void DedupWindow::expire(Shard& shard, MonoTime now) const {

@@ -8,26 +8,36 @@ namespace {
 
 class MemoryBuffer final : public Buffer {
  public:
-  MemoryBuffer(std::size_t producers, std::function<void()> wake)
-      : queue_(producers, std::move(wake)) {}
+  MemoryBuffer(std::size_t producers, DedupWindow& window, std::function<void()> wake)
+      : window_(window), queue_(producers, std::move(wake)) {}
 
   [[nodiscard]] AckLevel level() const override { return AckLevel::memory; }
-  [[nodiscard]] bool append(std::size_t producer, Group::Owner group, Acknowledge) override {
+  [[nodiscard]] bool append(std::size_t producer, Group::Owner group, AckLevel,
+                            Acknowledge) override {
+    // Before the push: behind it the group is the consumer's.
+    window_.confirm(group->dedup_keys());
+    if (group->answer()) {
+      window_.remember(*group->answer(), group->accepted_at());
+    }
     queue_.push(producer, std::move(group));
     return true;
   }
-  void read(std::vector<Group::Owner>& out) override { queue_.drain(out); }
+  // The groups are in memory one way or the other: there is nothing to be gained by holding back.
+  void read(std::vector<Group::Owner>& out, std::size_t) override { queue_.drain(out); }
   void release(Group::Owner group) override { group.reset(); }
   [[nodiscard]] bool try_sleep() override { return queue_.try_sleep(); }
+  [[nodiscard]] std::string trouble() const override { return {}; }
 
  private:
+  DedupWindow& window_;
   queue::GroupQueue queue_;
 };
 
 }  // namespace
 
-std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers, std::function<void()> wake) {
-  return std::make_unique<MemoryBuffer>(producers, std::move(wake));
+std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers, DedupWindow& window,
+                                           std::function<void()> wake) {
+  return std::make_unique<MemoryBuffer>(producers, window, std::move(wake));
 }
 
 }  // namespace sluice::buffer

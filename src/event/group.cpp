@@ -7,33 +7,58 @@
 namespace sluice {
 namespace {
 
-// The records begin right after the header, the bytes right after the records.
-static_assert(alignof(Group) >= alignof(EventRecord));
+// Behind the header lie the records, then the keys, then the bytes.
+static_assert(alignof(Group) >= alignof(EventRecord) && alignof(EventRecord) >= alignof(DedupKey));
 static_assert(sizeof(Group) % alignof(EventRecord) == 0);
+static_assert(sizeof(EventRecord) % alignof(DedupKey) == 0);
 
-EventRecord* records_of(Group* group) {
-  return std::launder(
-      reinterpret_cast<EventRecord*>(reinterpret_cast<std::byte*>(group) + sizeof(Group)));
+std::size_t bytes_of(std::span<const EventRecord> records) {
+  std::size_t bytes = 0;
+  for (const EventRecord& record : records) {
+    bytes += record.size;
+  }
+  return bytes;
+}
+
+template <class T>
+const T* behind(const void* object, std::size_t distance) {
+  return std::launder(reinterpret_cast<const T*>(static_cast<const std::byte*>(object) + distance));
+}
+
+// Copies the records and their slices, without what lies between those.
+void copy_events(const Group::Parts& parts, EventRecord* records, char* bytes) {
+  std::uint32_t offset = 0;
+  for (const EventRecord& record : parts.records) {
+    SLUICE_ASSERT(std::size_t{record.offset} + record.size <= parts.bytes.size());
+    std::memcpy(bytes + offset, parts.bytes.data() + record.offset, record.size);
+    EventRecord* const copy = new (records++) EventRecord(record);
+    copy->offset = offset;
+    offset += record.size;
+  }
 }
 
 }  // namespace
 
-Group::Group(std::uint32_t record_count, std::uint32_t byte_count, MonoTime accepted_at)
-    : open_events(record_count),
-      record_count_(record_count),
-      byte_count_(byte_count),
-      accepted_at_(accepted_at) {}
+Group::Group(const Parts& parts, std::size_t byte_count)
+    : open_events(static_cast<std::uint32_t>(parts.records.size())),
+      record_count_(static_cast<std::uint32_t>(parts.records.size())),
+      byte_count_(static_cast<std::uint32_t>(byte_count)),
+      key_count_(static_cast<std::uint32_t>(parts.dedup_keys.size())),
+      accepted_at_(parts.accepted_at),
+      accepted_wall_(parts.accepted_wall),
+      answer_(parts.answer) {}
 
-Group::Owner Group::make(std::span<const EventRecord> records, std::string_view bytes,
-                         MonoTime accepted_at) {
-  SLUICE_ASSERT(!records.empty());
-  SLUICE_ASSERT(records.back().offset + records.back().size <= bytes.size());
-  void* block = ::operator new(sizeof(Group) + records.size_bytes() + bytes.size());
-  Owner group(new (block) Group(static_cast<std::uint32_t>(records.size()),
-                                static_cast<std::uint32_t>(bytes.size()), accepted_at));
-  std::byte* after_header = static_cast<std::byte*>(block) + sizeof(Group);
-  std::memcpy(after_header, records.data(), records.size_bytes());
-  std::memcpy(after_header + records.size_bytes(), bytes.data(), bytes.size());
+Group::Owner Group::make(const Parts& parts) {
+  SLUICE_ASSERT(!parts.records.empty());
+  const std::size_t byte_count = bytes_of(parts.records);
+  void* block = ::operator new(sizeof(Group) + parts.records.size_bytes() +
+                               parts.dedup_keys.size_bytes() + byte_count);
+  Owner group(new (block) Group(parts, byte_count));
+  std::byte* const records = static_cast<std::byte*>(block) + sizeof(Group);
+  std::byte* const keys = records + parts.records.size_bytes();
+  std::byte* const bytes = keys + parts.dedup_keys.size_bytes();
+  copy_events(parts, reinterpret_cast<EventRecord*>(records), reinterpret_cast<char*>(bytes));
+  std::memcpy(keys, parts.dedup_keys.data(), parts.dedup_keys.size_bytes());
   return group;
 }
 
@@ -43,18 +68,25 @@ void Group::Free::operator()(Group* group) const {
 }
 
 std::span<const EventRecord> Group::records() const {
-  return {records_of(const_cast<Group*>(this)), record_count_};
+  return {behind<EventRecord>(this, sizeof(Group)), record_count_};
+}
+
+std::span<const DedupKey> Group::dedup_keys() const {
+  return {behind<DedupKey>(this, sizeof(Group) + records().size_bytes()), key_count_};
+}
+
+std::string_view Group::bytes() const {
+  return {behind<char>(this, sizeof(Group) + records().size_bytes() + dedup_keys().size_bytes()),
+          byte_count_};
 }
 
 std::string_view Group::json(std::size_t index) const {
-  const std::span<const EventRecord> all = records();
-  const EventRecord& record = all[index];
-  const char* bytes = reinterpret_cast<const char*>(all.data() + all.size());
-  return {bytes + record.offset, record.size};
+  const EventRecord& record = records()[index];
+  return bytes().substr(record.offset, record.size);
 }
 
 std::size_t Group::footprint_bytes() const {
-  return sizeof(Group) + record_count_ * sizeof(EventRecord) + byte_count_;
+  return sizeof(Group) + records().size_bytes() + dedup_keys().size_bytes() + byte_count_;
 }
 
 }  // namespace sluice

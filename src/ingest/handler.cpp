@@ -7,6 +7,7 @@
 #include <boost/beast/core/string.hpp>
 #include <fmt/compile.h>
 #include <fmt/format.h>
+#include <xxhash.h>
 
 #include <sluice/base/log.hpp>
 
@@ -40,6 +41,24 @@ std::optional<normalise::Framing> find_framing(std::string_view content_type) {
   return std::nullopt;
 }
 
+// The level that `Prefer: sluice-ack=` asks for (RFC 7240; one that is not known is ignored).
+std::optional<buffer::AckLevel> wanted_level(std::string_view prefer) {
+  constexpr std::string_view name = "sluice-ack=";
+  const std::size_t at = prefer.find(name);
+  if (at == std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string_view value = prefer.substr(at + name.size());
+  value = value.substr(0, value.find_first_of(",; "));
+  if (value == "disk" || value == "\"disk\"") {
+    return buffer::AckLevel::disk;
+  }
+  if (value == "memory" || value == "\"memory\"") {
+    return buffer::AckLevel::memory;
+  }
+  return std::nullopt;
+}
+
 std::string_view level_name(buffer::AckLevel level) {
   return level == buffer::AckLevel::disk ? "disk" : "memory";
 }
@@ -69,6 +88,26 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
   }
   return normalise::RejectReason::mapping_failed;
 }
+
+// Reserved keys, given up again unless their events get as far as the buffer.
+class Reservation {
+ public:
+  Reservation(buffer::DedupWindow& window, const std::vector<DedupKey>& keys)
+      : window_(&window), keys_(keys) {}
+  ~Reservation() {
+    if (window_ != nullptr) {
+      window_->give_up(keys_);
+    }
+  }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  void hand_over() { window_ = nullptr; }
+
+ private:
+  buffer::DedupWindow* window_;
+  const std::vector<DedupKey>& keys_;
+};
 
 std::unexpected<Problem> refused(Refusal refusal, std::string message) {
   return std::unexpected(Problem{.refusal = refusal, .message = std::move(message)});
@@ -177,6 +216,9 @@ Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
   if (workspace.admission->must_refuse()) {
     return std::unexpected(full(workspace));
   }
+  if (const std::string trouble = workspace.buffer->trouble(); !trouble.empty()) {
+    return std::unexpected(not_stored(trouble));
+  }
   if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
     const auto wait = admitted.producer->rate_limit->wait(options_.clock->mono_now());
     if (wait.count() > 0) {
@@ -196,64 +238,105 @@ Problem Handler::full(const WorkspaceTarget& workspace) {
       std::max(1U, workspace.retry_after_s->load(std::memory_order_relaxed));
   return {.refusal = Refusal::full,
           .message = "the buffer is full: send this again later",
-          .retry_after = std::chrono::seconds(seconds + rng_.below(seconds / 2 + 1))};
+          .retry_after = std::chrono::seconds(seconds + rng_.below(seconds / 2 + 1)),
+          .pressure = workspace.admission->pressure()};
 }
 
-bool Handler::handle(const RequestHead& head, const Admitted& admitted, std::span<char> body,
-                     bool keep_alive, std::string& out, buffer::Buffer::Acknowledge acknowledge) {
+std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& admitted,
+                                      std::span<char> body, bool keep_alive, std::string& out,
+                                      buffer::Buffer::Acknowledge acknowledge) {
   const auto refuse_with = [&](const Problem& problem) {
     refuse(head, admitted.route.id, problem, keep_alive, out);
-    return true;
+    return std::nullopt;
   };
-  const auto decoded = decode(admitted, body);
-  if (!decoded) {
-    return refuse_with(decoded.error());
-  }
-  if (const auto normalised = normalise(head, admitted, *decoded); !normalised) {
-    events_.clear();
-    return refuse_with(normalised.error());
-  }
-  count_events(admitted);
-  if (const auto judged = judge(admitted); !judged) {
-    return refuse_with(judged.error());
+  if (const auto read = read_events(head, admitted, body); !read) {
+    return refuse_with(read.error());
   }
   const WorkspaceTarget& workspace = options_.tables->workspaces[admitted.workspace];
   const MonoTime now = options_.clock->mono_now();
-  const std::uint32_t duplicates = absorb_duplicates(*workspace.dedup, now);
-  const Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size()),
-                      .rejected = events_.rejected_events,
-                      .duplicates = duplicates};
-  bool acknowledged = true;
+  Reservation reservation(*workspace.dedup, reserved_);
+  const auto duplicates = absorb_duplicates(*workspace.dedup, now);
+  if (!duplicates) {
+    return refuse_with(duplicates.error());
+  }
+  Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size()),
+                .rejected = events_.rejected_events,
+                .duplicates = *duplicates};
+  const buffer::AckLevel level = std::min(
+      wanted_level(head.prefer).value_or(workspace.buffer->level()), workspace.buffer->level());
+  const Handed handed{.route = admitted.route.id,
+                      .workspace = admitted.workspace,
+                      .events = counts.accepted,
+                      .bytes = 0};
+  std::optional<Handed> unsettled;
   if (counts.accepted > 0) {
-    Group::Owner group = Group::make(events_.records, events_.bytes(), now);
-    if (!workspace.admission->try_admit(counts.accepted, group->footprint_bytes())) {
-      forget_entered(*workspace.dedup);
-      probe_.refused_full.add(counts.accepted + duplicates);
+    Group::Owner group = make_group(counts, now);
+    unsettled = handed;
+    unsettled->bytes = group->footprint_bytes();
+    if (!workspace.admission->try_admit(counts.accepted, unsettled->bytes)) {
+      probe_.refused_full.add(counts.accepted + counts.duplicates);
       return refuse_with(full(workspace));
     }
-    probe_.accepted[admitted.workspace].add(counts.accepted);
-    acknowledged = workspace.buffer->append(thread_, std::move(group), std::move(acknowledge));
+    reservation.hand_over();
+    if (workspace.buffer->append(thread_, std::move(group), level, std::move(acknowledge))) {
+      unsettled.reset();
+    }
+  } else if (const auto request = idempotent_request()) {
+    // All of it came before: the answer is the first one's.
+    if (const auto answer = workspace.dedup->answer_to(*request, now)) {
+      counts.accepted = answer->accepted;
+      counts.duplicates = answer->duplicates;
+    }
   }
-  probe_.duplicates.add(duplicates);
+  probe_.duplicates.add(*duplicates);
   if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
-    admitted.producer->rate_limit->charge(counts.accepted + counts.duplicates, now);
+    admitted.producer->rate_limit->charge(handed.events + *duplicates, now);
   }
   AnswerHead answer = answer_head(head, workspace.admission->pressure(), keep_alive);
-  if (head.prefer.find("sluice-ack=") != std::string::npos) {
-    answer.preference_applied = level_name(workspace.buffer->level());
+  if (wanted_level(head.prefer)) {
+    answer.preference_applied = level_name(level);
   }
   answers_.accepted(out, answer, counts, events_.rejections);
-  probe_.count_request(admitted.route.id, 202);
-  return acknowledged;
+  if (!unsettled) {
+    settle(handed, true);
+  }
+  return unsettled;
+}
+
+void Handler::settle(const Handed& handed, bool kept) {
+  if (kept) {
+    probe_.accepted[handed.workspace].add(handed.events);
+    probe_.count_request(handed.route, 202);
+    return;
+  }
+  buffer::Admission& admission = *options_.tables->workspaces[handed.workspace].admission;
+  admission.release_bytes(handed.bytes);
+  admission.release_events(handed.events);
+  probe_.refused_storage.add(handed.events);
 }
 
 void Handler::refuse(const RequestHead& head, RouteId route, const Problem& problem,
                      bool keep_alive, std::string& out) {
   const bool lists_events = problem.refusal == Refusal::invalid_events;
-  answers_.problem(out, answer_head(head, -1, keep_alive), problem, head.path(),
+  answers_.problem(out, answer_head(head, problem.pressure, keep_alive), problem, head.path(),
                    lists_events ? std::span<const normalise::Rejection>(events_.rejections)
                                 : std::span<const normalise::Rejection>());
   probe_.count_request(route, http_status(problem.refusal));
+}
+
+// Makes events of the body; an error refuses all of them.
+Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitted& admitted,
+                                           std::span<char> body) {
+  const auto decoded = decode(admitted, body);
+  if (!decoded) {
+    return std::unexpected(decoded.error());
+  }
+  if (auto normalised = normalise(head, admitted, *decoded); !normalised) {
+    events_.clear();
+    return normalised;
+  }
+  count_events(admitted);
+  return judge(admitted);
 }
 
 Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::span<char> body) {
@@ -277,10 +360,12 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
 Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted& admitted,
                                          std::span<char> body) {
   events_.clear();
+  idempotency_key_.clear();
+  received_at_ = options_.clock->wall_now();
   normalise::Request request{.framing = admitted.framing,
                              .kind = admitted.route.kind,
                              .type = admitted.route.type,
-                             .received_at = options_.clock->wall_now(),
+                             .received_at = received_at_,
                              .idempotency_key = {}};
   if (!head.idempotency_key.empty()) {
     // Two producers that use the same key mean two events.
@@ -366,16 +451,24 @@ Result<void, Problem> Handler::judge(const Admitted& admitted) {
   return {};
 }
 
-std::uint32_t Handler::absorb_duplicates(buffer::DedupWindow& window, MonoTime now) {
-  entered_.clear();
+Result<std::uint32_t, Problem> Handler::absorb_duplicates(buffer::DedupWindow& window,
+                                                          MonoTime now) {
+  reserved_.clear();
   std::size_t kept = 0;
   for (std::size_t i = 0; i < events_.records.size(); ++i) {
-    const auto& key = events_.dedup_keys[i];
-    if (key) {
-      if (!window.try_enter(*key, now)) {
+    if (const auto& key = events_.dedup_keys[i]) {
+      const auto entry = window.try_reserve(*key, now);
+      if (entry == buffer::DedupWindow::Entry::pending &&
+          std::ranges::find(reserved_, *key) == reserved_.end()) {
+        return std::unexpected(Problem{
+            .refusal = Refusal::being_stored,
+            .message = "the same event is being stored for another request: send this again later",
+            .retry_after = std::chrono::seconds(1)});
+      }
+      if (entry != buffer::DedupWindow::Entry::reserved) {
         continue;
       }
-      entered_.push_back(*key);
+      reserved_.push_back(*key);
     }
     events_.records[kept++] = events_.records[i];
   }
@@ -384,10 +477,25 @@ std::uint32_t Handler::absorb_duplicates(buffer::DedupWindow& window, MonoTime n
   return static_cast<std::uint32_t>(duplicates);
 }
 
-void Handler::forget_entered(buffer::DedupWindow& window) {
-  for (const normalise::DedupKey& key : entered_) {
-    window.forget(key);
+Group::Owner Handler::make_group(const Counts& counts, MonoTime now) const {
+  std::optional<RememberedAnswer> answer;
+  if (const auto request = idempotent_request()) {
+    answer = {.request = *request, .accepted = counts.accepted, .duplicates = counts.duplicates};
   }
+  return Group::make({.records = events_.records,
+                      .bytes = events_.bytes(),
+                      .dedup_keys = reserved_,
+                      .answer = answer,
+                      .accepted_at = now,
+                      .accepted_wall = received_at_});
+}
+
+std::optional<DedupKey> Handler::idempotent_request() const {
+  if (idempotency_key_.empty()) {
+    return std::nullopt;
+  }
+  const XXH128_hash_t hash = XXH3_128bits(idempotency_key_.data(), idempotency_key_.size());
+  return DedupKey{.low = hash.low64, .high = hash.high64};
 }
 
 std::string_view Handler::request_id(const RequestHead& head) {

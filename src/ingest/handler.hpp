@@ -45,6 +45,14 @@ struct Admitted {
   ContentCoding coding{};
 };
 
+// What has been handed to the buffer and is not settled yet.
+struct Handed {
+  RouteId route{};
+  std::size_t workspace = 0;
+  std::uint32_t events = 0;
+  std::uint64_t bytes = 0;  // as admitted
+};
+
 class Handler {
  public:
   // `thread` is this handler's producer index in the buffers.
@@ -55,10 +63,13 @@ class Handler {
   Result<Admitted, Problem> look_at(const RequestHead& head);
 
   // With the whole body, behind which Normaliser::padding_bytes are writable. The answer is
-  // appended to `out`. True: it may be sent. False: it may be sent once `acknowledge` is called
-  // without an error.
-  bool handle(const RequestHead& head, const Admitted& admitted, std::span<char> body,
-              bool keep_alive, std::string& out, buffer::Buffer::Acknowledge acknowledge);
+  // appended to `out`. Nothing returned: it may be sent. Otherwise it may be sent once
+  // `acknowledge` was called without an error; settle() follows in either case.
+  std::optional<Handed> handle(const RequestHead& head, const Admitted& admitted,
+                               std::span<char> body, bool keep_alive, std::string& out,
+                               buffer::Buffer::Acknowledge acknowledge);
+  // The buffer has acknowledged what it was handed, or failed to keep it.
+  void settle(const Handed& handed, bool kept);
 
   // Answers a request with a problem, and counts it.
   void refuse(const RequestHead& head, RouteId route, const Problem& problem, bool keep_alive,
@@ -72,6 +83,8 @@ class Handler {
  private:
   Result<void, Problem> identify(const RequestHead& head, Admitted& admitted);
   Result<void, Problem> check_capacity(const Admitted& admitted);
+  Result<void, Problem> read_events(const RequestHead& head, const Admitted& admitted,
+                                    std::span<char> body);
   Result<std::span<char>, Problem> decode(const Admitted& admitted, std::span<char> body);
   Result<void, Problem> normalise(const RequestHead& head, const Admitted& admitted,
                                   std::span<char> body);
@@ -79,12 +92,13 @@ class Handler {
   Result<void, Problem> map(const Admitted& admitted, std::span<char> body,
                             const normalise::Request& request, const normalise::Rules& rules);
   void count_events(const Admitted& admitted);
-  // Removes the events that were accepted before.
-  std::uint32_t absorb_duplicates(buffer::DedupWindow& window, MonoTime now);
-  void forget_entered(buffer::DedupWindow& window);
+  // Removes the events that were accepted before, and reserves the keys of the others.
+  Result<std::uint32_t, Problem> absorb_duplicates(buffer::DedupWindow& window, MonoTime now);
+  Group::Owner make_group(const Counts& counts, MonoTime now) const;
   Problem full(const WorkspaceTarget& workspace);
   std::string_view request_id(const RequestHead& head);
   AnswerHead answer_head(const RequestHead& head, double pressure, bool keep_alive);
+  [[nodiscard]] std::optional<DedupKey> idempotent_request() const;
 
   const HandlerOptions& options_;
   std::size_t thread_;
@@ -95,13 +109,14 @@ class Handler {
   mapping::Mapper::Scratch mapper_scratch_;
   ContentDecoder decoder_;
   AnswerWriter answers_;
-  std::string idempotency_key_;
-  std::string mapped_;  // events that a source's rules made, one behind the other
+  std::string idempotency_key_;  // with the producer's name; empty: the request has none
+  std::string mapped_;           // events that a source's rules made, one behind the other
   std::vector<mapping::MappingOutcome> mappings_;
   std::string made_request_id_;
   std::uint64_t request_id_prefix_;
   std::uint64_t requests_ = 0;
-  std::vector<normalise::DedupKey> entered_;
+  std::vector<DedupKey> reserved_;
+  WallTime received_at_;
   // The key that was looked up last, so that a connection's next request costs no hash.
   std::string last_credentials_;
   const Producer* last_producer_ = nullptr;

@@ -52,6 +52,7 @@ void expose_rejected(Probes probes, metrics::Exposition& exposition) {
         sum(probes, [&](const Probe& p) -> auto& { return p.rejected[i]; }));
   }
   put("buffer_full", sum(probes, [](const Probe& p) -> auto& { return p.refused_full; }));
+  put("buffer_failed", sum(probes, [](const Probe& p) -> auto& { return p.refused_storage; }));
   put("request_rejected", sum(probes, [](const Probe& p) -> auto& { return p.refused_request; }));
 }
 

@@ -33,6 +33,7 @@ struct Probe {
   metrics::Counter duplicates;
   std::array<metrics::Counter, normalise::reject_reason_count> rejected;
   metrics::Counter refused_full;     // events of requests that were refused as a whole: buffer full
+  metrics::Counter refused_storage;  // or the buffer could not keep them
   metrics::Counter refused_request;  // or on_invalid: reject_request
   metrics::Counter reserved_params_dropped;
   metrics::Counter nulls_removed;

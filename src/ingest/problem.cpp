@@ -2,6 +2,12 @@
 
 namespace sluice::ingest {
 
+Problem not_stored(const std::string& why) {
+  return {.refusal = Refusal::not_stored,
+          .message = "events cannot be stored at present: " + why + ": send this again later",
+          .retry_after = std::chrono::seconds(1)};
+}
+
 unsigned http_status(Refusal refusal) {
   switch (refusal) {
     case Refusal::bad_request:
@@ -30,6 +36,8 @@ unsigned http_status(Refusal refusal) {
     case Refusal::head_too_large:
       return 431;
     case Refusal::full:
+    case Refusal::being_stored:
+    case Refusal::not_stored:
     case Refusal::draining:
       return 503;
     case Refusal::internal:

@@ -24,18 +24,23 @@ enum class Refusal : std::uint8_t {
   unsupported_type,      // media type
   unsupported_encoding,  // content coding
   head_too_large,
-  over_rate,  // the producer's own limit
-  full,       // the buffer is above its high watermark
-  draining,   // the gateway is about to stop
-  internal,   // our mistake
+  over_rate,     // the producer's own limit
+  full,          // the buffer is above its high watermark
+  being_stored,  // an event of it has been handed to the buffer by another request
+  not_stored,    // the buffer could not keep it
+  draining,      // the gateway is about to stop
+  internal,      // our mistake
 };
 
 struct Problem {
   Refusal refusal{};
   std::string message;  // what is wrong and what to do
   std::optional<std::chrono::seconds> retry_after{};
+  double pressure = -1;  // of the workspace's buffer; below 0: not known
 };
 
+// The buffer cannot keep events, for this reason.
+[[nodiscard]] Problem not_stored(const std::string& why);
 [[nodiscard]] unsigned http_status(Refusal refusal);
 [[nodiscard]] std::string_view reason_phrase(unsigned status);
 

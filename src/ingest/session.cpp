@@ -180,7 +180,8 @@ bool Session::read_chunked_body() {
 
 void Session::handle(std::span<char> body) {
   const std::size_t before = out_.size();
-  if (!handler_.handle(head_, *admitted_, body, keep_alive(), out_, acknowledge_)) {
+  handed_ = handler_.handle(head_, *admitted_, body, keep_alive(), out_, acknowledge_);
+  if (handed_) {
     waiting_answer_.assign(out_, before);
     out_.resize(before);
     phase_ = Phase::waiting;
@@ -191,14 +192,12 @@ void Session::handle(std::span<char> body) {
 
 void Session::acknowledged(const Result<void>& outcome) {
   SLUICE_ASSERT(phase_ == Phase::waiting);
+  handler_.settle(*handed_, outcome.has_value());
   if (outcome) {
     out_ += waiting_answer_;
   } else {
-    handler_.refuse(head_, admitted_->route.id,
-                    {.refusal = Refusal::full,
-                     .message = "the event could not be stored: " + outcome.error().message,
-                     .retry_after = std::chrono::seconds(1)},
-                    keep_alive(), out_);
+    handler_.refuse(head_, admitted_->route.id, not_stored(outcome.error().message), keep_alive(),
+                    out_);
   }
   handler_.probe().duration.observe(handler_.clock().mono_now() - started_);
   end_request();

@@ -84,6 +84,7 @@ class Session {
   RequestHead head_;
   std::optional<RequestParser> parser_;
   std::optional<Admitted> admitted_;
+  std::optional<Handed> handed_;  // while waiting for its acknowledgement
   Phase phase_ = Phase::head;
   std::size_t body_bytes_ = 0;
   bool skip_body_ = false;

@@ -689,8 +689,7 @@ void EventPass::finish() {
   out.indexes.push_back(index_);
   std::optional<DedupKey> dedup;
   if (!salt_.empty()) {
-    const std::uint64_t what = XXH3_64bits_withSeed(action_.data(), action_.size(),
-                                                    context_.rules.dedup_seed ^ profile_hash_);
+    const std::uint64_t what = XXH3_64bits_withSeed(action_.data(), action_.size(), profile_hash_);
     const XXH128_hash_t hash = XXH3_128bits_withSeed(
         salt_.data(), salt_.size(),
         what + 0x9E3779B97F4A7C15ULL * static_cast<std::uint64_t>(given_time_ms_));

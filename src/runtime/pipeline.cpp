@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -47,7 +48,7 @@ Pipeline::Pipeline(PipelineDeps deps, PipelineOptions options)
       admission_(options_.limits),
       dedup_(options_.dedup),
       buffer_(buffer::make_memory_buffer(
-          options_.producers, [this] { asio::post(deps_.context, [this] { pump(); }); })),
+          options_.producers, dedup_, [this] { asio::post(deps_.context, [this] { pump(); }); })),
       dispatcher_(options_.dispatcher, Rng::from_system_entropy()),
       bodies_(options_.dispatcher.lanes),
       timer_(deps_.context),
@@ -66,7 +67,7 @@ void Pipeline::connect(std::unique_ptr<transport::HttpUpstream> upstream) {
 // Takes in what has been accepted, lets the dispatcher decide, and does what it says.
 void Pipeline::pump() {
   const MonoTime now = deps_.clock.mono_now();
-  buffer_->read(incoming_);
+  buffer_->read(incoming_, std::numeric_limits<std::size_t>::max());
   const bool busy = !incoming_.empty();
   for (Group::Owner& group : incoming_) {
     open_.push_back(

@@ -30,7 +30,12 @@ inline Group::Owner make_group(std::span<const EventSpec> specs, MonoTime accept
                        .kind = spec.kind});
     bytes += json;
   }
-  return Group::make(records, bytes, accepted_at);
+  return Group::make({.records = records,
+                      .bytes = bytes,
+                      .dedup_keys = {},
+                      .answer = {},
+                      .accepted_at = accepted_at,
+                      .accepted_wall = {}});
 }
 
 inline std::uint64_t number_of(EventRef event) {

@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <sluice/base/result.hpp>
+#include <sluice/buffer/dedup_window.hpp>
 #include <sluice/event/group.hpp>
 
 namespace sluice::buffer {
@@ -23,28 +25,34 @@ enum class AckLevel : std::uint8_t {
 
 class Buffer {
  public:
-  // Called once with the outcome of an append, on any thread.
+  // Called once with the outcome of an append, on any thread. After an error the group is gone.
   using Acknowledge = std::function<void(Result<void>)>;
 
   virtual ~Buffer() = default;
 
-  // The level that append() reaches.
+  // The highest level that append() can reach.
   [[nodiscard]] virtual AckLevel level() const = 0;
-  // Takes the group in. True: it is acknowledged at level() already, and `acknowledge` will not be
-  // called. Each producer index belongs to one thread at a time.
-  [[nodiscard]] virtual bool append(std::size_t producer, Group::Owner group,
+  // Takes the group in, to be acknowledged at level `wanted`, or level() if that is lower. True: it
+  // is acknowledged already, and `acknowledge` will not be called. The group's deduplication keys
+  // are confirmed before its acknowledgement, or given up with its failure. Each producer index
+  // belongs to one thread at a time.
+  [[nodiscard]] virtual bool append(std::size_t producer, Group::Owner group, AckLevel wanted,
                                     Acknowledge acknowledge) = 0;
-  // Consumer: appends the groups that are ready, in their order of acceptance.
-  virtual void read(std::vector<Group::Owner>& out) = 0;
+  // Consumer: appends groups that are ready, in their order of acceptance, until their footprint
+  // reaches `bytes_max`.
+  virtual void read(std::vector<Group::Owner>& out, std::size_t bytes_max) = 0;
   // Consumer: all events of the group have ended; frees it.
   virtual void release(Group::Owner group) = 0;
-  // Consumer: see GroupQueue::try_sleep.
+  // Consumer: announces that it goes to sleep; the next group that is ready wakes it. False: there
+  // is one already, read again instead.
   [[nodiscard]] virtual bool try_sleep() = 0;
+  // Why no group can be taken in at present, for people; empty when it can. Thread-safe.
+  [[nodiscard]] virtual std::string trouble() const = 0;
 };
 
 // Keeps groups in memory only. `wake` is called, on a producer's thread, when a group arrives and
-// the consumer sleeps.
-[[nodiscard]] std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers,
+// the consumer sleeps. `window` outlives the buffer.
+[[nodiscard]] std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers, DedupWindow& window,
                                                          std::function<void()> wake);
 
 }  // namespace sluice::buffer

@@ -3,6 +3,9 @@
 // Only events whose salt the producer gave or derived are looked up: a generated salt never comes
 // again. Bounded by age and by count; what has left the window is delivered again, and overwrites
 // upstream.
+//
+// A key is reserved while its event is on its way into the buffer, and confirmed once that has
+// acknowledged it: a retry must not be taken for a duplicate of an event that may not be kept.
 #pragma once
 
 #include <array>
@@ -11,10 +14,12 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
-#include <unordered_set>
+#include <optional>
+#include <span>
+#include <unordered_map>
 
 #include <sluice/base/clock.hpp>
-#include <sluice/normalise/normaliser.hpp>
+#include <sluice/event/group.hpp>
 
 namespace sluice::buffer {
 
@@ -25,34 +30,55 @@ class DedupWindow {
     std::chrono::nanoseconds window{};
     std::size_t entries_max = 0;  // in all
   };
+  enum class Entry : std::uint8_t {
+    reserved,   // new: now reserved for the caller, who has it confirmed or given up
+    duplicate,  // confirmed before
+    pending,    // reserved by another, whose outcome is not known yet
+  };
+
   explicit DedupWindow(Options options);
 
-  // Enters the key. False: it is in the window already, the event is a duplicate.
-  [[nodiscard]] bool try_enter(normalise::DedupKey key, MonoTime now);
-  // Takes the key of an event that was not accepted after all back out.
-  void forget(normalise::DedupKey key);
+  [[nodiscard]] Entry try_reserve(DedupKey key, MonoTime now);
+  // Reserved keys of events that have been acknowledged.
+  void confirm(std::span<const DedupKey> keys);
+  // Reserved keys of events that were not accepted after all.
+  void give_up(std::span<const DedupKey> keys);
+  // Enters a key that was confirmed by an earlier run. In ascending order of time, for each shard.
+  void restore(DedupKey key, MonoTime entered_at);
+
+  // What a request is answered when it comes again.
+  void remember(const RememberedAnswer& answer, MonoTime now);
+  [[nodiscard]] std::optional<RememberedAnswer> answer_to(DedupKey request, MonoTime now);
+
   [[nodiscard]] std::size_t size() const;
+  [[nodiscard]] const Options& options() const { return options_; }
 
  private:
   static constexpr std::size_t shard_count = 64;
   struct KeyHash {
-    std::size_t operator()(const normalise::DedupKey& key) const { return key.low; }
+    std::size_t operator()(const DedupKey& key) const { return key.low; }
   };
-  struct Entry {
-    normalise::DedupKey key;
+  struct Value {
+    bool pending = false;
+    std::uint32_t accepted = 0;  // of a request
+    std::uint32_t duplicates = 0;
+  };
+  struct Aged {
+    DedupKey key;
     MonoTime entered_at;
   };
   struct alignas(64) Shard {
     mutable std::mutex mutex;
-    std::unordered_set<normalise::DedupKey, KeyHash> keys;
-    std::deque<Entry> by_age;  // oldest first; the same keys
+    std::unordered_map<DedupKey, Value, KeyHash> keys;
+    std::deque<Aged> by_age;  // oldest first; the same keys
   };
 
-  // The caller holds the shard's mutex.
+  // The caller holds the shard's mutex. Whether the key was not there.
+  bool enter(Shard& shard, DedupKey key, Value value, MonoTime now) const;
   void expire(Shard& shard, MonoTime now) const;
   void make_room(Shard& shard) const;
   static void drop_oldest(Shard& shard);
-  Shard& shard_of(normalise::DedupKey key) { return shards_[key.high % shard_count]; }
+  Shard& shard_of(DedupKey key) { return shards_[key.high % shard_count]; }
 
   const Options options_;
   std::array<Shard, shard_count> shards_;

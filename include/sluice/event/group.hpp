@@ -1,18 +1,20 @@
 // A group: the accepted events of one request, as they travel from ingest to the upstream.
 //
-// One heap block holds everything: this header, the records, and the canonical JSON of the events,
-// written once and never changed. A group has one owner at a time: the ingest thread that made it,
-// the queue, then the dispatcher of its workspace, which frees it when the last of its events has
-// ended.
+// One heap block holds everything: this header, the records, the keys, and the canonical JSON of
+// the events, written once and never changed. A group has one owner at a time: the ingest thread
+// that made it, the queue, then the dispatcher of its workspace, which frees it when the last of
+// its events has ended.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
 #include <sluice/base/clock.hpp>
+#include <sluice/event/dedup_key.hpp>
 
 namespace sluice {
 
@@ -34,6 +36,15 @@ struct EventRecord {
 // The place of a group in its workspace's order of acceptance; from 1.
 using Ticket = std::uint64_t;
 
+// What a request with an idempotency key was answered: a repetition is answered the same.
+struct RememberedAnswer {
+  DedupKey request;
+  std::uint32_t accepted = 0;
+  std::uint32_t duplicates = 0;
+
+  friend bool operator==(const RememberedAnswer&, const RememberedAnswer&) = default;
+};
+
 class Group {
  public:
   struct Free {
@@ -41,10 +52,18 @@ class Group {
   };
   using Owner = std::unique_ptr<Group, Free>;
 
-  // Copies records and bytes into a new group. There is at least one record, and each lies in
-  // bytes. Throws std::bad_alloc.
-  [[nodiscard]] static Owner make(std::span<const EventRecord> records, std::string_view bytes,
-                                  MonoTime accepted_at);
+  // What a group is made of; copied.
+  struct Parts {
+    std::span<const EventRecord> records;  // at least one; their slices in ascending order
+    std::string_view bytes;                // in which each slice lies
+    // Of the events whose retries can be known; reserved in the deduplication window.
+    std::span<const DedupKey> dedup_keys;
+    std::optional<RememberedAnswer> answer;
+    MonoTime accepted_at;
+    WallTime accepted_wall;
+  };
+  // Keeps only the bytes of the slices, one behind the other. Throws std::bad_alloc.
+  [[nodiscard]] static Owner make(const Parts& parts);
 
   Group(const Group&) = delete;
   Group& operator=(const Group&) = delete;
@@ -52,19 +71,26 @@ class Group {
   [[nodiscard]] std::span<const EventRecord> records() const;
   // The canonical JSON of the event with this index; valid while the group lives.
   [[nodiscard]] std::string_view json(std::size_t index) const;
+  [[nodiscard]] std::string_view bytes() const;  // of all events, one behind the other
+  [[nodiscard]] std::span<const DedupKey> dedup_keys() const;
+  [[nodiscard]] const std::optional<RememberedAnswer>& answer() const { return answer_; }
   [[nodiscard]] MonoTime accepted_at() const { return accepted_at_; }
-  // What the group takes from the memory budget, in bytes.
+  [[nodiscard]] WallTime accepted_wall() const { return accepted_wall_; }
+  // What the group takes from the buffer's budget, in bytes; the same for the same parts.
   [[nodiscard]] std::size_t footprint_bytes() const;
 
   Ticket ticket = 0;              // given by the queue
   std::uint32_t open_events = 0;  // events not ended yet; counted down by the dispatcher alone
 
  private:
-  Group(std::uint32_t record_count, std::uint32_t byte_count, MonoTime accepted_at);
+  Group(const Parts& parts, std::size_t byte_count);
 
   std::uint32_t record_count_;
   std::uint32_t byte_count_;
+  std::uint32_t key_count_;
   MonoTime accepted_at_;
+  WallTime accepted_wall_;
+  std::optional<RememberedAnswer> answer_;
 };
 
 // One event of a group. Valid as long as the group has open events.

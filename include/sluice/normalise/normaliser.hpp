@@ -21,6 +21,7 @@
 #include <sluice/base/result.hpp>
 #include <sluice/base/rng.hpp>
 #include <sluice/event/event_type.hpp>
+#include <sluice/event/dedup_key.hpp>
 #include <sluice/event/group.hpp>
 
 namespace sluice::normalise {
@@ -55,13 +56,6 @@ struct Rejection {
 };
 // A request's answer lists at most so many; the count of rejected events is exact all the same.
 inline constexpr std::size_t rejections_listed_max = 1'000;
-
-// Identifies an event among its producer's retries: same salt, profile, action and original time.
-struct DedupKey {
-  std::uint64_t low = 0;
-  std::uint64_t high = 0;
-  friend bool operator==(const DedupKey&, const DedupKey&) = default;
-};
 
 // What was changed or noticed on the way, for the metrics.
 struct Tally {
@@ -110,7 +104,6 @@ struct Rules {
   bool generated_salts = true;       // an event without a salt gets one
   std::vector<std::string> actions;  // allowed custom actions; empty: all
   std::size_t event_bytes_max = 256U << 10;
-  std::uint64_t dedup_seed = 0;  // differs between workspaces
 };
 
 // How the events lie in the body.

@@ -24,16 +24,28 @@ class FakeClock final : public Clock {
 // Takes groups, and acknowledges at once or when the test says so.
 class FakeBuffer final : public buffer::Buffer {
  public:
+  explicit FakeBuffer(buffer::DedupWindow& given) : window(given) {}
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
-  [[nodiscard]] bool append(std::size_t, Group::Owner group, Acknowledge later) override {
+  [[nodiscard]] bool append(std::size_t, Group::Owner group, buffer::AckLevel wanted,
+                            Acknowledge later) override {
+    levels.push_back(wanted);
+    if (at_once) {
+      window.confirm(group->dedup_keys());
+      if (group->answer()) {
+        window.remember(*group->answer(), group->accepted_at());
+      }
+    }
     groups.push_back(std::move(group));
     acknowledge = std::move(later);
     return at_once;
   }
-  void read(std::vector<Group::Owner>&) override {}
+  void read(std::vector<Group::Owner>&, std::size_t) override {}
   void release(Group::Owner) override {}
   [[nodiscard]] bool try_sleep() override { return true; }
+  [[nodiscard]] std::string trouble() const override { return {}; }
 
+  buffer::DedupWindow& window;
+  std::vector<buffer::AckLevel> levels;
   bool at_once = true;
   std::vector<Group::Owner> groups;
   Acknowledge acknowledge;
@@ -78,9 +90,9 @@ class SessionTest : public testing::Test {
   static constexpr std::string_view good = R"({"type":"hit-timer","client":{"id":1}})";
 
   FakeClock clock_;
-  FakeBuffer buffer_;
   buffer::Admission admission_{{}};
   buffer::DedupWindow dedup_{{.window = 1min, .entries_max = 1000}};
+  FakeBuffer buffer_{dedup_};
   std::atomic<std::uint32_t> retry_after_s_{1};
   Tables tables_;
   Producers producers_{{}, {"w"}};
@@ -165,6 +177,50 @@ TEST_F(SessionTest, WaitsForTheBufferToAcknowledge) {
   session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(SessionTest, ARetryIsNoDuplicateOfWhatIsNotStoredYet) {
+  const std::string salted = request(R"([{"type":"hit-timer","eventSalt":"s","client":{"id":1}}])");
+  buffer_.at_once = false;
+  feed(salted);
+  ASSERT_EQ(next(), Next::acknowledge);
+
+  Session other(*handler_, limits_, [](const Result<void>&) {});
+  std::memcpy(other.free_space().data(), salted.data(), salted.size());
+  other.received(salted.size());
+  ASSERT_EQ(other.next(MonoTime(1h)), Next::write);
+  EXPECT_THAT(other.output(), testing::AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
+
+  dedup_.give_up(buffer_.groups.front()->dedup_keys());
+  session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
+  EXPECT_EQ(admission_.events(), 0);
+  EXPECT_EQ(admission_.bytes(), 0);
+  buffer_.at_once = true;
+  feed(salted);
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), HasSubstr(R"({"accepted":1,"rejected":0,"duplicates":0)"));
+}
+
+TEST_F(SessionTest, GivesARepeatedRequestTheSameAnswer) {
+  const std::string keyed = request(R"([{"type":"hit-timer","client":{"id":1}},
+                                        {"type":"hit-timer","client":{}}])",
+                                    "Idempotency-Key: k\r\n");
+  for (int i = 0; i < 2; ++i) {
+    feed(keyed);
+    ASSERT_EQ(next(), Next::write);
+    EXPECT_THAT(written(), HasSubstr(R"({"accepted":1,"rejected":1,"duplicates":0)")) << i;
+  }
+  EXPECT_EQ(buffer_.groups.size(), 1);
+}
+
+TEST_F(SessionTest, AsksTheBufferForTheLevelThatTheRequestPrefers) {
+  feed(request(good) + request(good, "Prefer: respond-async, sluice-ack=memory\r\n"));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), HasSubstr("Preference-Applied: sluice-ack=memory\r\n"));
+  EXPECT_THAT(buffer_.levels,
+              testing::ElementsAre(buffer::AckLevel::disk, buffer::AckLevel::memory));
 }
 
 TEST_F(SessionTest, KeepsTheConnectionWhenARefusedBodyIsSmallAndClosesWhenItIsLarge) {

@@ -16,7 +16,12 @@ namespace {
 Group::Owner group(std::uint64_t number) {
   const EventRecord record{
       .offset = 0, .size = 2, .profile_hash = number, .kind = EventKind::event};
-  return Group::make(std::span(&record, 1), "{}", MonoTime{});
+  return Group::make({.records = std::span(&record, 1),
+                      .bytes = "{}",
+                      .dedup_keys = {},
+                      .answer = {},
+                      .accepted_at = {},
+                      .accepted_wall = {}});
 }
 std::uint64_t number_of(const Group::Owner& given) { return given->records().front().profile_hash; }
 
