@@ -6,6 +6,7 @@
 #include <sluice/cli/cli.hpp>
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/normalise/normaliser.hpp>
+#include <sluice/runtime/rules.hpp>
 
 #include "commands.hpp"
 
@@ -37,17 +38,6 @@ void print_rejection(std::uint32_t index, std::string_view field, std::string_vi
   line += ",\"message\":";
   append_json_string(line, message);
   std::cout << line << "}\n";
-}
-
-normalise::Rules rules_of(const config::Config& config, const std::string& workspace_name) {
-  const auto workspace =
-      std::ranges::find(config.workspaces, workspace_name, &config::Workspace::name);
-  normalise::Rules rules;
-  rules.strict = workspace->validation == config::Validation::strict;
-  rules.generated_salts = workspace->generated_salts;
-  rules.actions = workspace->actions;
-  rules.event_bytes_max = config.ingest.max_event_bytes;
-  return rules;
 }
 
 }  // namespace
@@ -82,7 +72,9 @@ int map(const std::string& config_file, const MapOptions& options) {
   }
   mapped.resize(mapped.size() + normalise::Normaliser::padding_bytes);
   normalise::Normaliser normaliser(Rng::from_system_entropy());
-  const normalise::Rules rules = rules_of(*config, source->workspace);
+  const auto workspace =
+      std::ranges::find(config->workspaces, source->workspace, &config::Workspace::name);
+  const normalise::Rules rules = runtime::rules_of(*config, *workspace);
   normalise::Normalised events;
   bool all_valid = true;
   for (std::uint32_t index = 0; index < outcomes.size(); ++index) {

@@ -18,6 +18,7 @@
 #include <sluice/ingest/server.hpp>
 #include <sluice/net/gate.hpp>
 #include <sluice/net/listener.hpp>
+#include <sluice/net/run.hpp>
 #include <sluice/net/tls.hpp>
 
 #include "handler.hpp"
@@ -144,7 +145,7 @@ class Thread {
       net::spawn(context_.get_executor(), gate_, accept(acceptor));
     }
     net::spawn(context_.get_executor(), gate_, sweep());
-    thread_ = std::thread([this] { run(); });
+    thread_ = std::thread([this] { net::run(context_, "ingest"); });
   }
   void begin_drain() {
     asio::post(context_, [this] {
@@ -168,17 +169,6 @@ class Thread {
   }
 
  private:
-  void run() {
-    while (true) {
-      try {
-        context_.run();
-        return;
-      } catch (const std::exception& escaped) {
-        SLUICE_LOG(error, "an exception escaped on an ingest thread", {"what", escaped.what()});
-      }
-    }
-  }
-
   Task<> accept(net::Acceptor& acceptor) {
     asio::steady_timer rest(context_);
     while (acceptor.is_open()) {

@@ -22,8 +22,11 @@
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/cpu.hpp>
 #include <sluice/net/gate.hpp>
+#include <sluice/net/run.hpp>
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/runtime/gateway.hpp>
+#include <sluice/runtime/rules.hpp>
+#include <sluice/transport/http_upstream.hpp>
 
 #include "pipeline.hpp"
 
@@ -57,14 +60,12 @@ buffer::Admission::Limits limits_of(const config::Config& config) {
           .low_watermark = config.buffer.low_watermark};
 }
 
-PipelineOptions pipeline_options(const config::Config& config, const config::Workspace& workspace,
-                                 std::size_t producers) {
+PipelineOptions pipeline_options(const config::Config& config, const config::Workspace& workspace) {
   PipelineOptions options{
       .workspace = workspace.name,
       .dispatcher = {},
       .limits = limits_of(config),
-      .dedup = {.window = config.dedup.window, .entries_max = config.dedup.max_entries},
-      .producers = producers};
+      .dedup = {.window = config.dedup.window, .entries_max = config.dedup.max_entries}};
   options.dispatcher.lanes = config.delivery.lanes;
   options.dispatcher.max_in_flight = config.delivery.max_in_flight;
   options.dispatcher.batch = {.events_max = config.batch.max_events,
@@ -83,6 +84,65 @@ transport::UpstreamOptions upstream_options(const config::Config& config,
           .auth = workspace.auth,
           .connect_timeout = config.delivery.connect_timeout,
           .timeout = config.delivery.timeout};
+}
+
+// Where a pipeline lives in the daemon: on the delivery thread's io_context.
+class AsioHost final : public PipelineHost {
+ public:
+  AsioHost(asio::io_context& context, asio::thread_pool& storage_thread)
+      : context_(context), storage_thread_(storage_thread), timer_(context) {}
+
+  void post(std::function<void()> work) override { asio::post(context_, std::move(work)); }
+  void post_blocking(std::function<void()> work) override {
+    asio::post(storage_thread_, std::move(work));
+  }
+  void pump_at(MonoTime time) override {
+    timer_.expires_at(time);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        pump();
+      }
+    });
+  }
+  void stop() { timer_.cancel(); }
+
+  std::function<void()> pump;
+
+ private:
+  asio::io_context& context_;
+  asio::thread_pool& storage_thread_;
+  asio::steady_timer timer_;
+};
+
+// One workspace, with all that works for it.
+struct Tenant {
+  Tenant(asio::io_context& context, asio::thread_pool& storage_thread,
+         deadletter::Store& dead_letters, const Clock& clock, PipelineOptions options)
+      : host(context, storage_thread),
+        pipeline({.host = host,
+                  .dead_letters = dead_letters,
+                  .clock = clock,
+                  .rng = Rng::from_system_entropy()},
+                 std::move(options)) {
+    host.pump = [this] { pipeline.pump(); };
+  }
+
+  AsioHost host;
+  std::unique_ptr<buffer::Buffer> memory_buffer;  // with buffer.type memory
+  buffer::Buffer* buffer = nullptr;               // that one, or the store's
+  std::unique_ptr<transport::HttpUpstream> upstream;
+  Pipeline pipeline;
+};
+
+void expose_connections(const Tenant& tenant, metrics::Exposition& exposition) {
+  const metrics::Labels labels{{"workspace", tenant.pipeline.name()}};
+  const transport::UpstreamProbe connections = tenant.upstream->probe();
+  exposition.gauge("upstream_connections", "Connections open to the upstream.", labels,
+                   static_cast<double>(connections.connections));
+  exposition.counter("upstream_connections_opened_total", "Connections opened to the upstream.",
+                     labels, connections.connections_opened_total);
+  exposition.counter("upstream_logins_total", "Tokens fetched from the upstream.", labels,
+                     connections.logins_total);
 }
 
 class RunningGateway final : public Gateway {
@@ -110,8 +170,8 @@ class RunningGateway final : public Gateway {
     ingest_->stop(std::min<std::chrono::nanoseconds>(session_patience, config_.drain_timeout));
     drain(deadline);
     StopReport report;
-    for (const auto& pipeline : pipelines_) {
-      report.undelivered_events += pipeline->admission().events();
+    for (const auto& tenant : tenants_) {
+      report.undelivered_events += tenant->pipeline.admission().events();
     }
     abandon();
     return report;
@@ -135,8 +195,8 @@ class RunningGateway final : public Gateway {
     dead_letters_ = std::move(*dead_letters);
     const std::size_t threads =
         config_.ingest.threads == 0 ? net::usable_cpus() : config_.ingest.threads;
-    if (auto pipelines = build_pipelines(threads); !pipelines) {
-      return pipelines;
+    if (auto tenants = build_tenants(threads); !tenants) {
+      return tenants;
     }
     if (auto admin = build_admin(); !admin) {
       return admin;
@@ -153,17 +213,14 @@ class RunningGateway final : public Gateway {
       return std::unexpected(ingest.error());
     }
     ingest_ = std::move(*ingest);
-    delivery_thread_ = std::thread([this] { run(); });
+    delivery_thread_ = std::thread([this] { net::run(context_, "delivery"); });
     return {};
   }
 
-  Result<void> build_pipelines(std::size_t producers) {
+  Result<void> build_tenants(std::size_t producers) {
     for (const config::Workspace& workspace : config_.workspaces) {
-      auto pipeline = std::make_unique<Pipeline>(PipelineDeps{.context = context_,
-                                                              .storage_thread = storage_thread_,
-                                                              .dead_letters = *dead_letters_,
-                                                              .clock = clock_},
-                                                 pipeline_options(config_, workspace, producers));
+      auto tenant = std::make_unique<Tenant>(context_, storage_thread_, *dead_letters_, clock_,
+                                             pipeline_options(config_, workspace));
       auto upstream =
           transport::make_http_upstream({.executor = context_.get_executor(),
                                          .gate = gate_,
@@ -174,10 +231,26 @@ class RunningGateway final : public Gateway {
       if (!upstream) {
         return std::unexpected(upstream.error());
       }
-      pipeline->connect(std::move(*upstream));
-      pipelines_.push_back(std::move(pipeline));
+      tenant->upstream = std::move(*upstream);
+      tenants_.push_back(std::move(tenant));
+    }
+    return connect_buffers(producers);
+  }
+
+  Result<void> connect_buffers(std::size_t producers) {
+    for (const auto& tenant : tenants_) {
+      tenant->memory_buffer =
+          buffer::make_memory_buffer(producers, tenant->pipeline.dedup(), wake(*tenant));
+      tenant->buffer = tenant->memory_buffer.get();
+    }
+    for (const auto& tenant : tenants_) {
+      tenant->pipeline.connect(*tenant->buffer, *tenant->upstream);
     }
     return {};
+  }
+
+  static std::function<void()> wake(Tenant& tenant) {
+    return [&tenant] { tenant.host.post(tenant.host.pump); };
   }
 
   Result<void> build_admin() {
@@ -195,19 +268,15 @@ class RunningGateway final : public Gateway {
 
   Result<ingest::Tables> build_tables() {
     ingest::Tables tables;
-    for (std::size_t i = 0; i < pipelines_.size(); ++i) {
+    for (std::size_t i = 0; i < tenants_.size(); ++i) {
       const config::Workspace& workspace = config_.workspaces[i];
-      Pipeline& pipeline = *pipelines_[i];
-      tables.workspaces.push_back(
-          {.name = workspace.name,
-           .rules = {.strict = workspace.validation == config::Validation::strict,
-                     .generated_salts = workspace.generated_salts,
-                     .actions = workspace.actions,
-                     .event_bytes_max = config_.ingest.max_event_bytes},
-           .admission = &pipeline.admission(),
-           .buffer = &pipeline.buffer(),
-           .dedup = &pipeline.dedup(),
-           .retry_after_s = &pipeline.retry_after_s()});
+      Pipeline& pipeline = tenants_[i]->pipeline;
+      tables.workspaces.push_back({.name = workspace.name,
+                                   .rules = rules_of(config_, workspace),
+                                   .admission = &pipeline.admission(),
+                                   .buffer = tenants_[i]->buffer,
+                                   .dedup = &pipeline.dedup(),
+                                   .retry_after_s = &pipeline.retry_after_s()});
     }
     for (const auto& source : config_.sources) {
       auto mapper = mapping::Mapper::compile(*source);
@@ -225,24 +294,13 @@ class RunningGateway final : public Gateway {
     return tables;
   }
 
-  void run() {
-    while (true) {
-      try {
-        context_.run();
-        return;
-      } catch (const std::exception& escaped) {
-        SLUICE_LOG(error, "an exception escaped on the delivery thread", {"what", escaped.what()});
-      }
-    }
-  }
-
   // Ingest has stopped: lets delivery go on until all has ended, the deadline, or hurry().
   void drain(MonoTime deadline) {
     asio::post(context_, [this] {
-      pipelines_draining_ = pipelines_.size();
-      for (const auto& pipeline : pipelines_) {
-        pipeline->drain([this] {
-          if (--pipelines_draining_ == 0) {
+      tenants_draining_ = tenants_.size();
+      for (const auto& tenant : tenants_) {
+        tenant->pipeline.drain([this] {
+          if (--tenants_draining_ == 0) {
             hurry();
           }
         });
@@ -257,20 +315,21 @@ class RunningGateway final : public Gateway {
       if (admin_ != nullptr) {
         admin_->stop();
       }
-      for (const auto& pipeline : pipelines_) {
-        pipeline->stop();
+      for (const auto& tenant : tenants_) {
+        tenant->pipeline.stop();
+        tenant->host.stop();
       }
       net::spawn(context_.get_executor(), closing_, watch_end());
     });
     if (delivery_thread_.joinable()) {
       delivery_thread_.join();
     } else {
-      run();
+      net::run(context_, "delivery");
     }
     storage_thread_.join();
     admin_.reset();
     ingest_.reset();
-    pipelines_.clear();
+    tenants_.clear();
   }
 
   // With everything stopped the delivery thread runs out of work and ends; what would not end is
@@ -288,8 +347,9 @@ class RunningGateway final : public Gateway {
     if (ingest_ != nullptr) {
       ingest_->expose(exposition);
     }
-    for (const auto& pipeline : pipelines_) {
-      pipeline->expose(exposition);
+    for (const auto& tenant : tenants_) {
+      tenant->pipeline.expose(exposition);
+      expose_connections(*tenant, exposition);
     }
     exposition.gauge("dead_letter_bytes", "Size of the dead-letter store.", {},
                      static_cast<double>(dead_letters_->size_bytes()));
@@ -307,9 +367,9 @@ class RunningGateway final : public Gateway {
     fmt::format_to(std::back_inserter(out), ",\"uptime_s\":{:.0f},\"accepted\":{},\"workspaces\":[",
                    std::chrono::duration<double>(clock_.mono_now() - started_at_).count(),
                    ingest_ == nullptr ? 0 : ingest_->accepted_events());
-    for (const auto& pipeline : pipelines_) {
+    for (const auto& tenant : tenants_) {
       out += out.back() == '[' ? "" : ",";
-      pipeline->append_status(out);
+      tenant->pipeline.append_status(out);
     }
     return out + "]}\n";
   }
@@ -319,8 +379,8 @@ class RunningGateway final : public Gateway {
       return "draining";
     }
     std::string why;
-    for (const auto& pipeline : pipelines_) {
-      const std::string reason = pipeline->not_ready();
+    for (const auto& tenant : tenants_) {
+      const std::string reason = tenant->pipeline.not_ready();
       why += why.empty() || reason.empty() ? reason : ", " + reason;
     }
     return why;
@@ -334,13 +394,13 @@ class RunningGateway final : public Gateway {
   net::Gate gate_{"delivery"};
   asio::thread_pool storage_thread_;
   std::unique_ptr<deadletter::Store> dead_letters_;
-  std::vector<std::unique_ptr<Pipeline>> pipelines_;
+  std::vector<std::unique_ptr<Tenant>> tenants_;
   std::unique_ptr<admin::Server> admin_;
   config::ListenAddress admin_address_;
   std::unique_ptr<ingest::Server> ingest_;
   std::thread delivery_thread_;
   std::atomic<bool> draining_{false};
-  std::size_t pipelines_draining_ = 0;
+  std::size_t tenants_draining_ = 0;
   std::atomic<bool> hurried_{false};
   std::promise<void> drained_;
 };

@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
-#include <limits>
 #include <utility>
 
-#include <boost/asio/post.hpp>
 #include <fmt/format.h>
 
 #include <sluice/base/assert.hpp>
@@ -18,7 +16,6 @@
 namespace sluice::runtime {
 namespace {
 
-namespace asio = boost::asio;
 namespace action = deliver::action;
 
 // While events come in, the buffer is read this often instead of waking this thread for each of
@@ -47,66 +44,67 @@ Pipeline::Pipeline(PipelineDeps deps, PipelineOptions options)
       options_(std::move(options)),
       admission_(options_.limits),
       dedup_(options_.dedup),
-      buffer_(buffer::make_memory_buffer(
-          options_.producers, dedup_, [this] { asio::post(deps_.context, [this] { pump(); }); })),
-      dispatcher_(options_.dispatcher, Rng::from_system_entropy()),
-      bodies_(options_.dispatcher.lanes),
-      timer_(deps_.context),
-      rate_timer_(deps_.context) {}
+      dispatcher_(options_.dispatcher, deps.rng),
+      bodies_(options_.dispatcher.lanes) {}
 
 Pipeline::~Pipeline() = default;
 
-void Pipeline::connect(std::unique_ptr<transport::HttpUpstream> upstream) {
-  upstream_ = std::move(upstream);
-  asio::post(deps_.context, [this] {
-    pump();
-    measure_drain_rate();
-  });
+void Pipeline::connect(buffer::Buffer& buffer, deliver::Upstream& upstream) {
+  buffer_ = &buffer;
+  upstream_ = &upstream;
+  measured_at_ = deps_.clock.mono_now();
+  deps_.host.post([this] { pump(); });
 }
 
-// Takes in what has been accepted, lets the dispatcher decide, and does what it says.
 void Pipeline::pump() {
-  const MonoTime now = deps_.clock.mono_now();
-  buffer_->read(incoming_, std::numeric_limits<std::size_t>::max());
-  const bool busy = !incoming_.empty();
-  for (Group::Owner& group : incoming_) {
-    open_.push_back(
-        {.ticket = group->ticket, .accepted_at = group->accepted_at(), .released = false});
-    dispatcher_.push(std::move(group));
+  if (stopped_) {
+    return;
   }
+  const MonoTime now = deps_.clock.mono_now();
+  if (now >= measured_at_ + rate_interval) {
+    measure_drain_rate(now);
+  }
+  read_buffer();
+  const bool busy = !incoming_.empty();
   incoming_.clear();
   dispatcher_.run(now, actions_);
   for (deliver::Action& next : actions_) {
     std::visit([this](auto& what) { perform(what); }, next);
   }
   actions_.clear();
-  if (drained_ && !busy && dispatcher_.pending_events() == 0) {
+  if (drained_ && admission_.events() == 0) {
     std::exchange(drained_, nullptr)();
   }
   schedule(now, busy);
 }
 
+void Pipeline::read_buffer() {
+  if (open_bytes_ >= options_.window_bytes_max) {
+    return;
+  }
+  buffer_->read(incoming_, options_.window_bytes_max - open_bytes_);
+  for (Group::Owner& group : incoming_) {
+    open_.push_back(
+        {.ticket = group->ticket, .accepted_at = group->accepted_at(), .released = false});
+    open_bytes_ += group->footprint_bytes();
+    dispatcher_.push(std::move(group));
+  }
+}
+
 void Pipeline::stop() {
   stopped_ = true;
   upstream_->stop();
-  timer_.cancel();
-  rate_timer_.cancel();
 }
 
 void Pipeline::schedule(MonoTime now, bool busy) {
-  if (stopped_) {
-    return;
-  }
-  MonoTime next = dispatcher_.wake_at(now).value_or(MonoTime::max());
-  if (busy || !buffer_->try_sleep()) {
+  MonoTime next =
+      std::min(dispatcher_.wake_at(now).value_or(MonoTime::max()), measured_at_ + rate_interval);
+  // With a full window it is a release that lets the next group in.
+  const bool has_room = open_bytes_ < options_.window_bytes_max;
+  if (has_room && (busy || !buffer_->try_sleep())) {
     next = std::min(next, now + read_interval);
   }
-  timer_.expires_at(next);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      pump();
-    }
-  });
+  deps_.host.pump_at(next);
 }
 
 void Pipeline::perform(action::Send& send) {
@@ -170,7 +168,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
          .last_attempt_at = dead.last_attempt_at,
          .event = std::string(dead.event.json())});
   }
-  asio::post(deps_.storage_thread, [this, lane = store.lane, letters = std::move(letters)] {
+  deps_.host.post_blocking([this, lane = store.lane, letters = std::move(letters)] {
     const auto stored = deps_.dead_letters.append(letters);
     if (!stored) {
       SLUICE_LOG(error, "dead letters cannot be stored; their lane waits", {"workspace", name()},
@@ -180,7 +178,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
                  {"events", letters.size()}, {"reason", letters.front().reason},
                  {"status", letters.front().status});
     }
-    asio::post(deps_.context, [this, lane, count = letters.size(), ok = stored.has_value()] {
+    deps_.host.post([this, lane, count = letters.size(), ok = stored.has_value()] {
       admission_.release_events(ok ? count : 0);
       dispatcher_.on_dead_letters_stored(lane, ok, deps_.clock.mono_now());
       pump();
@@ -201,8 +199,10 @@ void Pipeline::perform(action::RefreshCredentials&) {
 
 void Pipeline::perform(action::Released& released) {
   Group::Owner group = std::move(released.group);
-  admission_.release_bytes(group->footprint_bytes());
-  open_[group->ticket - open_.front().ticket].released = true;
+  const std::size_t bytes = group->footprint_bytes();
+  admission_.release_bytes(bytes);
+  open_bytes_ -= bytes;
+  std::ranges::lower_bound(open_, group->ticket, {}, &Open::ticket)->released = true;
   while (!open_.empty() && open_.front().released) {
     open_.pop_front();
   }
@@ -229,24 +229,17 @@ void Pipeline::drain(std::function<void()> drained) {
 
 // From the rate at which events leave, what a refused producer should wait until there is room
 // again.
-void Pipeline::measure_drain_rate() {
+void Pipeline::measure_drain_rate(MonoTime now) {
+  const std::chrono::duration<double> since = now - std::exchange(measured_at_, now);
   const std::uint64_t ended = dispatcher_.counts().events_ended();
-  const double rate = static_cast<double>(ended - std::exchange(delivered_at_last_measure_, ended));
+  const double rate =
+      static_cast<double>(ended - std::exchange(delivered_at_last_measure_, ended)) / since.count();
   drain_rate_ = drain_rate_ == 0 ? rate : 0.7 * drain_rate_ + 0.3 * rate;
   const double above = static_cast<double>(admission_.events()) *
                        (1 - admission_.limits().low_watermark / admission_.limits().high_watermark);
   const double wait = drain_rate_ < 1 ? retry_after_s_max : above / drain_rate_;
   retry_after_s_.store(static_cast<std::uint32_t>(std::clamp(wait, 1.0, retry_after_s_max)),
                        std::memory_order_relaxed);
-  if (stopped_) {
-    return;
-  }
-  rate_timer_.expires_after(rate_interval);
-  rate_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      measure_drain_rate();
-    }
-  });
 }
 
 std::chrono::nanoseconds Pipeline::oldest_age() const {
@@ -255,7 +248,10 @@ std::chrono::nanoseconds Pipeline::oldest_age() const {
 }
 
 std::string Pipeline::not_ready() const {
-  return admission_.must_refuse() ? "the buffer of workspace " + name() + " is full" : "";
+  if (admission_.must_refuse()) {
+    return "the buffer of workspace " + name() + " is full";
+  }
+  return buffer_->trouble();
 }
 
 void Pipeline::expose(metrics::Exposition& exposition) const {
@@ -302,13 +298,6 @@ void Pipeline::expose(metrics::Exposition& exposition) const {
                    state.parked ? 1 : 0);
   exposition.counter("upstream_deprecated_total", "Answers that carried X-API-DEPRECATED.", labels,
                      deprecated_answers_);
-  const transport::UpstreamProbe connections = upstream_->probe();
-  exposition.gauge("upstream_connections", "Connections open to the upstream.", labels,
-                   static_cast<double>(connections.connections));
-  exposition.counter("upstream_connections_opened_total", "Connections opened to the upstream.",
-                     labels, connections.connections_opened_total);
-  exposition.counter("upstream_logins_total", "Tokens fetched from the upstream.", labels,
-                     connections.logins_total);
 }
 
 void Pipeline::append_status(std::string& out) const {

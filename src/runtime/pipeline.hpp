@@ -1,6 +1,8 @@
 // One workspace's way from its buffer to the upstream: carries out what its dispatcher decides.
 //
-// Everything but what is marked otherwise happens on the delivery thread.
+// Does no I/O of its own and starts no thread: what it needs of the world are the host, the buffer,
+// the dead-letter store and the upstream, so that it runs in simulated time as well. Everything but
+// what is marked otherwise happens on the host's thread.
 #pragma once
 
 #include <atomic>
@@ -8,58 +10,70 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/thread_pool.hpp>
-
 #include <sluice/base/clock.hpp>
+#include <sluice/base/rng.hpp>
 #include <sluice/buffer/admission.hpp>
 #include <sluice/buffer/buffer.hpp>
 #include <sluice/buffer/dedup_window.hpp>
 #include <sluice/deadletter/store.hpp>
 #include <sluice/deliver/dispatcher.hpp>
+#include <sluice/deliver/upstream.hpp>
 #include <sluice/metrics/cells.hpp>
 #include <sluice/metrics/exposition.hpp>
-#include <sluice/transport/http_upstream.hpp>
 
 namespace sluice::runtime {
+
+// Where a pipeline lives. What is posted runs later, never within the call.
+class PipelineHost {
+ public:
+  virtual ~PipelineHost() = default;
+  // On the pipeline's thread; may be called from any thread.
+  virtual void post(std::function<void()> work) = 0;
+  // Where it may block on the disk.
+  virtual void post_blocking(std::function<void()> work) = 0;
+  // Calls pump() of the pipeline at that time; replaces what was asked for before.
+  virtual void pump_at(MonoTime time) = 0;
+};
 
 struct PipelineOptions {
   std::string workspace;
   deliver::DispatcherOptions dispatcher;
   buffer::Admission::Limits limits;
   buffer::DedupWindow::Options dedup;
-  std::size_t producers = 1;
+  // Of the backlog, so much is held in memory to be delivered; the rest stays in the buffer.
+  std::size_t window_bytes_max = std::numeric_limits<std::size_t>::max();
 };
 
 struct PipelineDeps {
-  boost::asio::io_context& context;          // of the delivery thread
-  boost::asio::thread_pool& storage_thread;  // for what blocks on the disk
+  PipelineHost& host;
   deadletter::Store& dead_letters;
   const Clock& clock;
+  Rng rng;
 };
 
 class Pipeline {
  public:
   Pipeline(PipelineDeps deps, PipelineOptions options);
-  // The upstream has been stopped and its gate is empty.
+  // The upstream has been stopped and has ended what was under way.
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // Once, before the delivery thread starts.
-  void connect(std::unique_ptr<transport::HttpUpstream> upstream);
+  // Once, before anything else happens. Both outlive the pipeline.
+  void connect(buffer::Buffer& buffer, deliver::Upstream& upstream);
 
   // Used by the ingest threads; they outlive those.
-  [[nodiscard]] buffer::Buffer& buffer() { return *buffer_; }
   [[nodiscard]] buffer::Admission& admission() { return admission_; }
   [[nodiscard]] buffer::DedupWindow& dedup() { return dedup_; }
   [[nodiscard]] const std::atomic<std::uint32_t>& retry_after_s() const { return retry_after_s_; }
 
+  // Takes in what has been accepted, lets the dispatcher decide, and does what it says.
+  void pump();
   // No group comes in any more: delivers what is left without lingering, then calls `drained`.
   void drain(std::function<void()> drained);
   // Ends what is under way; nothing is sent or waited for from now on.
@@ -73,7 +87,7 @@ class Pipeline {
   void append_status(std::string& out) const;
 
  private:
-  void pump();
+  void read_buffer();
   void schedule(MonoTime now, bool busy);
   void perform(deliver::action::Send& send);
   void perform(deliver::action::Delivered& delivered);
@@ -83,23 +97,21 @@ class Pipeline {
   void perform(deliver::action::Parked& parked);
   void perform(deliver::action::Resumed& resumed);
   void on_answer(std::size_t lane, deliver::AttemptId attempt, deliver::UpstreamAnswer answer);
-  void measure_drain_rate();
+  void measure_drain_rate(MonoTime now);
   [[nodiscard]] std::chrono::nanoseconds oldest_age() const;
 
   PipelineDeps deps_;
   PipelineOptions options_;
   buffer::Admission admission_;
   buffer::DedupWindow dedup_;
-  std::unique_ptr<buffer::Buffer> buffer_;
+  buffer::Buffer* buffer_ = nullptr;
   std::atomic<std::uint32_t> retry_after_s_{1};
 
   deliver::Dispatcher dispatcher_;
-  std::unique_ptr<transport::HttpUpstream> upstream_;
+  deliver::Upstream* upstream_ = nullptr;
   std::vector<std::string> bodies_;  // per lane: what is in flight
   std::vector<Group::Owner> incoming_;
   std::vector<deliver::Action> actions_;
-  boost::asio::steady_timer timer_;
-  boost::asio::steady_timer rate_timer_;
   std::function<void()> drained_;
   bool stopped_ = false;
 
@@ -110,8 +122,10 @@ class Pipeline {
     bool released;
   };
   std::deque<Open> open_;
+  std::size_t open_bytes_ = 0;
 
   std::uint64_t delivered_at_last_measure_ = 0;
+  MonoTime measured_at_{};
   double drain_rate_ = 0;  // events per second, smoothed
   std::uint64_t deprecated_answers_ = 0;
   metrics::Histogram<metrics::delivery_seconds.size()> delivery_duration_{

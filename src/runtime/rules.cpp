@@ -1,0 +1,12 @@
+#include <sluice/runtime/rules.hpp>
+
+namespace sluice::runtime {
+
+normalise::Rules rules_of(const config::Config& config, const config::Workspace& workspace) {
+  return {.strict = workspace.validation == config::Validation::strict,
+          .generated_salts = workspace.generated_salts,
+          .actions = workspace.actions,
+          .event_bytes_max = config.ingest.max_event_bytes};
+}
+
+}  // namespace sluice::runtime
