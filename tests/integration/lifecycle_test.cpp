@@ -4,14 +4,12 @@
 #include <csignal>
 #include <fstream>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "process.hpp"
 #include "running_gateway.hpp"
 
 namespace sluice::test {
@@ -20,63 +18,6 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-// A child process with its output in a file.
-class Process {
- public:
-  Process(const std::vector<std::string>& arguments, const std::string& output,
-          const std::string& input = "/dev/null")
-      : output_(output) {
-    pid_ = fork();
-    if (pid_ == 0) {
-      std::vector<char*> argv;
-      for (const std::string& argument : arguments) {
-        argv.push_back(const_cast<char*>(argument.c_str()));
-      }
-      argv.push_back(nullptr);
-      if (std::freopen(input.c_str(), "r", stdin) == nullptr ||
-          std::freopen(output.c_str(), "w", stdout) == nullptr ||
-          dup2(STDOUT_FILENO, STDERR_FILENO) < 0) {
-        _exit(126);
-      }
-      execv(argv[0], argv.data());
-      _exit(127);
-    }
-  }
-  ~Process() {
-    if (pid_ > 0) {
-      kill(SIGKILL);
-      wait();
-    }
-  }
-  Process(const Process&) = delete;
-  Process& operator=(const Process&) = delete;
-
-  void kill(int signal) const { ::kill(pid_, signal); }
-  // The exit code; 128 and more: the signal that ended it.
-  int wait() {
-    int status = 0;
-    waitpid(std::exchange(pid_, -1), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  }
-  [[nodiscard]] std::string output() const {
-    std::ifstream file(output_);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  // The port behind this text in the output, once it is there.
-  [[nodiscard]] std::uint16_t port_after(const std::string& text) const {
-    std::size_t at = std::string::npos;
-    if (!eventually([&] { return (at = output().find(text)) != std::string::npos; })) {
-      throw std::runtime_error("never said `" + text + "`:\n" + output());
-    }
-    const std::string rest = output().substr(at + text.size());
-    return static_cast<std::uint16_t>(std::stoi(rest.substr(rest.find(':') + 1)));
-  }
-
- private:
-  std::string output_;
-  pid_t pid_ = -1;
-};
 
 class Lifecycle : public testing::Test {
  protected:

@@ -20,8 +20,8 @@
 #include <sluice/base/clock.hpp>
 #include <sluice/base/result.hpp>
 #include <sluice/base/rng.hpp>
-#include <sluice/event/event_type.hpp>
 #include <sluice/event/dedup_key.hpp>
+#include <sluice/event/event_type.hpp>
 #include <sluice/event/group.hpp>
 
 namespace sluice::normalise {
