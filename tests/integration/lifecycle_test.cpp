@@ -9,7 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "process.hpp"
+#include "child_process.hpp"
 #include "running_gateway.hpp"
 
 namespace sluice::test {

@@ -1,4 +1,4 @@
-#include "process.hpp"
+#include "child_process.hpp"
 
 #include <cstdio>
 #include <fstream>
