@@ -1,0 +1,313 @@
+#include "campaign.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <thread>
+
+#include <sluice/base/rng.hpp>
+#include <sluice/simulator/simulator.hpp>
+
+#include "child_process.hpp"
+#include "running_gateway.hpp"
+#include "tracked_events.hpp"
+
+namespace sluice::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr unsigned producer_count = 4;
+constexpr std::size_t profiles_per_producer = 6;
+constexpr std::size_t events_per_request_max = 25;
+constexpr std::uint64_t poison_every = 150;
+constexpr std::chrono::seconds settle_patience{90};
+constexpr std::string_view poison_fault =
+    R"({"action":"poison","pointer":"/params/poison","equals":1})";
+
+// A back end that sends each request until it is answered 202, as it was.
+class Producer {
+ public:
+  Producer(std::string socket, unsigned index, const CampaignOptions& options)
+      : socket_(std::move(socket)),
+        name_("p" + std::to_string(index)),
+        salts_(options.salts),
+        rng_(options.seed * 1000 + index),
+        next_(profiles_per_producer) {}
+
+  void run(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      send(make_request());
+      std::this_thread::sleep_for(std::chrono::microseconds(rng_.below(3'000)));
+    }
+  }
+  [[nodiscard]] const std::vector<TrackedEvent>& acknowledged() const { return acknowledged_; }
+  [[nodiscard]] const std::vector<std::string>& surprises() const { return surprises_; }
+
+ private:
+  struct Request {
+    std::string body;
+    Headers headers;
+    std::vector<TrackedEvent> events;
+  };
+
+  Request make_request() {
+    Request request;
+    // A retry is known by its key, or by the salts; a time need not be given.
+    const bool keyed = rng_.below(2) == 0;
+    const bool timed = rng_.below(2) == 0;
+    if (keyed && salts_) {
+      request.headers.emplace_back("Idempotency-Key", name_ + "-" + std::to_string(requests_));
+    }
+    ++requests_;
+    const std::size_t count = 1 + rng_.below(events_per_request_max);
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t profile = rng_.below(profiles_per_producer);
+      TrackedEvent event{.profile = name_ + "-" + std::to_string(profile),
+                         .number = next_[profile]++,
+                         .poison = rng_.below(poison_every) == 0};
+      request.body += request.body.empty() ? "[" : ",";
+      request.body += to_json(event, {.salted = salts_ && !keyed, .timed = timed});
+      request.events.push_back(std::move(event));
+    }
+    request.body += "]";
+    return request;
+  }
+
+  void send(const Request& request) {
+    while (true) {
+      const HttpAnswer answer = try_once(request);
+      if (answer.status == 202) {
+        // Some or all of it may have been taken before, by a salt of its own.
+        const std::uint64_t kept = number_behind(answer.body, R"("accepted":)") +
+                                   number_behind(answer.body, R"("duplicates":)");
+        if (kept != request.events.size()) {
+          surprises_.push_back("202 for " + request.body + " said " + answer.body);
+        }
+        acknowledged_.insert(acknowledged_.end(), request.events.begin(), request.events.end());
+        return;
+      }
+      if (answer.status != 0 && answer.status != 503) {
+        surprises_.push_back("answered " + std::to_string(answer.status) + ": " + answer.body);
+        return;
+      }
+      connection_.reset();
+      std::this_thread::sleep_for(2ms);  // before the next try, as a producer would
+    }
+  }
+
+  HttpAnswer try_once(const Request& request) {
+    try {
+      if (connection_ == nullptr) {
+        connection_ = std::make_unique<HttpClient>(
+            0, HttpClient::Options{.unix_path = socket_, .patience = std::chrono::seconds(3)});
+      }
+      return connection_->post("/v4/events/batch", request.body, request.headers);
+    } catch (const std::exception&) {
+      return {};  // nobody listens at the moment
+    }
+  }
+
+  std::string socket_;
+  std::string name_;
+  bool salts_;
+  Rng rng_;
+  std::vector<std::uint64_t> next_;  // by profile
+  std::uint64_t requests_ = 0;
+  std::unique_ptr<HttpClient> connection_;
+  std::vector<TrackedEvent> acknowledged_;
+  std::vector<std::string> surprises_;
+};
+
+class Campaign {
+ public:
+  explicit Campaign(const CampaignOptions& options)
+      : options_(options),
+        rng_(options.seed),
+        upstream_({.seed = options.seed}),
+        ingest_(directory_ / "ingest.sock"),
+        admin_(directory_ / "admin.sock") {
+    report_.violations.reserve(16);
+  }
+
+  CampaignReport run() {
+    if (const auto started = upstream_.start(); !started) {
+      throw std::runtime_error(started.error().message);
+    }
+    write_configuration();
+    auto gateway = std::make_unique<Process>(start());
+    {
+      std::vector<std::jthread> threads;
+      for (unsigned i = 0; i < producer_count; ++i) {
+        producers_.push_back(std::make_unique<Producer>(ingest_, i, options_));
+        threads.emplace_back([producer = producers_.back().get()](const std::stop_token& stop) {
+          producer->run(stop);
+        });
+      }
+      for (unsigned kill = 0; kill < options_.kills; ++kill) {
+        misbehave_for_a_while();
+        end(*gateway);
+        gateway = std::make_unique<Process>(start());
+      }
+      misbehave_for_a_while();
+      set_faults("");
+      for (std::jthread& thread : threads) {
+        thread.request_stop();
+      }
+    }
+    settle();
+    check();
+    return std::move(report_);
+  }
+
+ private:
+  void write_configuration() {
+    std::ofstream(directory_ / "sluice.yaml")
+        << "ingest: {listen: \"unix:" << ingest_ << "\", threads: 2}\n"
+        << "admin: {listen: \"unix:" << admin_ << "\"}\n"
+        << "buffer: {type: disk, path: " << directory_ / "buffer" << "}\n"
+        << "dead_letter: {path: " << directory_ / "dead-letter" << "}\n"
+        << "batch: {linger: 5ms, max_events: 100}\n"
+        << "delivery: {timeout: 300ms, backoff: {initial: 5ms, max: 50ms}}\n"
+        << "drain_timeout: 100ms\n"
+        << "workspaces:\n  - name: default\n    base_url: " << upstream_.base_url() << "\n"
+        << "    generated_salts: " << (options_.salts ? "true" : "false") << "\n    auth: "
+        << (options_.jwt ? "{method: jwt, api_key: secret}\n"
+                         : "{method: basic, workspace_guid: "
+                           "01890a5d-ac96-774b-bcce-b302099a8057, api_key: secret}\n");
+  }
+
+  Process start() {
+    Process gateway({SLUICE_BINARY, "serve", "--config", directory_ / "sluice.yaml"},
+                    directory_ / ("log-" + std::to_string(++starts_)));
+    if (!gateway.says("\"ready\"")) {
+      throw std::runtime_error("the gateway did not start: " + gateway.output());
+    }
+    return gateway;
+  }
+
+  void end(Process& gateway) {
+    if (rng_.below(4) == 0) {
+      ++report_.soft_stops;
+      gateway.kill(SIGTERM);
+      if (const int code = gateway.wait(); code != 0) {
+        report_.violations.push_back("a stop ended with " + std::to_string(code) + ": " +
+                                     gateway.output());
+      }
+      return;
+    }
+    ++report_.hard_kills;
+    gateway.kill(SIGKILL);
+    gateway.wait();
+  }
+
+  void misbehave_for_a_while() {
+    const auto until =
+        std::chrono::steady_clock::now() + 50ms + std::chrono::milliseconds(rng_.below(400));
+    while (std::chrono::steady_clock::now() < until) {
+      static constexpr std::array<std::string_view, 8> kinds{
+          R"({"action":"reset_after","probability":0.3})",
+          R"({"action":"reset_before","probability":0.3})",
+          R"({"action":"status","status":429,"probability":0.5})",
+          R"({"action":"status","status":503,"probability":0.5})",
+          R"({"action":"hang","hang_ms":2000,"probability":0.2})",
+          R"({"action":"malformed","probability":0.3})",
+          R"({"action":"revoke","count":2})",
+          R"({"action":"latency","latency_mean_ms":20})",
+      };
+      set_faults(rng_.below(3) == 0 ? "" : kinds[rng_.below(kinds.size())]);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20 + rng_.below(100)));
+    }
+  }
+
+  void set_faults(std::string_view fault) {
+    std::string all = "[" + std::string(poison_fault);
+    all += fault.empty() ? "" : ",";
+    if (const auto set = upstream_.set_faults(all + std::string(fault) + "]"); !set) {
+      throw std::runtime_error(set.error().message);
+    }
+  }
+
+  // Until nothing is left in the buffer.
+  void settle() {
+    const bool settled = eventually([&] { return metrics_at_rest(); }, settle_patience);
+    if (!settled) {
+      report_.violations.push_back("the buffer did not empty: " + status());
+    }
+  }
+
+  bool metrics_at_rest() {
+    const std::string text = metrics();
+    return !text.empty() && metric(text, "buffer_events") == 0 &&
+           metric(text, "delivery_in_flight") == 0;
+  }
+
+  std::string metrics() { return get_from_admin("/metrics"); }
+  std::string status() { return get_from_admin("/status"); }
+  std::string get_from_admin(std::string_view target) {
+    try {
+      return HttpClient(0, {.unix_path = admin_}).get(target).body;
+    } catch (const std::exception&) {
+      return {};
+    }
+  }
+
+  void check() {
+    std::set<TrackedEvent> acknowledged;
+    for (const auto& producer : producers_) {
+      report_.violations.insert(report_.violations.end(), producer->surprises().begin(),
+                                producer->surprises().end());
+      acknowledged.insert(producer->acknowledged().begin(), producer->acknowledged().end());
+    }
+    EventChecks checks(acknowledged, true);
+    for (const simulator::LedgerEntry& entry : upstream_.ledger().entries()) {
+      checks.stored(entry.body);
+    }
+    for (const auto& file : std::filesystem::directory_iterator(directory_ / "dead-letter")) {
+      std::ifstream lines(file.path());
+      for (std::string line; std::getline(lines, line);) {
+        checks.dead_lettered(line);
+      }
+    }
+    const std::vector<std::string> found = checks.violations();
+    report_.violations.insert(report_.violations.end(), found.begin(), found.end());
+    report_.acknowledged = acknowledged.size();
+    report_.deliveries = upstream_.ledger().summary().deliveries;
+    report_.dead_lettered = checks.dead_letter_count();
+    check_conservation();
+  }
+
+  void check_conservation() {
+    const std::string text = metrics();
+    const double in =
+        metric(text, "events_accepted_total") + metric(text, "events_recovered_total");
+    const double out = metric(text, "events_delivered_total") +
+                       metric(text, "events_dead_lettered_total") + metric(text, "buffer_events");
+    if (in != out) {
+      report_.violations.push_back("accepted and recovered " + std::to_string(in) +
+                                   ", delivered, dead-lettered and buffered " +
+                                   std::to_string(out));
+    }
+  }
+
+  CampaignOptions options_;
+  Rng rng_;
+  TemporaryDirectory directory_;
+  simulator::Simulator upstream_;
+  std::string ingest_;
+  std::string admin_;
+  unsigned starts_ = 0;
+  std::vector<std::unique_ptr<Producer>> producers_;
+  CampaignReport report_;
+};
+
+}  // namespace
+
+CampaignReport run_campaign(const CampaignOptions& options) { return Campaign(options).run(); }
+
+}  // namespace sluice::test

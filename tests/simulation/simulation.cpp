@@ -1,0 +1,250 @@
+#include "simulation.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "memory_engine.hpp"
+#include "process.hpp"
+#include "tracked_events.hpp"
+
+namespace sluice::simulation {
+namespace {
+
+using namespace std::chrono_literals;
+using test::EventChecks;
+using test::TrackedEvent;
+
+constexpr std::chrono::seconds faults_last{120};
+constexpr std::chrono::hours settled_within{6};
+constexpr std::size_t violations_max = 10;
+
+class Day {
+ public:
+  Day(const SimulationOptions& options, std::string folder)
+      : rng_(options.seed),
+        faults_end_(options.faults_end),
+        folder_(std::move(folder)),
+        until_(timeline_.mono_now() + faults_last),
+        vendor_(timeline_, Rng(rng_()),
+                faults_end_ ? until_ : timeline_.mono_now() + settled_within),
+        process_options_(make_process_options()) {
+    start_process();
+    for (std::uint64_t i = 1 + rng_.below(4); i > 0; --i) {
+      producers_.push_back({.name = "p" + std::to_string(i)});
+    }
+    for (std::size_t i = 0; i < producers_.size(); ++i) {
+      in_world(std::chrono::nanoseconds(rng_.below(1'000'000'000)), [this, i] { produce(i); });
+    }
+    for (std::uint64_t i = rng_.below(6); i > 0; --i) {
+      in_world(faults_time(), [this] { crash(); });
+    }
+    for (std::uint64_t i = rng_.below(4); i > 0; --i) {
+      in_world(faults_time(), [this] { break_disk(); });
+    }
+    in_world(faults_last, [this] { mend_disk(); });
+  }
+
+  SimulationReport run() {
+    while (report_.violations.empty() && !is_over() && timeline_.step()) {
+      ++report_.steps;
+      if (process_ != nullptr) {
+        complain(process_->miscounted());
+      }
+    }
+    if (faults_end_ && report_.violations.empty() && !is_settled()) {
+      complain("does not settle: " + std::to_string(process_->pending_events()) +
+               " events are pending");
+    }
+    check();
+    return std::move(report_);
+  }
+
+ private:
+  struct Producer {
+    std::string name;
+    std::uint64_t requests = 0;
+    std::map<std::string, std::uint64_t> next = {};  // number, by profile
+    bool done = false;
+  };
+  struct Request {
+    std::string body;
+    std::string key;
+    std::vector<TrackedEvent> events;
+    bool answered = false;
+    unsigned attempt = 0;
+  };
+
+  ProcessOptions make_process_options() {
+    ProcessOptions options;
+    options.pipeline.workspace = "default";
+    options.pipeline.dispatcher.lanes = static_cast<unsigned>(1 + rng_.below(6));
+    options.pipeline.dispatcher.max_in_flight = static_cast<unsigned>(1 + rng_.below(6));
+    options.pipeline.dispatcher.batch = {.events_max = 1 + rng_.below(40),
+                                         .bytes_max = 1'000 + rng_.below(20'000),
+                                         .linger = std::chrono::milliseconds(rng_.below(200))};
+    options.pipeline.dispatcher.size_memory = 5s;
+    options.pipeline.limits = {.bytes_max = 20'000 + rng_.below(500'000), .events_max = 0};
+    options.pipeline.dedup = {.window = 24h, .entries_max = 1'000'000};
+    options.pipeline.window_bytes_max = 2'000 + rng_.below(60'000);
+    options.store.tail_bytes_max = rng_.below(30'000);
+    options.store.read_ahead_bytes = 1'000 + rng_.below(30'000);
+    options.store.commit_bytes_max = 1'000 + rng_.below(100'000);
+    options.dead_letter_folder = folder_;
+    return options;
+  }
+
+  void start_process() {
+    process_options_.seed = rng_();
+    process_ = std::make_unique<Process>(
+        timeline_, vendor_, std::make_unique<test::MemoryEngine>(disk_), process_options_);
+  }
+
+  void crash() {
+    if (process_ == nullptr) {
+      return;
+    }
+    ++report_.crashes;
+    timeline_.crash_process();
+    // Of what was not synced, a part from the beginning may have got to the disk.
+    bool survives = true;
+    disk_.crash([&] { return survives = survives && rng_.below(2) == 0; });
+    process_.reset();
+    disk_.broken = false;
+    timeline_.crash_process();  // drops what its end has arranged
+    in_world(std::chrono::nanoseconds(rng_.below(3'000'000'000)), [this] { start_process(); });
+  }
+
+  void break_disk() {
+    const auto error = rng_.below(2) == 0 ? store::Errc::disk_full : store::Errc::failed;
+    (rng_.below(2) == 0 ? disk_.write_fails : disk_.sync_fails) = error;
+    in_world(std::chrono::nanoseconds(rng_.below(10'000'000'000)), [this] { mend_disk(); });
+  }
+  void mend_disk() {
+    disk_.write_fails.reset();
+    disk_.sync_fails.reset();
+  }
+
+  void produce(std::size_t index) {
+    Producer& producer = producers_[index];
+    if (timeline_.mono_now() >= until_) {
+      producer.done = true;
+      return;
+    }
+    auto request = std::make_shared<Request>();
+    const bool keyed = rng_.below(2) == 0;
+    const bool timed = rng_.below(2) == 0;
+    if (keyed) {
+      request->key = producer.name + "-" + std::to_string(producer.requests);
+    }
+    ++producer.requests;
+    for (std::uint64_t i = 1 + rng_.below(20); i > 0; --i) {
+      const std::string profile = producer.name + "-" + std::to_string(rng_.below(5));
+      const TrackedEvent event{
+          .profile = profile, .number = producer.next[profile]++, .poison = rng_.below(100) == 0};
+      request->body += request->body.empty() ? "[" : ",";
+      request->body += to_json(event, {.salted = !keyed, .timed = timed});
+      request->events.push_back(event);
+    }
+    request->body += "]";
+    send(index, request);
+  }
+
+  // Sends the request until it is answered 202, as a producer does that insists.
+  void send(std::size_t index, const std::shared_ptr<Request>& request) {
+    const unsigned attempt = ++request->attempt;
+    const auto again = [this, index, request, attempt] {
+      if (!request->answered && request->attempt == attempt) {
+        send(index, request);
+      }
+    };
+    if (process_ == nullptr) {
+      in_world(100ms, again);
+      return;
+    }
+    in_world(2s + std::chrono::nanoseconds(rng_.below(1'000'000'000)), again);  // out of patience
+    process_->post(request->body, request->key,
+                   [this, index, request, again](const Answer& answer) {
+                     if (request->answered || rng_.below(20) == 0) {
+                       return;  // the answer is late, or lost on its way
+                     }
+                     if (answer.status != 202) {
+                       if (answer.status != 503) {
+                         complain("answered " + answer.text);
+                       }
+                       in_world(50ms + std::chrono::nanoseconds(rng_.below(200'000'000)), again);
+                       return;
+                     }
+                     request->answered = true;
+                     acknowledged_.insert(request->events.begin(), request->events.end());
+                     in_world(std::chrono::nanoseconds(rng_.below(1'000'000'000)),
+                              [this, index] { produce(index); });
+                   });
+  }
+
+  [[nodiscard]] bool is_settled() {
+    return process_ != nullptr && std::ranges::all_of(producers_, &Producer::done) &&
+           process_->pending_events() == 0;
+  }
+  [[nodiscard]] bool is_over() {
+    const MonoTime now = timeline_.mono_now();
+    return faults_end_ ? is_settled() || now > until_ + settled_within : now > until_;
+  }
+
+  void check() {
+    EventChecks checks(acknowledged_, faults_end_);
+    for (const simulator::LedgerEntry& entry : vendor_.ledger().entries()) {
+      checks.stored(entry.body);
+    }
+    for (const auto& file : std::filesystem::directory_iterator(folder_)) {
+      std::ifstream lines(file.path());
+      for (std::string line; std::getline(lines, line);) {
+        checks.dead_lettered(line);
+      }
+    }
+    for (const std::string& violation : checks.violations()) {
+      complain(violation);
+    }
+    report_.acknowledged = acknowledged_.size();
+    report_.deliveries = vendor_.ledger().summary().deliveries;
+    report_.dead_lettered = checks.dead_letter_count();
+  }
+
+  void complain(std::string violation) {
+    if (!violation.empty() && report_.violations.size() < violations_max) {
+      report_.violations.push_back(std::move(violation));
+    }
+  }
+
+  std::chrono::nanoseconds faults_time() {
+    return std::chrono::nanoseconds(rng_.below(std::chrono::nanoseconds(faults_last).count()));
+  }
+  void in_world(std::chrono::nanoseconds after, Timeline::Happening happening) {
+    timeline_.in_world(timeline_.mono_now() + after, std::move(happening));
+  }
+
+  Rng rng_;
+  bool faults_end_;
+  std::string folder_;
+  Timeline timeline_;
+  MonoTime until_;
+  Vendor vendor_;
+  test::MemoryDisk disk_;
+  ProcessOptions process_options_;
+  std::unique_ptr<Process> process_;
+  std::vector<Producer> producers_;
+  std::set<TrackedEvent> acknowledged_;
+  SimulationReport report_;
+};
+
+}  // namespace
+
+SimulationReport simulate(const SimulationOptions& options, const std::string& folder) {
+  return Day(options, folder).run();
+}
+
+}  // namespace sluice::simulation
