@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <unordered_set>
 
 #include <sluice/base/assert.hpp>
 #include <sluice/batch/body.hpp>
@@ -84,17 +85,56 @@ Cut LaneQueue::cut(const Limits& limits, std::vector<EventRef>& batch) {
   }
 
   if (passed_over > 0) {
-    close_gaps(scanned);
     profiles_passed_.reset();
+  }
+  const Cut cut{.kind = kind, .bytes = bytes};
+  remove_taken(taken, scanned, cut);
+  return cut;
+}
+
+Cut LaneQueue::cut_profile(std::size_t events_max, Rng& rng, std::vector<EventRef>& batch) {
+  SLUICE_ASSERT(events_max > 0);
+  EventRef chosen = head();
+  std::unordered_set<std::uint64_t> profiles;
+  for_each([&](EventRef event) {
+    const bool is_first = profiles.insert(event.record().profile_hash).second;
+    if (is_first && rng.below(profiles.size()) == 0) {
+      chosen = event;
+    }
+  });
+
+  const std::uint64_t profile = chosen.record().profile_hash;
+  Cut cut{.kind = chosen.record().kind, .bytes = array_overhead_bytes};
+  std::size_t taken = 0;
+  std::size_t scanned = 0;
+  for (; scanned < size_ && taken < events_max; ++scanned) {
+    EventRef& slot = ring_[wrap(head_ + scanned)];
+    if (slot.record().profile_hash != profile) {
+      continue;
+    }
+    if (slot.record().kind != cut.kind) {
+      break;
+    }
+    cut.bytes += element_bytes(slot.record().size);
+    ++taken;
+    batch.push_back(slot);
+    slot.group = nullptr;
+  }
+  remove_taken(taken, scanned, cut);
+  return cut;
+}
+
+void LaneQueue::remove_taken(std::size_t taken, std::size_t scanned, const Cut& cut) {
+  SLUICE_ASSERT(taken > 0);
+  if (taken < scanned) {
+    close_gaps(scanned);
   }
   head_ = wrap(head_ + taken);
   size_ -= taken;
-  Totals& totals = totals_[index_of(kind)];
+  Totals& totals = totals_[index_of(cut.kind)];
   totals.events -= taken;
-  totals.bytes -= bytes - array_overhead_bytes;
-  SLUICE_ASSERT(taken > 0);
+  totals.bytes -= cut.bytes - array_overhead_bytes;
   SLUICE_ASSERT(totals_[0].events + totals_[1].events == size_);
-  return {.kind = kind, .bytes = bytes};
 }
 
 void LaneQueue::put_back(std::span<const EventRef> events) {

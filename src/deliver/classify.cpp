@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <charconv>
+#include <numeric>
 #include <optional>
 #include <system_error>
 
@@ -135,7 +136,13 @@ std::vector<std::size_t> rejected_positions(std::string_view body, std::size_t e
     return positions;
   }
   for (const simdjson::dom::element entry : entries) {
-    if (const std::optional position = position_of(entry); position && *position < event_count) {
+    const std::optional<std::size_t> position = position_of(entry);
+    if (position && *position >= event_count) {
+      positions.resize(event_count);
+      std::iota(positions.begin(), positions.end(), std::size_t{0});
+      return positions;
+    }
+    if (position) {
       positions.push_back(*position);
     }
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <iterator>
+#include <unordered_set>
 #include <utility>
 
 #include <sluice/base/assert.hpp>
@@ -12,6 +13,7 @@ namespace sluice::deliver {
 namespace {
 
 constexpr std::size_t index_of(Outcome outcome) { return static_cast<std::size_t>(outcome); }
+constexpr std::size_t index_of(EventKind kind) { return static_cast<std::size_t>(kind); }
 
 std::string_view words_of(const UpstreamAnswer& answer) {
   return answer.body.empty() ? answer.detail : answer.body;
@@ -22,6 +24,11 @@ bool reads_content(Treatment treatment) {
   return treatment == Treatment::bisect || treatment == Treatment::shrink;
 }
 
+// Whether it refused whatever might have been sent there.
+bool refuses_access(Treatment treatment) {
+  return treatment == Treatment::refresh || treatment == Treatment::park;
+}
+
 }  // namespace
 
 struct Dispatcher::Lane {
@@ -30,7 +37,13 @@ struct Dispatcher::Lane {
   LaneState state = LaneState::collecting;
   std::size_t carrier = 0;  // while riding
   bool goes_alone = false;  // with its next batch, and at once
-  AttemptId attempt = 0;    // in flight
+  // What its batch has found out about sizes, while it may still turn out to be one event that is
+  // too large.
+  std::optional<SizeLimit> sizes;
+  // While an endpoint is barred: its events, and those that come after them in their profiles.
+  std::vector<EventRef> barred_events;
+  std::unordered_set<std::uint64_t> barred_profiles;
+  AttemptId attempt = 0;  // in flight
   MonoTime sent_at;
   MonoTime not_before = MonoTime::min();  // while waiting
   unsigned failures_in_a_row = 0;
@@ -76,6 +89,7 @@ Dispatcher::~Dispatcher() {
   for (const Lane& lane : lanes_) {
     lane.batch.for_each_open(abandon);
     lane.queue.for_each(abandon);
+    std::ranges::for_each(lane.barred_events, abandon);
   }
 }
 
@@ -88,7 +102,7 @@ void Dispatcher::push(Group::Owner owner) {
   SLUICE_ASSERT(group->open_events == records.size());
   last_ticket_ = group->ticket;
   for (std::uint32_t i = 0; i < records.size(); ++i) {
-    lanes_[records[i].profile_hash % lanes_.size()].queue.push({.group = group, .index = i});
+    enqueue(lanes_[records[i].profile_hash % lanes_.size()], {.group = group, .index = i});
   }
   counts_.events_pushed += records.size();
 }
@@ -108,9 +122,13 @@ void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
   if (!rejected.empty() && rejected.size() == lane.batch.events().size()) {
     outcome = Outcome::rejected;  // whatever the status, nothing was accepted
   }
+  if (answer.status == 503 && outcome == Outcome::transient && pace_.has_accepted_lately(now)) {
+    outcome = Outcome::throttled;  // it is not out of order, but has too much to do
+  }
   ++counts_.requests[sluice::deliver::index_of(outcome)];
-  lane.batch.count_attempt(wall_now -
-                           std::chrono::floor<std::chrono::milliseconds>(now - lane.sent_at));
+  lane.batch.count_attempt(
+      wall_now - std::chrono::floor<std::chrono::milliseconds>(now - lane.sent_at),
+      outcome == Outcome::ambiguous);
   lane.state = LaneState::waiting;
   lane.not_before = now;
 
@@ -122,6 +140,7 @@ void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
                         .now = now,
                         .wall_now = wall_now};
   feed_policies(attempt);
+  note_endpoint(attempt);
   --in_flight_;
 
   const bool was_probe = is_probe(attempt_id);
@@ -130,11 +149,7 @@ void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
   }
   apply(attempt);
   if (was_probe && is_probe(attempt_id)) {
-    // A probe that could not get through says nothing about what it was to find out.
-    if (!info(outcome).congested) {
-      announce_park(answer.status, words_of(answer));
-    }
-    schedule_probe(now);
+    follow_up_probe(attempt);
   }
   conclude(lane);
 }
@@ -208,12 +223,14 @@ void Dispatcher::feed_policies(const Attempt& attempt) {
   if (outcome.congested) {
     concurrency_.on_congested(lane.sent_at, attempt.now);
   } else if (outcome.treatment == Treatment::complete) {
+    pace_.on_accepted(attempt.now);
     concurrency_.on_accepted(attempt.answer.duration, in_flight_, lane.sent_at, attempt.now);
   }
   if (outcome.upstream_failed) {
     breaker_.on_failed(attempt.id, attempt.now, rng_);
   } else if (breaker_.on_answered(attempt.id)) {
     concurrency_.restart();
+    pace_.lift();
     clear_back_offs(attempt.now);
   }
 }
@@ -238,28 +255,34 @@ void Dispatcher::accept(const Attempt& attempt) {
 }
 
 void Dispatcher::hold(const Attempt& attempt) {
-  // Answers to what was in flight when the hold began say the same thing once more.
-  if (attempt.lane.sent_at >= throttled_at_) {
-    throttled_at_ = attempt.now;
-    ++throttled_in_a_row_;
-  }
   std::chrono::nanoseconds wait{};
   if (attempt.answer.retry_after) {
     const auto asked = parse_retry_after(*attempt.answer.retry_after, attempt.wall_now);
     wait = asked.value_or(std::chrono::milliseconds{0});
   }
-  const unsigned growth = wait.count() > 0 ? 0 : std::max(throttled_in_a_row_, 1U) - 1;
-  wait += full_jitter(options_.backoff, growth, rng_);
+  // Answers to what was in flight when the hold began say the same thing once more; the longest of
+  // many draws would be no jitter.
+  if (attempt.lane.sent_at >= throttled_at_) {
+    throttled_at_ = attempt.now;
+    const unsigned growth = wait.count() > 0 ? 0 : throttled_in_a_row_;
+    ++throttled_in_a_row_;
+    wait += full_jitter(options_.backoff, growth, rng_);
+  }
   held_until_ = std::max(held_until_, attempt.now + wait);
+  pace_.on_throttled(attempt.lane.sent_at, attempt.now, held_until_);
 }
 
 void Dispatcher::shrink(const Attempt& attempt) {
-  const PendingBatch& batch = attempt.lane.batch;
-  const std::size_t events = batch.events().size();
+  Lane& lane = attempt.lane;
+  const std::size_t events = lane.batch.events().size();
   if (events == 1) {
+    lane.sizes.reset();  // it was not the size of the batch
     return suspect(attempt, DeadLetterReason::too_large);
   }
-  size_limit_.on_too_large(events, batch.bytes(), attempt.now);
+  if (!lane.sizes) {
+    lane.sizes = size_limit_;
+  }
+  lane.sizes->on_too_large(events, lane.batch.bytes(), attempt.now);
 }
 
 void Dispatcher::bisect(const Attempt& attempt) {
@@ -288,30 +311,44 @@ void Dispatcher::release_riders(const Lane& carrier, bool to_go_alone) {
 }
 
 void Dispatcher::suspect(const Attempt& attempt, DeadLetterReason reason) {
-  if (park_ && park_->reason == ParkReason::all_refused) {
-    return;  // it has long been too many: this one proves nothing, and stays work
-  }
   attempt.lane.batch.suspect(
       {.reason = reason, .status = attempt.answer.status, .answer = words_of(attempt.answer)});
-  if (++refused_in_a_row_ >= options_.refused_in_a_row_max) {
+  if (!all_refused() && ++refused_in_a_row_ >= options_.refused_in_a_row_max) {
     park(ParkReason::all_refused, attempt);
   }
 }
 
-// The lane has got an answer of some kind: what does it do next?
+// The lane has got an answer of some kind, or what may be sent has changed: what does it do next?
 void Dispatcher::conclude(Lane& lane) {
-  if (park_ && park_->reason == ParkReason::all_refused) {
-    lane.batch.acquit();
+  if (must_withdraw(lane)) {
+    lane.batch.withdraw(lane.queue);
+    lane.sizes.reset();
+    if (barred_) {
+      sort_out();
+    }
   }
   if (lane.batch.has_work()) {
     lane.state = LaneState::waiting;
-  } else if (!lane.batch.done()) {
+    return;
+  }
+  if (lane.sizes) {
+    size_limit_.adopt(*lane.sizes);
+    lane.sizes.reset();
+  }
+  if (!lane.batch.done()) {
     store(lane);
   } else {
     lane.state = LaneState::collecting;
     lane.goes_alone = false;
     release_riders(lane, false);
   }
+}
+
+bool Dispatcher::must_withdraw(const Lane& lane) const {
+  if (all_refused()) {
+    return park_->lane != index_of(lane);
+  }
+  return lane.batch.has_work() && is_barred(lane.batch.kind());
 }
 
 void Dispatcher::store(Lane& lane) {
@@ -338,8 +375,13 @@ void Dispatcher::end(EventRef event) {
 // ---- Parking ----
 
 std::optional<ParkReason> Dispatcher::parked() const {
-  return park_ && park_->announced ? std::optional(park_->reason) : std::nullopt;
+  if (park_ && park_->announced) {
+    return park_->reason;
+  }
+  return barred_ ? std::optional(barred_->reason) : std::nullopt;
 }
+
+bool Dispatcher::all_refused() const { return park_ && park_->reason == ParkReason::all_refused; }
 
 bool Dispatcher::is_probe(AttemptId attempt) const {
   return park_ && park_->stage == ParkStage::probing && park_->probe == attempt;
@@ -354,24 +396,29 @@ bool Dispatcher::is_current_probe_good(const Attempt& attempt) const {
 }
 
 void Dispatcher::park(ParkReason reason, const Attempt& attempt) {
-  if (reason == ParkReason::all_refused) {
-    for (Lane& lane : lanes_) {
-      if (lane.state == LaneState::waiting) {
-        lane.batch.acquit();
-      }
-    }
-  }
   if (park_) {
     // It takes an acceptance to refute that all is refused, and any probe that goes through for the
     // rest.
-    if (reason == ParkReason::all_refused ||
-        (is_probe(attempt.id) && park_->reason != ParkReason::all_refused)) {
+    if (reason == ParkReason::all_refused) {
+      park_->reason = reason;
+      park_->lane.reset();
+      if (park_->stage == ParkStage::probing) {
+        schedule_probe(attempt.now);  // what is out is no probe of this kind
+      }
+      conclude_others(attempt.lane);
+    } else if (is_probe(attempt.id) && !all_refused()) {
       park_->reason = reason;
     }
     return;
   }
-  if (attempt.id < fresh_from_ && reason != ParkReason::all_refused) {
-    return;
+  if (reason != ParkReason::all_refused) {
+    const EventKind kind = attempt.lane.batch.kind();
+    if (attempt.id < fresh_from_ || is_barred(kind)) {
+      return;
+    }
+    if (reason == ParkReason::misrouted && other_works(kind)) {
+      return bar(reason, attempt);
+    }
   }
   if (attempt.now > resumed_at_ + options_.probe.max) {
     probes_in_a_row_ = 0;
@@ -383,9 +430,42 @@ void Dispatcher::park(ParkReason reason, const Attempt& attempt) {
                .lane = std::nullopt};
   if (reason == ParkReason::unauthorised) {
     park_->lane = index_of(attempt.lane);  // once, at once
-  } else {
+    return;
+  }
+  announce_park(attempt.answer.status, words_of(attempt.answer));
+  schedule_probe(attempt.now);
+  conclude_others(attempt.lane);
+}
+
+void Dispatcher::conclude_others(const Lane& answered) {
+  for (Lane& lane : lanes_) {
+    if (&lane != &answered && lane.state == LaneState::waiting) {
+      conclude(lane);
+    }
+  }
+}
+
+// A probe has not resumed delivery.
+void Dispatcher::follow_up_probe(const Attempt& attempt) {
+  const Treatment treatment = info(attempt.outcome).treatment;
+  const Lane& lane = attempt.lane;
+  if (all_refused() && reads_content(treatment) && lane.batch.has_work()) {
+    park_->stage = ParkStage::ready;  // the next event of the profile, at once
+    park_->lane = index_of(lane);
+    return;
+  }
+  if (!all_refused() && refuses_access(treatment) && other_works(lane.batch.kind())) {
+    const ParkReason reason = park_->reason;
+    resume(attempt.now);
+    return bar(reason, attempt);
+  }
+  // A probe that could not get through says nothing about what it was to find out.
+  if (!info(attempt.outcome).congested) {
     announce_park(attempt.answer.status, words_of(attempt.answer));
-    schedule_probe(attempt.now);
+  }
+  schedule_probe(attempt.now);
+  if (all_refused() && lane.batch.must_stay()) {
+    park_->lane = index_of(lane);
   }
 }
 
@@ -393,8 +473,14 @@ void Dispatcher::announce_park(unsigned status, std::string_view words) {
   SLUICE_ASSERT(park_.has_value());
   if (!park_->announced) {
     park_->announced = true;
-    outbox_.emplace_back(
-        action::Parked{.reason = park_->reason, .status = status, .answer = std::string(words)});
+    outbox_.emplace_back(action::Parked{.reason = park_->reason,
+                                        .kind = std::nullopt,
+                                        .status = status,
+                                        .answer = std::string(words)});
+  }
+  if (!all_refused()) {
+    endpoint_works_ = {};
+    end_bar();
   }
 }
 
@@ -408,8 +494,9 @@ void Dispatcher::schedule_probe(MonoTime now) {
 void Dispatcher::resume(MonoTime now) {
   SLUICE_ASSERT(park_.has_value());
   if (park_->announced) {
-    outbox_.emplace_back(action::Resumed{});
+    outbox_.emplace_back(action::Resumed{.kind = std::nullopt});
     concurrency_.restart();
+    pace_.lift();
     resumed_at_ = now;
   }
   park_.reset();
@@ -424,10 +511,94 @@ void Dispatcher::clear_back_offs(MonoTime now) {
   }
 }
 
+// ---- Barring one endpoint ----
+
+bool Dispatcher::is_barred(EventKind kind) const {
+  return barred_ && barred_->kind == kind && !barred_->on_trial;
+}
+
+bool Dispatcher::other_works(EventKind kind) const {
+  const EventKind other = kind == EventKind::event ? EventKind::transaction : EventKind::event;
+  return endpoint_works_[sluice::deliver::index_of(other)];
+}
+
+void Dispatcher::note_endpoint(const Attempt& attempt) {
+  const Treatment treatment = info(attempt.outcome).treatment;
+  const EventKind kind = attempt.lane.batch.kind();
+  if (attempt.answer.failure == Failure::credentials) {
+    endpoint_works_ = {};
+  } else if (refuses_access(treatment)) {
+    endpoint_works_[sluice::deliver::index_of(kind)] = false;
+  } else if (treatment == Treatment::complete || reads_content(treatment)) {
+    endpoint_works_[sluice::deliver::index_of(kind)] = true;
+    if (barred_ && barred_->kind == kind) {
+      outbox_.emplace_back(action::Resumed{.kind = kind});
+      bars_in_a_row_ = 0;
+      end_bar();
+    }
+  }
+}
+
+void Dispatcher::bar(ParkReason reason, const Attempt& attempt) {
+  const EventKind kind = attempt.lane.batch.kind();
+  if (!barred_) {
+    outbox_.emplace_back(action::Parked{.reason = reason,
+                                        .kind = kind,
+                                        .status = attempt.answer.status,
+                                        .answer = std::string(words_of(attempt.answer))});
+  }
+  barred_ = Barred{.kind = kind,
+                   .reason = reason,
+                   .until = attempt.now + equal_jitter(options_.probe, bars_in_a_row_++, rng_)};
+  sort_out();
+  conclude_others(attempt.lane);
+}
+
+void Dispatcher::end_bar() {
+  if (barred_) {
+    barred_.reset();
+    sort_out();
+  }
+}
+
+void Dispatcher::try_barred(MonoTime now) {
+  if (barred_ && !barred_->on_trial && now >= barred_->until) {
+    barred_->on_trial = true;
+    sort_out();
+  }
+}
+
+// What was barred and what was not, in the order of acceptance, is parted anew.
+void Dispatcher::sort_out() {
+  for (Lane& lane : lanes_) {
+    std::vector<EventRef> events = std::exchange(lane.barred_events, {});
+    lane.barred_profiles.clear();
+    std::exchange(lane.queue, {}).for_each([&](EventRef event) { events.push_back(event); });
+    std::ranges::sort(events, {},
+                      [](EventRef event) { return std::pair(event.group->ticket, event.index); });
+    for (const EventRef event : events) {
+      enqueue(lane, event);
+    }
+  }
+}
+
+void Dispatcher::enqueue(Lane& lane, EventRef event) {
+  const EventRecord& record = event.record();
+  if (is_barred(record.kind)) {
+    lane.barred_profiles.insert(record.profile_hash);
+  }
+  if (lane.barred_profiles.contains(record.profile_hash)) {
+    lane.barred_events.push_back(event);
+  } else {
+    lane.queue.push(event);
+  }
+}
+
 // ---- What is done now ----
 
 void Dispatcher::run(MonoTime now, std::vector<Action>& actions) {
   start_probe(now);
+  try_barred(now);
   store_again(now);
   send_ready(now);
   std::ranges::move(outbox_, std::back_inserter(actions));
@@ -455,7 +626,7 @@ bool Dispatcher::probing() const { return park_ || breaker_.state() != CircuitSt
 
 bool Dispatcher::may_send(MonoTime now) const {
   return !stopped_ && (!park_ || park_->stage == ParkStage::ready) && now >= held_until_ &&
-         breaker_.admits(now) &&
+         now >= pace_.admits_at() && breaker_.admits(now) &&
          in_flight_ < std::min(options_.max_in_flight, concurrency_.limit());
 }
 
@@ -487,25 +658,17 @@ void Dispatcher::send_ready(MonoTime now) {
 }
 
 void Dispatcher::send(Lane& lane, MonoTime now) {
-  const batch::Limits& limits = size_limit_.at(now);
+  const batch::Limits limits = lane.sizes ? lane.sizes->at(now) : size_limit_.at(now);
   if (lane.state == LaneState::collecting) {
-    const bool shares = !probing() && may_share(lane, limits);
-    lane.batch.cut_from(lane.queue, limits);
-    ++counts_.batches;
-    if (shares) {
-      take_along(lane, limits);
-    }
+    cut(lane, limits);
   }
-  if (park_ && park_->reason == ParkReason::all_refused) {
-    lane.batch.prepare_probe();
-  } else {
-    lane.batch.prepare(limits);
-  }
+  lane.batch.prepare(all_refused() ? batch::Limits{.events_max = 1} : limits);
   lane.state = LaneState::in_flight;
   lane.attempt = next_attempt_++;
   lane.sent_at = now;
   ++in_flight_;
   breaker_.on_sent(lane.attempt);
+  pace_.on_sent(now);
   if (park_) {
     park_->stage = ParkStage::probing;
     park_->probe = lane.attempt;
@@ -515,6 +678,20 @@ void Dispatcher::send(Lane& lane, MonoTime now) {
                                     .kind = lane.batch.kind(),
                                     .events = lane.batch.events(),
                                     .bytes = lane.batch.bytes()});
+}
+
+void Dispatcher::cut(Lane& lane, const batch::Limits& limits) {
+  ++counts_.batches;
+  if (all_refused()) {
+    // One less than would park: what an acceptance confirms is as little as at any other time.
+    const std::size_t events_max = std::max(options_.refused_in_a_row_max, 2U) - 1;
+    return lane.batch.cut_probe_from(lane.queue, events_max, rng_);
+  }
+  const bool shares = !probing() && may_share(lane, limits);
+  lane.batch.cut_from(lane.queue, limits);
+  if (shares) {
+    take_along(lane, limits);
+  }
 }
 
 bool Dispatcher::may_share(const Lane& lane, const batch::Limits& limits) const {
@@ -550,11 +727,14 @@ std::optional<MonoTime> Dispatcher::wake_at(MonoTime now) {
   if (park_ && park_->stage == ParkStage::waiting) {
     consider(park_->probe_at);
   }
+  if (barred_ && !barred_->on_trial) {
+    consider(barred_->until);
+  }
   const bool an_answer_decides =
       (park_ && park_->stage != ParkStage::ready) || breaker_.state() == CircuitState::half_open ||
       in_flight_ >= std::min(options_.max_in_flight, concurrency_.limit());
   if (!an_answer_decides) {
-    const MonoTime gate = std::max(held_until_, breaker_.admits_at());
+    const MonoTime gate = std::max({held_until_, pace_.admits_at(), breaker_.admits_at()});
     const batch::Limits& limits = size_limit_.at(now);
     for (const Lane& lane : lanes_) {
       if (const std::optional<MonoTime> at = ready_at(lane, limits)) {
@@ -577,14 +757,18 @@ DispatcherSnapshot Dispatcher::snapshot() const {
                               .concurrency_limit = concurrency_.limit(),
                               .circuit = breaker_.state(),
                               .parked = parked(),
+                              .parked_kind = std::nullopt,
                               .held_until = std::nullopt,
                               .lanes = {}};
   if (held_until_ != MonoTime::min()) {
     snapshot.held_until = held_until_;
   }
+  if (barred_ && !(park_ && park_->announced)) {
+    snapshot.parked_kind = barred_->kind;
+  }
   for (const Lane& lane : lanes_) {
     snapshot.lanes.push_back({.state = lane.state,
-                              .queued_events = lane.queue.size(),
+                              .queued_events = lane.queue.size() + lane.barred_events.size(),
                               .batch_events = lane.batch.open_events()});
   }
   return snapshot;
@@ -594,7 +778,7 @@ void Dispatcher::assert_conservation() const {
   std::size_t held_events = 0;
   unsigned lanes_in_flight = 0;
   for (const Lane& lane : lanes_) {
-    held_events += lane.queue.size() + lane.batch.open_events();
+    held_events += lane.queue.size() + lane.barred_events.size() + lane.batch.open_events();
     lanes_in_flight += lane.state == LaneState::in_flight ? 1U : 0U;
     const bool riding = lane.state == LaneState::riding;
     SLUICE_ASSERT(lane.batch.done() == (riding || lane.state == LaneState::collecting));

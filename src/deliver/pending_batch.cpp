@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <iterator>
-#include <unordered_set>
 #include <utility>
 
 #include <sluice/base/assert.hpp>
@@ -25,15 +24,27 @@ std::string_view cut_text(std::string_view text) {
 }  // namespace
 
 void PendingBatch::cut_from(batch::LaneQueue& queue, const batch::Limits& limits) {
+  clear_events();
+  begin(queue.cut(limits, events_));
+}
+
+void PendingBatch::cut_probe_from(batch::LaneQueue& queue, std::size_t events_max, Rng& rng) {
+  clear_events();
+  begin(queue.cut_profile(events_max, rng, events_));
+}
+
+void PendingBatch::clear_events() {
   SLUICE_ASSERT(done() && suspects_.empty());
   std::swap(events_, previous_events_);
   events_.clear();
   shares_.clear();
-  const batch::Cut cut = queue.cut(limits, events_);
+}
+
+void PendingBatch::begin(const batch::Cut& cut) {
+  maybe_accepted_ = false;
   kind_ = cut.kind;
   pieces_.push_back(
       {.begin = 0, .end = static_cast<std::uint32_t>(events_.size()), .bytes = cut.bytes});
-  probe_from_ = 0;
 }
 
 bool PendingBatch::add_from(batch::LaneQueue& queue, const batch::Limits& limits) {
@@ -76,6 +87,30 @@ bool PendingBatch::give_back() {
   return first_changes;
 }
 
+void PendingBatch::withdraw(batch::LaneQueue& own) {
+  if (must_stay()) {
+    confirm_suspects();
+  }
+  dead_letters_.erase(dead_letters_.end() - std::ssize(suspects_), dead_letters_.end());
+  pieces_.insert(pieces_.end(), suspects_.begin(), suspects_.end());
+  suspects_.clear();
+  shares_.insert(shares_.begin(), {.queue = &own, .begin = 0});
+  // The last ones first: each is put before those already there.
+  std::ranges::sort(pieces_, std::ranges::greater{}, &Piece::begin);
+  for (const Piece& piece : pieces_) {
+    for (std::size_t end = piece.end; end > piece.begin;) {
+      while (shares_.back().begin >= end) {
+        shares_.pop_back();
+      }
+      const std::size_t begin = std::max<std::size_t>(piece.begin, shares_.back().begin);
+      shares_.back().queue->put_back(std::span(events_).subspan(begin, end - begin));
+      end = begin;
+    }
+  }
+  pieces_.clear();
+  shares_.clear();
+}
+
 std::size_t PendingBatch::open_events() const {
   std::size_t count = dead_letters_.size();
   for (const Piece& piece : pieces_) {
@@ -111,42 +146,6 @@ void PendingBatch::fit_first(const batch::Limits& limits) {
   }
 }
 
-void PendingBatch::prepare_probe() {
-  merge_pieces();
-  const std::size_t position = next_probe_position();
-  const auto holder = std::ranges::find_if(
-      pieces_, [position](const Piece& piece) { return piece.begin <= position; });
-  const Piece whole = *holder;
-  auto hole = pieces_.erase(holder);
-  // Inserted before the same place, so the later part first.
-  if (position + 1 < whole.end) {
-    hole = std::next(pieces_.insert(hole, part(whole, position + 1, whole.end, Guilt::unknown)));
-  }
-  if (whole.begin < position) {
-    pieces_.insert(hole, part(whole, whole.begin, position, Guilt::unknown));
-  }
-  pieces_.push_back(part(whole, position, position + 1, Guilt::unknown));
-}
-
-// The next event, round and round, that is the first of its profile among those that have not
-// ended.
-std::size_t PendingBatch::next_probe_position() {
-  SLUICE_ASSERT(has_work());
-  std::unordered_set<std::uint64_t> profiles;
-  std::size_t chosen = pieces_.back().begin;
-  for (auto piece = pieces_.rbegin(); piece != pieces_.rend() && chosen < probe_from_; ++piece) {
-    for (std::size_t i = piece->begin; i < piece->end && chosen < probe_from_; ++i) {
-      const bool is_first = profiles.insert(events_[i].record().profile_hash).second;
-      chosen = is_first ? i : chosen;
-    }
-  }
-  if (chosen < probe_from_) {
-    chosen = pieces_.back().begin;
-  }
-  probe_from_ = chosen + 1;
-  return chosen;
-}
-
 std::span<const EventRef> PendingBatch::events() const {
   SLUICE_ASSERT(has_work());
   const Piece& piece = pieces_.back();
@@ -158,7 +157,7 @@ std::size_t PendingBatch::bytes() const {
   return pieces_.back().bytes;
 }
 
-void PendingBatch::count_attempt(WallTime at) {
+void PendingBatch::count_attempt(WallTime at, bool ambiguous) {
   SLUICE_ASSERT(has_work());
   Piece& piece = pieces_.back();
   if (piece.attempts == 0) {
@@ -166,6 +165,7 @@ void PendingBatch::count_attempt(WallTime at) {
   }
   piece.last_attempt_at = at;
   ++piece.attempts;
+  maybe_accepted_ = maybe_accepted_ || ambiguous;
 }
 
 std::span<const EventRef> PendingBatch::accept() {
@@ -198,55 +198,24 @@ void PendingBatch::accept_all_but(std::span<const std::size_t> positions, const 
 }
 
 void PendingBatch::bisect() {
+  maybe_accepted_ = false;
   const std::size_t size = events().size();
   SLUICE_ASSERT(size > 1);
   split_first(size / 2, Guilt::if_previous_accepted);
 }
 
 void PendingBatch::suspect(const Refusal& refusal) {
+  maybe_accepted_ = false;
   const Piece piece = take_first();
   SLUICE_ASSERT(piece.size() == 1);
   add_dead_letter(piece, piece.begin, refusal);
   suspects_.push_back(piece);
 }
 
-void PendingBatch::acquit() {
-  if (suspects_.empty()) {
-    return;
-  }
-  dead_letters_.erase(dead_letters_.end() - std::ssize(suspects_), dead_letters_.end());
-  pieces_.insert(pieces_.end(), suspects_.begin(), suspects_.end());
-  suspects_.clear();
-  merge_pieces();
-}
-
 void PendingBatch::dead_letters_stored() {
   SLUICE_ASSERT(!has_work());
   dead_letters_.clear();
   suspects_.clear();
-}
-
-// Joins what lies side by side, in the order of the places, and forgets what was known of each.
-void PendingBatch::merge_pieces() {
-  std::ranges::sort(pieces_, std::ranges::greater{}, &Piece::begin);
-  std::vector<Piece> merged;
-  for (Piece& piece : pieces_) {
-    piece.guilt = Guilt::unknown;
-    if (merged.empty() || merged.back().begin != piece.end) {
-      merged.push_back(piece);
-      continue;
-    }
-    Piece& later = merged.back();
-    later.begin = piece.begin;
-    later.bytes += piece.bytes - batch::array_overhead_bytes;
-    if (later.attempts == 0 ||
-        (piece.attempts > 0 && piece.first_attempt_at < later.first_attempt_at)) {
-      later.first_attempt_at = piece.first_attempt_at;
-    }
-    later.last_attempt_at = std::max(later.last_attempt_at, piece.last_attempt_at);
-    later.attempts = std::max(later.attempts, piece.attempts);
-  }
-  pieces_ = std::move(merged);
 }
 
 PendingBatch::Piece PendingBatch::part(const Piece& whole, std::size_t begin, std::size_t end,

@@ -33,4 +33,10 @@ void SizeLimit::on_too_large(std::size_t events, std::size_t bytes, MonoTime now
   relax_at_ = now + memory_;
 }
 
+void SizeLimit::adopt(const SizeLimit& copy) {
+  current_.events_max = std::min(current_.events_max, copy.current_.events_max);
+  current_.bytes_max = std::min(current_.bytes_max, copy.current_.bytes_max);
+  relax_at_ = copy.relax_at_;
+}
+
 }  // namespace sluice::deliver

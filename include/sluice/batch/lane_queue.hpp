@@ -21,6 +21,7 @@
 #include <vector>
 
 #include <sluice/base/clock.hpp>
+#include <sluice/base/rng.hpp>
 #include <sluice/batch/limits.hpp>
 #include <sluice/event/group.hpp>
 
@@ -51,9 +52,12 @@ class LaneQueue {
   // Takes the next batch: appends it to `batch`. Takes the head even if it alone is over the limit
   // of bytes: only the upstream can say whether it is too large. Not on an empty queue.
   [[nodiscard]] Cut cut(const Limits& limits, std::vector<EventRef>& batch);
-  // Undoes the last cut, whatever has been pushed since: its events come first again, in their
-  // order. That puts them before those that the cut passed over too, which is no matter: an event
-  // taken after one that was passed over is of another profile.
+  // Takes the first events of one profile, of one kind, at most so many: appends them to `batch`.
+  // Every profile in the queue has the same chance. Looks at the whole queue. Not on an empty one.
+  [[nodiscard]] Cut cut_profile(std::size_t events_max, Rng& rng, std::vector<EventRef>& batch);
+  // Undoes the last cut, or what is left of it, whatever has been pushed since: its events come
+  // first again, in their order. That puts them before those that the cut passed over too, which is
+  // no matter: an event taken after one that was passed over is of another profile.
   void put_back(std::span<const EventRef> events);
 
   // Calls `visit` with each event, from the head.
@@ -75,6 +79,7 @@ class LaneQueue {
   }
   void count(EventRef event);
   void grow();
+  void remove_taken(std::size_t taken, std::size_t scanned, const Cut& cut);
   void close_gaps(std::size_t scanned);
 
   std::vector<EventRef> ring_;  // its size is zero or a power of two

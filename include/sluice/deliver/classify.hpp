@@ -17,7 +17,7 @@ namespace sluice::deliver {
 enum class Outcome : std::uint8_t {
   delivered,            // any 2xx but 207: all events were accepted
   partially_delivered,  // 207: all but those that its body names
-  throttled,            // 429, or 503 with Retry-After
+  throttled,            // 429, or 503 with Retry-After (the dispatcher adds some other 503s)
   transient,            // 408, 425, other 5xx, or nothing was sent: no name, no connection
   ambiguous,            // all was sent and no answer came: the events may have been accepted
   too_large,            // 413
@@ -57,7 +57,8 @@ struct OutcomeInfo {
 // Which events of a batch the body of a 207 names as refused: positions below `event_count`,
 // ascending, each once. Understood are an array, or an object's array `errors`, of objects with
 // either an `index` or a `field` such as "[3].client". Empty if the body names none, or cannot be
-// read.
+// read. All of them if it names one that is not there: then it counts otherwise than we do, and
+// only sending the events apart tells which it means.
 [[nodiscard]] std::vector<std::size_t> rejected_positions(std::string_view body,
                                                           std::size_t event_count);
 

@@ -29,7 +29,7 @@ struct DeadLetter {
   DeadLetterReason reason;
   unsigned status;         // of the answer
   std::string answer;      // its body, at most dead_letter_answer_bytes_max
-  std::uint32_t attempts;  // requests that carried the event
+  std::uint32_t attempts;  // requests that carried the event since it last left its queue
   WallTime first_attempt_at;
   WallTime last_attempt_at;
 };

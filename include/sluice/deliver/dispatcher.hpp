@@ -40,6 +40,7 @@
 // little
 //   jitter beyond it, lest a fleet of gateways comes back in one instant.
 // - circuit open: it has stopped working; one probe at a time (circuit_breaker.hpp).
+// - the pace that an upstream was found to bear that throttles (pace.hpp).
 // - the concurrency limit; after parking or an open circuit it begins at one again.
 // - the lane's own back-off after a failure. It ends early when the circuit closes or the workspace
 //   resumes: the concurrency limit, not chance, then paces the return.
@@ -53,8 +54,17 @@
 // a row, over all lanes and with no acceptance in between, look like nothing else. A lone refused
 // event becomes a dead letter as soon as its batch is through; so of a stream refused for its
 // configuration fewer than refused_in_a_row_max are dead-lettered before it is parked. The events
-// that brought the count to its limit, as far as their batches were not through, stay pending.
-// Probes then send single events, lane by lane and event by event, until one is accepted.
+// that brought the count to its limit, as far as their batches were not through, stay pending:
+// everything goes back to its queue. A probe then takes a profile by lot from all that a lane has,
+// and sends its first events one by one, fewer than refused_in_a_row_max, until one is accepted:
+// which confirms those before it, as it always does. So neither a batch nor a profile that begins
+// with poison keeps good events from being found.
+//
+// Barred: if it is one kind of events whose endpoint answers 401, 403 or with a wrong address while
+// the other's works, as when a key lacks one permission, only that kind is parked. Its events are
+// put aside, and with them all later ones of their profiles; the rest goes on. After intervals that
+// grow like those of probes they are sent again. If that fails on both endpoints, the workspace is
+// parked.
 //
 // Thread: one. Owns the groups pushed until they are handed back as Released; destroying it frees
 // the rest, whatever is in flight. Throws nothing but std::bad_alloc.
@@ -79,6 +89,7 @@
 #include <sluice/deliver/classify.hpp>
 #include <sluice/deliver/concurrency_limit.hpp>
 #include <sluice/deliver/dead_letter.hpp>
+#include <sluice/deliver/pace.hpp>
 #include <sluice/deliver/size_limit.hpp>
 #include <sluice/deliver/upstream.hpp>
 #include <sluice/event/group.hpp>
@@ -143,13 +154,17 @@ struct RefreshCredentials {};
 struct Released {
   Group::Owner group;
 };
-// For the log and an alarm: sending has stopped, with the upstream's words, or goes on again.
+// For the log and an alarm: sending has stopped, with the upstream's words, or goes on again; for
+// one kind of events only, or for all.
 struct Parked {
   ParkReason reason;
-  unsigned status;  // 0: there was no answer
+  std::optional<EventKind> kind;  // nullopt: the whole workspace
+  unsigned status;                // 0: there was no answer
   std::string answer;
 };
-struct Resumed {};
+struct Resumed {
+  std::optional<EventKind> kind;
+};
 
 }  // namespace action
 using Action =
@@ -180,7 +195,8 @@ struct DispatcherSnapshot {
   unsigned concurrency_limit;
   CircuitState circuit;
   std::optional<ParkReason> parked;
-  std::optional<MonoTime> held_until;  // may have passed
+  std::optional<EventKind> parked_kind;  // if it is not the whole workspace
+  std::optional<MonoTime> held_until;    // may have passed
   std::vector<LaneSnapshot> lanes;
 };
 
@@ -208,6 +224,7 @@ class Dispatcher {
 
   [[nodiscard]] std::size_t pending_events() const;
   [[nodiscard]] unsigned in_flight() const { return in_flight_; }
+  // Why the workspace, or one kind of its events, is parked.
   [[nodiscard]] std::optional<ParkReason> parked() const;
   [[nodiscard]] const DispatcherCounts& counts() const { return counts_; }
   [[nodiscard]] DispatcherSnapshot snapshot() const;
@@ -228,6 +245,13 @@ class Dispatcher {
     std::optional<std::size_t> lane;  // the only one to send the probe; nullopt: any
     AttemptId probe = 0;              // while probing
   };
+  // One kind of events, parked while the other is delivered.
+  struct Barred {
+    EventKind kind;
+    ParkReason reason;
+    MonoTime until;
+    bool on_trial = false;  // since then: sent again, and not yet known to go through
+  };
   struct Attempt;
 
   void apply(const Attempt& attempt);
@@ -239,16 +263,29 @@ class Dispatcher {
   void suspect(const Attempt& attempt, DeadLetterReason reason);
   [[nodiscard]] bool dissolve(Lane& carrier);
   void conclude(Lane& lane);
+  void conclude_others(const Lane& answered);
+  [[nodiscard]] bool must_withdraw(const Lane& lane) const;
   void release_riders(const Lane& carrier, bool to_go_alone);
   void end(std::span<const EventRef> events, std::size_t lane);
   void end(EventRef event);
 
   void park(ParkReason reason, const Attempt& attempt);
+  void follow_up_probe(const Attempt& attempt);
+  [[nodiscard]] bool all_refused() const;
   void announce_park(unsigned status, std::string_view words);
   void resume(MonoTime now);
   void schedule_probe(MonoTime now);
   [[nodiscard]] bool is_probe(AttemptId attempt) const;
   [[nodiscard]] bool is_current_probe_good(const Attempt& attempt) const;
+
+  [[nodiscard]] bool is_barred(EventKind kind) const;
+  [[nodiscard]] bool other_works(EventKind kind) const;
+  void note_endpoint(const Attempt& attempt);
+  void bar(ParkReason reason, const Attempt& attempt);
+  void end_bar();
+  void try_barred(MonoTime now);
+  void sort_out();
+  void enqueue(Lane& lane, EventRef event);
 
   void start_probe(MonoTime now);
   void store_again(MonoTime now);
@@ -257,6 +294,7 @@ class Dispatcher {
   void send(Lane& lane, MonoTime now);
   [[nodiscard]] bool may_send(MonoTime now) const;
   [[nodiscard]] bool probing() const;
+  void cut(Lane& lane, const batch::Limits& limits);
   [[nodiscard]] bool may_share(const Lane& lane, const batch::Limits& limits) const;
   void take_along(Lane& carrier, const batch::Limits& limits);
   [[nodiscard]] std::optional<MonoTime> ready_at(const Lane& lane,
@@ -272,6 +310,7 @@ class Dispatcher {
   DispatcherCounts counts_;
   CircuitBreaker breaker_;
   ConcurrencyLimit concurrency_;
+  Pace pace_;
   SizeLimit size_limit_;
   unsigned in_flight_ = 0;
   std::size_t next_lane_ = 0;  // whose turn it is
@@ -289,6 +328,10 @@ class Dispatcher {
   unsigned probes_in_a_row_ = 0;
   MonoTime resumed_at_ = MonoTime::min();
   unsigned refused_in_a_row_ = 0;
+
+  std::array<bool, event_kind_count> endpoint_works_{};  // as its last telling answer said
+  std::optional<Barred> barred_;
+  unsigned bars_in_a_row_ = 0;
 };
 
 }  // namespace sluice::deliver

@@ -12,17 +12,14 @@
 //
 // A suspect is not yet a dead letter, because a mistake in the configuration looks the same: every
 // event refused. An acceptance after it in the same batch confirms it. If the workspace is parked
-// first, because too many events in a row were refused, acquit() makes the unconfirmed suspects
-// work again, in their places. Nothing has been accepted after them (that would have confirmed
-// them), so sending them later overtakes nothing. When no pieces are left, suspects and confirmed
-// ones are the dead letters.
-//
-// A probe (prepare_probe) sends a single event and may choose one from the middle: it looks for an
-// event that is accepted. It only chooses events that are the first of their profile, so it cannot
-// reorder a profile, however it ends.
+// first, because too many events in a row were refused, withdraw() puts the unconfirmed suspects
+// back with all that is left, in their places. Nothing has been accepted after them (that would
+// have confirmed them), so sending them later overtakes nothing. When no pieces are left, suspects
+// and confirmed ones are the dead letters.
 //
 // A batch may be shared: events of other queues follow those of its own. As long as nothing is
-// known of any of its events, they can be given back.
+// known of any of its events, they can be given back. What is put back into a queue begins anew:
+// its attempts so far are forgotten.
 //
 // Not thread-safe. Refers to groups and owns none. Reuses its memory from batch to batch.
 #pragma once
@@ -33,6 +30,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sluice/base/rng.hpp>
 #include <sluice/batch/lane_queue.hpp>
 #include <sluice/batch/limits.hpp>
 #include <sluice/deliver/dead_letter.hpp>
@@ -52,6 +50,8 @@ class PendingBatch {
   // Cuts the next batch from the queue; the previous one is done(). Spans of its events stay valid
   // until the batch after this one is cut.
   void cut_from(batch::LaneQueue& queue, const batch::Limits& limits);
+  // The same for a probe: the first events, at most so many, of a profile drawn by lot.
+  void cut_probe_from(batch::LaneQueue& queue, std::size_t events_max, Rng& rng);
   // Right after that, with room for an event more: takes along what fits of another queue, which is
   // not empty and outlives the batch. False if its head does not fit, or is of the other kind.
   [[nodiscard]] bool add_from(batch::LaneQueue& queue, const batch::Limits& limits);
@@ -61,6 +61,12 @@ class PendingBatch {
   // Puts the events of other queues back at the front of them; nothing has been cut from those
   // meanwhile. Whether any of them were in the first piece: if not, that is still the same.
   [[nodiscard]] bool give_back();
+  // Whether the first piece may have been accepted, with suspects before it: withdraw() would have
+  // to confirm them, as they must not be sent again after it.
+  [[nodiscard]] bool must_stay() const { return maybe_accepted_ && !suspects_.empty(); }
+  // Puts all that has not ended, but confirmed dead letters, back at the front of its queues; `own`
+  // is the one that the batch was cut from. Nothing has been cut from any of them meanwhile.
+  void withdraw(batch::LaneQueue& own);
 
   [[nodiscard]] EventKind kind() const { return kind_; }
   [[nodiscard]] bool has_work() const { return !pieces_.empty(); }
@@ -72,14 +78,12 @@ class PendingBatch {
   // and not known to be refused. The same events each time, until something below changes the piece
   // (or the limits have shrunk).
   void prepare(const batch::Limits& limits);
-  // Makes a single event the first piece; the next one with each call.
-  void prepare_probe();
   // The first piece.
   [[nodiscard]] std::span<const EventRef> events() const;
   [[nodiscard]] std::size_t bytes() const;
-  // It was sent at this time, and there is an answer. Precedes one of the following, or none of
-  // them if it has to be sent again.
-  void count_attempt(WallTime at);
+  // It was sent at this time, and there is an answer, or, if ambiguous, none that tells whether it
+  // was accepted. Precedes one of the following, or none of them if it has to be sent again.
+  void count_attempt(WallTime at, bool ambiguous = false);
 
   // The piece was accepted: its events.
   std::span<const EventRef> accept();
@@ -91,8 +95,6 @@ class PendingBatch {
   void bisect();
   // The piece, a single event, was refused.
   void suspect(const Refusal& refusal);
-  // The unconfirmed suspects are to be sent again.
-  void acquit();
 
   // To be stored once there is no work left; valid until dead_letters_stored().
   [[nodiscard]] std::span<const DeadLetter> dead_letters() const { return dead_letters_; }
@@ -134,15 +136,18 @@ class PendingBatch {
     std::size_t begin;
   };
 
+  void clear_events();
+  void begin(const batch::Cut& cut);
   [[nodiscard]] Piece part(const Piece& whole, std::size_t begin, std::size_t end,
                            Guilt guilt) const;
   Piece take_first();
   void split_first(std::size_t first_size, Guilt guilt_of_rest);
   void fit_first(const batch::Limits& limits);
-  [[nodiscard]] std::size_t next_probe_position();
-  void merge_pieces();
   void add_dead_letter(const Piece& piece, std::size_t position, const Refusal& refusal);
-  void confirm_suspects() { suspects_.clear(); }
+  void confirm_suspects() {
+    suspects_.clear();
+    maybe_accepted_ = false;
+  }
 
   EventKind kind_ = EventKind::event;
   std::vector<EventRef> events_;
@@ -151,7 +156,7 @@ class PendingBatch {
   std::vector<Piece> pieces_;             // in descending order: the first one is at the back
   std::vector<DeadLetter> dead_letters_;  // of which the last suspects_.size() are unconfirmed
   std::vector<Piece> suspects_;
-  std::size_t probe_from_ = 0;
+  bool maybe_accepted_ = false;  // the first piece, or some of it
 };
 
 }  // namespace sluice::deliver

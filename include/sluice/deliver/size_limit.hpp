@@ -22,6 +22,8 @@ class SizeLimit {
   [[nodiscard]] const batch::Limits& at(MonoTime now);
   // A batch of more than one event was refused. The limit is now below its size.
   void on_too_large(std::size_t events, std::size_t bytes, MonoTime now);
+  // What a copy has found out holds here too.
+  void adopt(const SizeLimit& copy);
 
  private:
   batch::Limits configured_;

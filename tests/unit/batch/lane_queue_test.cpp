@@ -121,6 +121,25 @@ TEST(LaneQueue, PutsBackIntoAQueueThatHasFilledUp) {
   EXPECT_EQ(lane.queue.size(), 120U);
 }
 
+TEST(LaneQueue, CutsTheBeginningOfAProfileDrawnByLot) {
+  Rng rng(1);
+  Lane lane;
+  lane.push({{1, 7}, {2, 8}, {3, 7}, {4, 9}, {5, 7}, {6, 9, transaction}, {7, 9}});
+  std::map<std::string, int> drawn;
+  for (int i = 0; i < 300; ++i) {
+    lane.batch.clear();
+    const Cut cut = lane.queue.cut_profile(2, rng, lane.batch);
+    EXPECT_EQ(cut.bytes, array_bytes(lane.batch));
+    EXPECT_EQ(lane.queue.size(), 7 - lane.batch.size());
+    ++drawn[numbers_of(lane.batch)];
+    lane.queue.put_back(lane.batch);
+  }
+  EXPECT_EQ(drawn.size(), 3U);
+  for (const std::string expected : {"1 3", "2", "4"}) {
+    EXPECT_GT(drawn[expected], 60) << expected;
+  }
+}
+
 TEST(LaneQueue, ScansOnlySoFar) {
   Lane lane;
   lane.push({{1, 0}});

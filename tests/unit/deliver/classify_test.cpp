@@ -82,14 +82,22 @@ TEST(Classify, RejectedPositions) {
   EXPECT_THAT(rejected_positions(R"([{"index":3},{"index":1},{"index":3}])", 5), ElementsAre(1, 3));
   EXPECT_THAT(rejected_positions(R"({"status":207,"errors":[{"field":"[2].client.email"}]})", 5),
               ElementsAre(2));
-  EXPECT_THAT(rejected_positions(R"({"errors":[{"field":"events[0]"},{"index":7}]})", 5),
+  EXPECT_THAT(rejected_positions(R"({"errors":[{"field":"events[0]"},{"code":7}]})", 5),
               ElementsAre(0));
+}
+
+TEST(Classify, ABodyThatNamesAnEventThatIsNotThereRejectsAll) {
+  EXPECT_THAT(rejected_positions(R"([{"index":3}])", 3), ElementsAre(0, 1, 2)) << "counts from one";
+  EXPECT_THAT(
+      rejected_positions(R"({"errors":[{"field":"[0]"},{"field":"[18446744073709551615]"}]})", 2),
+      ElementsAre(0, 1));
+  EXPECT_THAT(rejected_positions(R"([{"index":1}])", 1), ElementsAre(0));
 }
 
 TEST(Classify, ABodyThatNamesNoEventRejectsNone) {
   for (const std::string_view body :
        {"", "oops", "{}", "[]", "null", "[1,2]", R"({"errors":{}})", R"([{"index":-1}])",
-        R"([{"index":"1"}])", R"([{"field":"[x]"}])", R"([{"field":"[1"}])", R"([{"index":5}])",
+        R"([{"index":"1"}])", R"([{"field":"[x]"}])", R"([{"field":"[1"}])",
         R"([{"index":1},{"ind)"}) {
     EXPECT_THAT(rejected_positions(body, 5), IsEmpty()) << body;
   }

@@ -1,6 +1,8 @@
 // Whatever the upstream does, and in whatever order, the dispatcher keeps its promises: nothing is
 // lost, no profile is reordered, the limits hold, only poison is dead-lettered, and once the faults
-// end everything drains. A failure prints its seed, and the seed replays it.
+// have ended and good events come in, everything ends soon. A failure prints its seed, and the seed
+// replays it.
+#include <cstdlib>
 #include <map>
 #include <set>
 
@@ -20,7 +22,9 @@ using std::chrono::nanoseconds;
 
 constexpr MonoTime start{1h};
 constexpr auto faults_last = 60s;
-constexpr auto drained_within = 3h;
+// Some of the longest intervals between probes.
+constexpr auto drained_within = 20min;
+constexpr auto good_event_interval = 10s;
 
 enum class Fault { none, transient, ambiguous_lost, ambiguous_applied, throttled, misrouted };
 
@@ -38,11 +42,13 @@ class World {
     outage_ = phase(4);
     revocation_ = phase(4);
     refuse_all_ = phase(6);
+    forbid_transactions_ = phase(4);
     // A trickle: no lane fills a batch, and they share.
     trickles_ = rng_.below(2) == 0;
     for (std::uint64_t i = 1 + rng_.below(trickles_ ? 300 : 40); i > 0; --i) {
       at(start + nanoseconds(rng_.below(50'000'000'000)), [this] { arrive(); });
     }
+    at(start + faults_last, [this] { arrive_good(); });
   }
 
   void run() {
@@ -76,6 +82,7 @@ class World {
 
   [[nodiscard]] std::uint64_t trace() const { return trace_; }
   [[nodiscard]] std::size_t shared_requests() const { return shared_requests_; }
+  [[nodiscard]] std::size_t barred() const { return barred_; }
   [[nodiscard]] std::size_t shared_requests_refused() const { return shared_requests_refused_; }
 
  private:
@@ -114,6 +121,19 @@ class World {
   }
   void note(std::uint64_t what) { trace_ = (trace_ ^ what) * 0x100000001b3ULL; }
 
+  // The stream goes on, with profiles that were not there before, until nothing else is left.
+  void arrive_good() {
+    if (dispatcher_.pending_events() > 0) {
+      push({{.number = events_.size(), .profile = rng_()}});
+      events_.push_back({.profile = 1'000 + events_.size(), .size = 6, .poison = false});
+      at(now_ + good_event_interval, [this] { arrive_good(); });
+    }
+  }
+  void push(const std::vector<test::EventSpec>& specs) {
+    Group::Owner group = test::make_group(specs, now_);
+    group->ticket = ++groups_;
+    dispatcher_.push(std::move(group));
+  }
   void arrive() {
     std::vector<test::EventSpec> specs;
     for (std::uint64_t n = 1 + rng_.below(trickles_ ? 3 : 25); n > 0; --n) {
@@ -129,8 +149,7 @@ class World {
                        .size = event.size});
       events_.push_back(event);
     }
-    dispatcher_.push(test::make_group(specs, now_));
-    ++groups_;
+    push(specs);
   }
 
   void perform(const action::Send& send) {
@@ -204,7 +223,10 @@ class World {
     ASSERT_EQ(released.group->open_events, 0U);
     ++released_;
   }
-  void perform(const action::Parked& parked) { note(static_cast<std::uint64_t>(parked.reason)); }
+  void perform(const action::Parked& parked) {
+    note(static_cast<std::uint64_t>(parked.reason));
+    barred_ += parked.kind ? 1 : 0;
+  }
   void perform(const action::Resumed& /*resumed*/) { note(7); }
 
   [[nodiscard]] bool faulty() const { return fault_permille_ > 0 && now_ < start + faults_last; }
@@ -219,6 +241,8 @@ class World {
       answer.failure = Failure::connect;
     } else if (revocation_.holds(now_)) {
       answer.status = 401;
+    } else if (forbid_transactions_.holds(now_) && send.kind == EventKind::transaction) {
+      answer.status = 403;
     } else if (fault == Fault::misrouted) {
       answer.status = 404;
     } else if (fault == Fault::throttled) {
@@ -275,7 +299,9 @@ class World {
     EXPECT_EQ(dispatcher_.pending_events(), 0U);
     EXPECT_EQ(dispatcher_.in_flight(), 0U);
     EXPECT_EQ(dispatcher_.counts().events_pushed, events_.size());
-    EXPECT_EQ(dispatcher_.parked(), std::nullopt);
+    if (!dispatcher_.snapshot().parked_kind) {
+      EXPECT_EQ(dispatcher_.parked(), std::nullopt);
+    }
     EXPECT_EQ(released_, groups_);
     for (const Event& event : events_) {
       EXPECT_TRUE(event.ended);
@@ -296,36 +322,46 @@ class World {
   Phase outage_{};
   Phase revocation_{};
   Phase refuse_all_{};
+  Phase forbid_transactions_{};
 
   MonoTime now_ = start;
   std::multimap<MonoTime, std::function<void()>> happenings_;
   std::vector<Event> events_;
   std::map<std::uint64_t, std::uint64_t> last_of_profile_;
   std::set<std::size_t> lanes_in_flight_;
-  std::size_t groups_ = 0;
+  Ticket groups_ = 0;
   std::size_t released_ = 0;
   std::size_t innocents_dead_lettered_in_a_row_ = 0;
+  std::size_t barred_ = 0;
   std::size_t shared_requests_ = 0;
   std::size_t shared_requests_refused_ = 0;
   std::uint64_t trace_ = 0xcbf29ce484222325ULL;
   Dispatcher dispatcher_;
 };
 
+std::uint64_t seed_count() {
+  const char* const seeds = std::getenv("SLUICE_DELIVER_SEEDS");  // NOLINT(concurrency-mt-unsafe)
+  return seeds == nullptr ? 10'000 : std::strtoull(seeds, nullptr, 10);
+}
+
 TEST(DispatcherModel, KeepsItsPromisesUnderEveryFault) {
+  std::size_t barred = 0;
   std::size_t shared_requests = 0;
   std::size_t shared_requests_refused = 0;
-  for (std::uint64_t seed = 0; seed < 2'000; ++seed) {
+  for (std::uint64_t seed = 0; seed < seed_count(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world(seed);
     world.run();
     if (HasFailure()) {
       break;
     }
+    barred += world.barred();
     shared_requests += world.shared_requests();
     shared_requests_refused += world.shared_requests_refused();
   }
-  EXPECT_GT(shared_requests, 10'000U) << "or it proves nothing about sharing";
-  EXPECT_GT(shared_requests_refused, 1'000U);
+  EXPECT_GE(barred, seed_count() / 20) << "or it proves nothing about one kind alone";
+  EXPECT_GE(shared_requests, 5 * seed_count()) << "or it proves nothing about sharing";
+  EXPECT_GE(shared_requests_refused, seed_count() / 2);
 }
 
 TEST(DispatcherModel, ReplaysFromItsSeed) {

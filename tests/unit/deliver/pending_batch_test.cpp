@@ -30,8 +30,8 @@ class PendingBatchTest : public testing::Test {
     }
   }
   void cut(std::vector<EventSpec> specs) {
-    push(queue_, std::move(specs));
-    batch.cut_from(queue_, no_limits);
+    push(own_queue, std::move(specs));
+    batch.cut_from(own_queue, no_limits);
   }
   void cut_numbers(std::uint64_t count) {
     std::vector<EventSpec> specs;
@@ -43,11 +43,6 @@ class PendingBatchTest : public testing::Test {
   // What is sent next.
   std::string next(const batch::Limits& limits = no_limits) {
     batch.prepare(limits);
-    EXPECT_EQ(batch.bytes(), batch::array_bytes(batch.events()));
-    return numbers_of(batch.events());
-  }
-  std::string next_probe() {
-    batch.prepare_probe();
     EXPECT_EQ(batch.bytes(), batch::array_bytes(batch.events()));
     return numbers_of(batch.events());
   }
@@ -67,12 +62,12 @@ class PendingBatchTest : public testing::Test {
   }
 
   PendingBatch batch;
+  batch::LaneQueue own_queue;
   batch::LaneQueue second_queue;
   batch::LaneQueue third_queue;
 
  private:
   std::vector<Group::Owner> groups_;
-  batch::LaneQueue queue_;
 };
 
 TEST_F(PendingBatchTest, SendsTheSameUntilItIsAccepted) {
@@ -133,7 +128,7 @@ TEST_F(PendingBatchTest, FindsEveryGuiltyEventAtABoundedCost) {
     Rng rng(seed);
     const std::uint64_t count = 1 + rng.below(1'000);
     std::set<std::uint64_t> guilty;
-    for (std::uint64_t k = 1 + rng.below(6); k > 0; --k) {
+    for (std::uint64_t k = 1 + rng.below(20); k > 0; --k) {
       guilty.insert(1 + rng.below(count));
     }
     const auto is_guilty = [&guilty](EventRef e) { return guilty.contains(test::number_of(e)); };
@@ -174,11 +169,12 @@ TEST_F(PendingBatchTest, APartialAcceptanceNamesTheGuilty) {
   EXPECT_EQ(numbers_of(accepted[0]), "2 3");
   EXPECT_EQ(numbers_of(accepted[1]), "5 6");
   EXPECT_EQ(dead(), "1 4");
-  batch.acquit();
+  batch.withdraw(own_queue);
   EXPECT_EQ(dead(), "1 4") << "confirmed by what was accepted beside them";
+  EXPECT_EQ(queued(own_queue), "");
 }
 
-TEST_F(PendingBatchTest, AcquitsOnlySuspectsThatNoAcceptanceFollowed) {
+TEST_F(PendingBatchTest, WithdrawsAllButWhatAnAcceptanceHasConfirmed) {
   cut_numbers(8);
   EXPECT_EQ(next({.events_max = 1}), "1");
   batch.suspect(refusal);
@@ -189,36 +185,62 @@ TEST_F(PendingBatchTest, AcquitsOnlySuspectsThatNoAcceptanceFollowed) {
   EXPECT_EQ(next({.events_max = 1}), "4");
   batch.suspect(refusal);
   EXPECT_EQ(batch.open_events(), 7U);
-  batch.acquit();
-  EXPECT_EQ(batch.open_events(), 7U);
+  push(own_queue, {{9}});
+  batch.withdraw(own_queue);
+  EXPECT_EQ(batch.open_events(), 1U);
   EXPECT_EQ(dead(), "1");
-  EXPECT_EQ(next(), "3 4 5 6 7 8");
+  EXPECT_EQ(queued(own_queue), "3 4 5 6 7 8 9");
 }
 
-TEST_F(PendingBatchTest, WhatIsStoredCannotBeAcquitted) {
+TEST_F(PendingBatchTest, WithdrawsWhatIsLeftOfEachQueue) {
+  cut_numbers(3);
+  push(second_queue, {{4}, {5}});
+  push(third_queue, {{6}, {7}, {8}});
+  EXPECT_TRUE(batch.add_from(second_queue, no_limits));
+  EXPECT_TRUE(batch.add_from(third_queue, {.events_max = 7, .bytes_max = 1'000}));
+  EXPECT_EQ(next({.events_max = 2}), "1 2");
+  batch.accept();
+  EXPECT_EQ(next({.events_max = 4}), "3 4 5 6");
+  batch.bisect();
+  batch.withdraw(own_queue);
+  EXPECT_TRUE(batch.done());
+  EXPECT_EQ(queued(own_queue), "3");
+  EXPECT_EQ(queued(second_queue), "4 5");
+  EXPECT_EQ(queued(third_queue), "6 7 8");
+}
+
+TEST_F(PendingBatchTest, DoesNotSendAgainWhatSomethingMayHaveOvertaken) {
+  cut_numbers(3);
+  EXPECT_EQ(next({.events_max = 1}), "1");
+  batch.suspect(refusal);
+  EXPECT_EQ(next({.events_max = 1}), "2");
+  batch.count_attempt({}, true);
+  EXPECT_TRUE(batch.must_stay());
+  batch.withdraw(own_queue);
+  EXPECT_EQ(dead(), "1") << "2 may have been accepted";
+  EXPECT_EQ(queued(own_queue), "2 3");
+}
+
+TEST_F(PendingBatchTest, WhatIsStoredCannotBeWithdrawn) {
   cut_numbers(1);
   (void)next();
   batch.suspect(refusal);
   batch.dead_letters_stored();
-  batch.acquit();
+  batch.withdraw(own_queue);
   EXPECT_TRUE(batch.done());
+  EXPECT_EQ(queued(own_queue), "");
 }
 
-TEST_F(PendingBatchTest, ProbesGoRoundTheFirstEventsOfProfiles) {
-  cut({{1, 7}, {2, 7}, {3, 8}, {4, 8}, {5, 9}});
-  EXPECT_EQ(next_probe(), "1");
-  EXPECT_EQ(next_probe(), "3");
-  EXPECT_EQ(next_probe(), "5");
-  EXPECT_EQ(next_probe(), "1");
-  EXPECT_EQ(next_probe(), "3");
-  EXPECT_EQ(numbers_of(batch.accept()), "3");
-  EXPECT_EQ(next_probe(), "4") << "now the first of its profile";
-  EXPECT_EQ(batch.open_events(), 4U);
-  EXPECT_EQ(next(), "4") << "overtakes only other profiles";
-  batch.accept();
-  EXPECT_EQ(next(), "1 2");
-  batch.accept();
-  EXPECT_EQ(next(), "5");
+TEST_F(PendingBatchTest, AProbeIsTheBeginningOfSomeProfile) {
+  Rng rng(1);
+  push(own_queue, {{1, 7}, {2, 8}, {3, 7}, {4, 9}, {5, 7}});
+  std::set<std::string> probes;
+  for (int i = 0; i < 50; ++i) {
+    batch.cut_probe_from(own_queue, 2, rng);
+    probes.insert(next());
+    batch.withdraw(own_queue);
+  }
+  EXPECT_THAT(probes, testing::UnorderedElementsAre("1 3", "2", "4"));
 }
 
 TEST_F(PendingBatchTest, ADeadLetterKnowsItsHistory) {
