@@ -111,7 +111,7 @@ Both keep running. Where to look:
   curl '$upstream/sim/ledger?limit=3'        # what the stand-in has stored
   curl $upstream/sim/stats                   # what it was sent
   less $work/sluice.log
-  less $work/dead-letter/dead-letters.jsonl
+  less $work/dead-letter/dead-letters-*.jsonl
 Stop both and remove their files:
   kill $sluice_pid $simulator_pid; rm -r $work
 END

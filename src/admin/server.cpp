@@ -13,6 +13,9 @@
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/listener.hpp>
 
+#include "dead_letter_routes.hpp"
+#include "guard.hpp"
+
 namespace sluice::admin {
 namespace {
 
@@ -25,16 +28,7 @@ using Answer = http::response<http::string_body>;
 
 constexpr std::chrono::seconds idle_timeout{60};
 constexpr std::size_t connections_max = 64;
-constexpr std::size_t body_bytes_max = 4096;
-
-struct Page {
-  http::status status;
-  std::string_view content_type;
-  std::string body;
-};
-
-constexpr std::string_view plain = "text/plain; charset=utf-8";
-constexpr std::string_view json = "application/json";
+constexpr std::size_t body_bytes_max = 1U << 20;
 
 Page make_page(std::string_view path, const Hooks& hooks) {
   if (path == "/livez") {
@@ -52,7 +46,7 @@ Page make_page(std::string_view path, const Hooks& hooks) {
     return {http::status::ok, json, hooks.status()};
   }
   return {http::status::not_found, plain,
-          "nothing here; there is /metrics, /livez, /readyz and /status\n"};
+          "nothing here; there is /metrics, /livez, /readyz, /status and /dlq\n"};
 }
 
 class BeastServer final : public Server {
@@ -101,11 +95,21 @@ class BeastServer final : public Server {
       asio::steady_timer idle(executor_, idle_timeout);
       const auto first = co_await (http::async_read(socket, buffer, parser, as_result) ||
                                    idle.async_wait(as_result));
-      const bool request_came = first.index() == 0 && !std::get<0>(std::get<0>(first));
-      if (!request_came) {
+      if (first.index() != 0) {
         break;
       }
-      Answer answer = make_answer(parser.get());
+      const boost::system::error_code read_error = std::get<0>(std::get<0>(first));
+      const bool is_too_large = read_error == http::error::body_limit;
+      if (read_error && !is_too_large) {
+        break;
+      }
+      const Request& request = parser.get();
+      Page page = problem(http::status::payload_too_large, "the body is above 1 MiB");
+      if (!is_too_large) {
+        page = co_await make_answer_page(request);
+      }
+      Answer answer = to_answer(std::move(page), request);
+      answer.keep_alive(request.keep_alive() && !is_too_large);
       keep_alive = answer.keep_alive();
       auto [write_error, written] = co_await http::async_write(socket, answer, as_result);
       keep_alive = keep_alive && !write_error;
@@ -113,18 +117,28 @@ class BeastServer final : public Server {
     sockets_.erase(&socket);
   }
 
-  Answer make_answer(const http::request<http::string_body>& request) const {
-    const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
+  Task<Page> make_answer_page(const Request& request) {
     const std::string_view target(request.target().data(), request.target().size());
-    Page page = reads ? make_page(target.substr(0, target.find('?')), hooks_)
-                      : Page{http::status::method_not_allowed, plain, "GET only\n"};
+    const std::string_view path = target.substr(0, target.find('?'));
+    if (is_dead_letter_path(path)) {
+      co_return co_await answer_dead_letters(request, *hooks_.dead_letters, hooks_.token);
+    }
+    if (request.method() == http::verb::get || request.method() == http::verb::head) {
+      co_return make_page(path, hooks_);
+    }
+    co_return Page{.status = http::status::method_not_allowed,
+                   .content_type = plain,
+                   .body = "GET only\n",
+                   .fields = {{http::field::allow, "GET, HEAD"}}};
+  }
+
+  static Answer to_answer(Page page, const Request& request) {
     Answer answer(page.status, request.version());
     answer.set(http::field::content_type, page.content_type);
     answer.set(http::field::cache_control, "no-store");
-    if (!reads) {
-      answer.set(http::field::allow, "GET, HEAD");
+    for (const auto& [name, value] : page.fields) {
+      answer.set(name, value);
     }
-    answer.keep_alive(request.keep_alive());
     answer.body() = std::move(page.body);
     answer.prepare_payload();
     if (request.method() == http::verb::head) {

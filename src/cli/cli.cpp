@@ -1,4 +1,5 @@
 #include <exception>
+#include <functional>
 #include <iostream>
 
 #include <CLI/CLI.hpp>
@@ -8,6 +9,68 @@
 #include "commands.hpp"
 
 namespace sluice::cli {
+namespace {
+
+void add_filter(CLI::App& command, DlqOptions& options) {
+  command.add_option("--workspace", options.workspace, "of this workspace");
+  command.add_option("--reason", options.reason, "for this reason: rejected, too_large");
+  command.add_option("--since", options.since, "last tried then or later: 2026-11-24T00:00:00Z");
+  command.add_option("--until", options.until, "last tried before then");
+  command.add_option("--contains", options.contains, "with this text in the event's JSON");
+}
+
+void add_selection(CLI::App& command, DlqOptions& options) {
+  add_filter(command, options);
+  command.add_option("--id", options.ids, "this one; may be repeated");
+  command.add_flag("--all", options.all, "all of them");
+}
+
+// `run` is called with what was asked for.
+void add_dlq(CLI::App& app, DlqOptions& options, std::string& config_file,
+             const std::function<void(DlqAction)>& run) {
+  CLI::App* dlq_command =
+      app.add_subcommand("dlq", "Events that the API refused for good: look, replay, purge.");
+  dlq_command->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description, DlqAction action) {
+    CLI::App* command = dlq_command->add_subcommand(name, description);
+    command->add_option("--config", config_file, "the configuration, as of the other commands");
+    command->add_flag("--json", options.json, "JSON, one object per line");
+    command->callback([run, action] { run(action); });
+    return command;
+  };
+  CLI::App* list_command = add("list", "List dead letters, the newest first.", DlqAction::list);
+  add_filter(*list_command, options);
+  list_command->add_option("--limit", options.limit, "so many at most; 0: all; default: 100");
+  add("show", "Show one dead letter.", DlqAction::show)
+      ->add_option("id", options.ids, "its id")
+      ->required()
+      ->expected(1);
+  add_selection(
+      *add("replay", "Have the running gateway accept their events again.", DlqAction::replay),
+      options);
+  add_selection(*add("purge", "Remove them for good.", DlqAction::purge), options);
+}
+
+// `run` is called with what was asked for.
+void add_buffer(CLI::App& app, bool& json, std::string& config_file,
+                const std::function<void(BufferAction)>& run) {
+  CLI::App* buffer_command =
+      app.add_subcommand("buffer", "The disk buffer of a gateway that does not run.");
+  buffer_command->require_subcommand(1);
+  const auto add = [&](const char* name, const char* description, BufferAction action) {
+    CLI::App* command = buffer_command->add_subcommand(name, description);
+    command->add_option("--config", config_file, "the configuration, as of the other commands");
+    command->add_flag("--json", json, "the result as JSON");
+    command->callback([run, action] { run(action); });
+  };
+  add("stat", "How much is in it, by workspace.", BufferAction::stat);
+  add("verify", "Read every record; exit 1, with the tickets, when some cannot be read.",
+      BufferAction::verify);
+  add("export", "Print its events, one JSON object per line.", BufferAction::export_events);
+  add("repair", "Build it anew of what can be read, if it is damaged.", BufferAction::repair);
+}
+
+}  // namespace
 
 int run(int argc, const char* const* argv) {
   CLI::App app{"Sluice: takes events from your back ends and delivers them to Synerise, once."};
@@ -34,6 +97,12 @@ int run(int argc, const char* const* argv) {
                           "the source; may be left out when there is one");
   map_command->add_flag("--ndjson", map_options.lines, "one raw event per line");
   map_command->callback([&] { exit_code = map(config_file, map_options); });
+  DlqOptions dlq_options;
+  add_dlq(app, dlq_options, config_file,
+          [&](DlqAction action) { exit_code = dlq(config_file, action, dlq_options); });
+  bool buffer_json = false;
+  add_buffer(app, buffer_json, config_file,
+             [&](BufferAction action) { exit_code = buffer(config_file, action, buffer_json); });
   app.add_subcommand("version", "Print the version.")->callback([&] { exit_code = version(); });
   try {
     app.parse(argc, argv);

@@ -2,7 +2,10 @@
 // given.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include <sluice/base/result.hpp>
 #include <sluice/config/config.hpp>
@@ -22,6 +25,25 @@ struct MapOptions {
 // Raw events on standard input; what the source's rules and the workspace's validation make of them
 // on standard output, one line each.
 [[nodiscard]] int map(const std::string& config_file, const MapOptions& options);
+
+enum class DlqAction : std::uint8_t { list, show, replay, purge };
+struct DlqOptions {
+  std::vector<std::string> ids;
+  std::string workspace;
+  std::string reason;
+  std::string since;
+  std::string until;
+  std::string contains;
+  bool all = false;
+  std::size_t limit = 100;  // of a list; 0: none
+  bool json = false;
+};
+// Dead letters, of the running gateway or, where that is possible and none runs, of the files.
+[[nodiscard]] int dlq(const std::string& config_file, DlqAction action, const DlqOptions& options);
+
+enum class BufferAction : std::uint8_t { verify, stat, export_events, repair };
+// The store of a gateway that does not run. Not sound, or not to be had: exit_failure.
+[[nodiscard]] int buffer(const std::string& config_file, BufferAction action, bool json);
 
 [[nodiscard]] int version();
 

@@ -84,6 +84,25 @@ void reload(const std::string& config_file) {
   SLUICE_LOG(info, "SIGHUP: took over the log's level and format; the rest changes at a restart");
 }
 
+// The last line of the log, and the exit code.
+int tell_end(const runtime::Gateway::StopReport& report) {
+  int exit_code = exit_ok;
+  if (report.undelivered_events == 0) {
+    SLUICE_LOG(info, "stopped; every accepted event was delivered or is a dead letter");
+  } else if (report.kept) {
+    SLUICE_LOG(info, "stopped; the rest stays on disk for the next start",
+               {"undelivered_events", report.undelivered_events});
+  } else {
+    SLUICE_LOG(
+        error,
+        "stopped with accepted events that were not delivered, and are lost with the memory buffer",
+        {"undelivered_events", report.undelivered_events});
+    exit_code = exit_undelivered;
+  }
+  log::flush();
+  return exit_code;
+}
+
 }  // namespace
 
 int serve(const std::string& config_file) {
@@ -108,17 +127,7 @@ int serve(const std::string& config_file) {
              {"drain_timeout_ms", config->drain_timeout.count()});
   signals.on_second_stop(**gateway);
   const runtime::Gateway::StopReport report = (*gateway)->stop();
-  if (report.undelivered_events > 0) {
-    SLUICE_LOG(
-        error,
-        "stopped with accepted events that were not delivered, and are lost with the memory buffer",
-        {"undelivered_events", report.undelivered_events});
-    log::flush();
-    return exit_undelivered;
-  }
-  SLUICE_LOG(info, "stopped; every accepted event was delivered or is a dead letter");
-  log::flush();
-  return exit_ok;
+  return tell_end(report);
 }
 
 }  // namespace sluice::cli

@@ -267,13 +267,14 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   const Handed handed{.route = admitted.route.id,
                       .workspace = admitted.workspace,
                       .events = counts.accepted,
-                      .bytes = 0};
+                      .bytes = 0,
+                      .producer = admitted.producer == nullptr ? 0 : admitted.producer->index};
   std::optional<Handed> unsettled;
   if (counts.accepted > 0) {
-    Group::Owner group = make_group(counts, now);
+    Group::Owner group = make_group(counts, handed.producer, now);
     unsettled = handed;
     unsettled->bytes = group->footprint_bytes();
-    if (!workspace.admission->try_admit(counts.accepted, unsettled->bytes)) {
+    if (!workspace.admission->try_admit(counts.accepted, unsettled->bytes, handed.producer)) {
       probe_.refused_full.add(counts.accepted + counts.duplicates);
       return refuse_with(full(workspace));
     }
@@ -304,13 +305,19 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
 }
 
 void Handler::settle(const Handed& handed, bool kept) {
+  settle_events(handed, kept);
+  if (kept) {
+    probe_.count_request(handed.route, 202);
+  }
+}
+
+void Handler::settle_events(const Handed& handed, bool kept) {
   if (kept) {
     probe_.accepted[handed.workspace].add(handed.events);
-    probe_.count_request(handed.route, 202);
     return;
   }
   buffer::Admission& admission = *options_.tables->workspaces[handed.workspace].admission;
-  admission.release_bytes(handed.bytes);
+  admission.release_bytes(handed.bytes, handed.producer);
   admission.release_events(handed.events);
   probe_.refused_storage.add(handed.events);
 }
@@ -477,7 +484,7 @@ Result<std::uint32_t, Problem> Handler::absorb_duplicates(buffer::DedupWindow& w
   return static_cast<std::uint32_t>(duplicates);
 }
 
-Group::Owner Handler::make_group(const Counts& counts, MonoTime now) const {
+Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, MonoTime now) const {
   std::optional<RememberedAnswer> answer;
   if (const auto request = idempotent_request()) {
     answer = {.request = *request, .accepted = counts.accepted, .duplicates = counts.duplicates};
@@ -487,7 +494,8 @@ Group::Owner Handler::make_group(const Counts& counts, MonoTime now) const {
                       .dedup_keys = reserved_,
                       .answer = answer,
                       .accepted_at = now,
-                      .accepted_wall = received_at_});
+                      .accepted_wall = received_at_,
+                      .producer = producer});
 }
 
 std::optional<DedupKey> Handler::idempotent_request() const {

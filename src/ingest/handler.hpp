@@ -12,6 +12,7 @@
 
 #include <sluice/base/clock.hpp>
 #include <sluice/base/rng.hpp>
+#include <sluice/ingest/replay.hpp>
 #include <sluice/ingest/tables.hpp>
 #include <sluice/normalise/normaliser.hpp>
 
@@ -51,6 +52,7 @@ struct Handed {
   std::size_t workspace = 0;
   std::uint32_t events = 0;
   std::uint64_t bytes = 0;  // as admitted
+  std::uint32_t producer = 0;
 };
 
 class Handler {
@@ -70,6 +72,13 @@ class Handler {
                                buffer::Buffer::Acknowledge acknowledge);
   // The buffer has acknowledged what it was handed, or failed to keep it.
   void settle(const Handed& handed, bool kept);
+
+  // Hands events that have been accepted before to the buffer, past the deduplication window.
+  // Nothing returned: `outcome` is complete. Otherwise it is once `acknowledge` was called without
+  // an error; settle_events() follows in either case.
+  std::optional<Handed> replay(const Replay& replay, ReplayOutcome& outcome,
+                               buffer::Buffer::Acknowledge acknowledge);
+  void settle_events(const Handed& handed, bool kept);
 
   // Answers a request with a problem, and counts it.
   void refuse(const RequestHead& head, RouteId route, const Problem& problem, bool keep_alive,
@@ -91,10 +100,11 @@ class Handler {
   Result<void, Problem> judge(const Admitted& admitted);
   Result<void, Problem> map(const Admitted& admitted, std::span<char> body,
                             const normalise::Request& request, const normalise::Rules& rules);
+  void normalise_again(const Replay& replay, const normalise::Rules& rules);
   void count_events(const Admitted& admitted);
   // Removes the events that were accepted before, and reserves the keys of the others.
   Result<std::uint32_t, Problem> absorb_duplicates(buffer::DedupWindow& window, MonoTime now);
-  Group::Owner make_group(const Counts& counts, MonoTime now) const;
+  Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now) const;
   Problem full(const WorkspaceTarget& workspace);
   std::string_view request_id(const RequestHead& head);
   AnswerHead answer_head(const RequestHead& head, double pressure, bool keep_alive);

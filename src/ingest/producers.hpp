@@ -38,6 +38,7 @@ class RateLimit {
 
 struct Producer {
   std::string name;
+  std::uint32_t index = 0;                                // among all producers, from 1
   std::size_t workspace = 0;                              // index
   std::vector<std::array<unsigned char, 32>> key_hashes;  // SHA-256
   std::unique_ptr<RateLimit> rate_limit;                  // none: unlimited

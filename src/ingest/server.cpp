@@ -1,9 +1,12 @@
 #include <atomic>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -147,6 +150,18 @@ class Thread {
     net::spawn(context_.get_executor(), gate_, sweep());
     thread_ = std::thread([this] { net::run(context_, "ingest"); });
   }
+  void replay(Replay replay, ReplayDone done) {
+    auto job = std::make_shared<ReplayJob>(std::move(replay), std::move(done), context_);
+    asio::post(context_, [this, job] {
+      job->handed =
+          handler_.replay(job->replay, job->outcome, [this, job](const Result<void>& kept) {
+            asio::post(context_, [this, job, kept] { finish(*job, kept); });
+          });
+      if (!job->handed) {
+        job->done(std::move(job->outcome));
+      }
+    });
+  }
   void begin_drain() {
     asio::post(context_, [this] {
       for (net::Acceptor& acceptor : acceptors_) {
@@ -169,6 +184,26 @@ class Thread {
   }
 
  private:
+  // Keeps the thread until it is done.
+  struct ReplayJob {
+    ReplayJob(Replay given, ReplayDone when_done, asio::io_context& context)
+        : replay(std::move(given)), done(std::move(when_done)), work(context.get_executor()) {}
+
+    Replay replay;
+    ReplayDone done;
+    ReplayOutcome outcome;
+    std::optional<Handed> handed;
+    asio::executor_work_guard<asio::io_context::executor_type> work;
+  };
+
+  void finish(ReplayJob& job, const Result<void>& kept) {
+    handler_.settle_events(*job.handed, kept.has_value());
+    if (!kept) {
+      job.outcome = {.refused = not_stored(kept.error().message).message};
+    }
+    job.done(std::move(job.outcome));
+  }
+
   Task<> accept(net::Acceptor& acceptor) {
     asio::steady_timer rest(context_);
     while (acceptor.is_open()) {
@@ -356,11 +391,23 @@ class ThreadedServer final : public Server {
       return;
     }
     begin_drain();
+    {
+      const std::lock_guard lock(replay_mutex_);
+      takes_replays_ = false;
+    }
     const MonoTime deadline = shared_->options.clock->mono_now() + patience;
     for (const auto& thread : threads_) {
       thread->stop(deadline);
     }
     threads_.clear();
+  }
+  void replay(Replay replay, ReplayDone done) override {
+    std::unique_lock lock(replay_mutex_);
+    if (takes_replays_) {
+      return threads_.front()->replay(std::move(replay), std::move(done));
+    }
+    lock.unlock();
+    done({.refused = "the gateway is stopping"});
   }
   void expose(metrics::Exposition& exposition) const override {
     ingest::expose(probes_, shared_->options.tables, exposition);
@@ -398,6 +445,8 @@ class ThreadedServer final : public Server {
   std::vector<std::unique_ptr<Probe>> probes_;
   std::vector<config::ListenAddress> addresses_;
   std::vector<std::unique_ptr<Thread>> threads_;
+  std::mutex replay_mutex_;
+  bool takes_replays_ = true;
 };
 
 std::vector<std::string> workspace_names(const Tables& tables) {

@@ -26,8 +26,10 @@
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/runtime/gateway.hpp>
 #include <sluice/runtime/rules.hpp>
+#include <sluice/store/store.hpp>
 #include <sluice/transport/http_upstream.hpp>
 
+#include "dead_letter_desk.hpp"
 #include "pipeline.hpp"
 
 namespace sluice::runtime {
@@ -42,12 +44,20 @@ constexpr std::chrono::seconds session_patience{2};
 constexpr std::chrono::seconds stop_patience{5};
 // The share of the memory ceiling that a memory buffer may take; the rest is for everything else.
 constexpr std::size_t memory_share_percent = 50;
+// With a disk buffer, so much of the backlog of all workspaces is in memory at most.
+constexpr std::size_t memory_for_backlog_bytes = 64U << 20;
+
+std::ptrdiff_t producers_of(const config::Config& config, const config::Workspace& workspace) {
+  return std::ranges::count(config.ingest.producers, workspace.name, &config::Producer::workspace);
+}
 
 // The limits of one workspace: the buffer's, in equal shares, so that one that is down cannot take
 // the room of the others.
-buffer::Admission::Limits limits_of(const config::Config& config) {
+buffer::Admission::Limits limits_of(const config::Config& config,
+                                    const config::Workspace& workspace) {
   std::uint64_t bytes = config.buffer.max_bytes;
-  if (const auto ceiling = net::memory_ceiling_bytes()) {
+  const auto ceiling = net::memory_ceiling_bytes();
+  if (ceiling && config.buffer.type == config::BufferType::memory) {
     const std::uint64_t affordable = *ceiling * memory_share_percent / 100;
     bytes = bytes == 0 ? affordable : std::min(bytes, affordable);
   }
@@ -57,15 +67,20 @@ buffer::Admission::Limits limits_of(const config::Config& config) {
   return {.bytes_max = share(bytes),
           .events_max = share(config.buffer.max_events),
           .high_watermark = config.buffer.high_watermark,
-          .low_watermark = config.buffer.low_watermark};
+          .low_watermark = config.buffer.low_watermark,
+          .producer_share = producers_of(config, workspace) > 1 ? config.buffer.producer_share : 1,
+          .producers = config.ingest.producers.size()};
 }
 
 PipelineOptions pipeline_options(const config::Config& config, const config::Workspace& workspace) {
   PipelineOptions options{
       .workspace = workspace.name,
       .dispatcher = {},
-      .limits = limits_of(config),
+      .limits = limits_of(config, workspace),
       .dedup = {.window = config.dedup.window, .entries_max = config.dedup.max_entries}};
+  if (config.buffer.type == config::BufferType::disk) {
+    options.window_bytes_max = memory_for_backlog_bytes / 2 / config.workspaces.size();
+  }
   options.dispatcher.lanes = config.delivery.lanes;
   options.dispatcher.max_in_flight = config.delivery.max_in_flight;
   options.dispatcher.batch = {.events_max = config.batch.max_events,
@@ -84,6 +99,17 @@ transport::UpstreamOptions upstream_options(const config::Config& config,
           .auth = workspace.auth,
           .connect_timeout = config.delivery.connect_timeout,
           .timeout = config.delivery.timeout};
+}
+
+store::Options store_options(const config::Config& config, std::size_t producers) {
+  const std::size_t share = memory_for_backlog_bytes / config.workspaces.size();
+  return {.path = config.buffer.path,
+          .sync = config.buffer.sync == config::BufferSync::always ? store::SyncPolicy::always
+                                                                   : store::SyncPolicy::interval,
+          .sync_interval = config.buffer.sync_interval,
+          .producers = producers,
+          .tail_bytes_max = share / 4,
+          .read_ahead_bytes = share / 4};
 }
 
 // Where a pipeline lives in the daemon: on the delivery thread's io_context.
@@ -169,7 +195,7 @@ class RunningGateway final : public Gateway {
     const MonoTime deadline = clock_.mono_now() + config_.drain_timeout;
     ingest_->stop(std::min<std::chrono::nanoseconds>(session_patience, config_.drain_timeout));
     drain(deadline);
-    StopReport report;
+    StopReport report{.undelivered_events = 0, .kept = store_ != nullptr};
     for (const auto& tenant : tenants_) {
       report.undelivered_events += tenant->pipeline.admission().events();
     }
@@ -193,6 +219,7 @@ class RunningGateway final : public Gateway {
       return std::unexpected(dead_letters.error());
     }
     dead_letters_ = std::move(*dead_letters);
+    desk_ = make_desk();
     const std::size_t threads =
         config_.ingest.threads == 0 ? net::usable_cpus() : config_.ingest.threads;
     if (auto tenants = build_tenants(threads); !tenants) {
@@ -213,6 +240,7 @@ class RunningGateway final : public Gateway {
       return std::unexpected(ingest.error());
     }
     ingest_ = std::move(*ingest);
+    desk_->connect(*ingest_);
     delivery_thread_ = std::thread([this] { net::run(context_, "delivery"); });
     return {};
   }
@@ -238,13 +266,46 @@ class RunningGateway final : public Gateway {
   }
 
   Result<void> connect_buffers(std::size_t producers) {
+    const auto connected = config_.buffer.type == config::BufferType::disk
+                               ? open_store(producers)
+                               : make_memory_buffers(producers);
+    if (!connected) {
+      return connected;
+    }
+    for (const auto& tenant : tenants_) {
+      tenant->pipeline.connect(*tenant->buffer, *tenant->upstream);
+    }
+    return {};
+  }
+
+  Result<void> make_memory_buffers(std::size_t producers) {
     for (const auto& tenant : tenants_) {
       tenant->memory_buffer =
           buffer::make_memory_buffer(producers, tenant->pipeline.dedup(), wake(*tenant));
       tenant->buffer = tenant->memory_buffer.get();
     }
+    return {};
+  }
+
+  Result<void> open_store(std::size_t producers) {
+    std::vector<store::Workspace> workspaces;
     for (const auto& tenant : tenants_) {
-      tenant->pipeline.connect(*tenant->buffer, *tenant->upstream);
+      workspaces.push_back({.name = tenant->pipeline.name(),
+                            .window = &tenant->pipeline.dedup(),
+                            .wake = wake(*tenant),
+                            .lost = [&pipeline = tenant->pipeline](const store::Backlog& lost) {
+                              pipeline.forget_lost(lost.events, lost.bytes);
+                            }});
+    }
+    auto store = store::open(store_options(config_, producers), std::move(workspaces), clock_);
+    if (!store) {
+      return std::unexpected(store.error());
+    }
+    store_ = std::move(*store);
+    for (std::size_t i = 0; i < tenants_.size(); ++i) {
+      const store::Backlog backlog = store_->recovered(i);
+      tenants_[i]->pipeline.restore(backlog.events, backlog.bytes);
+      tenants_[i]->buffer = &store_->buffer(i);
     }
     return {};
   }
@@ -253,11 +314,25 @@ class RunningGateway final : public Gateway {
     return [&tenant] { tenant.host.post(tenant.host.pump); };
   }
 
+  std::unique_ptr<DeadLetterDesk> make_desk() {
+    DeadLetterDesk::Deps deps{.store = *dead_letters_,
+                              .storage_thread = storage_thread_,
+                              .clock = clock_,
+                              .draining = draining_,
+                              .workspaces = {}};
+    for (const config::Workspace& workspace : config_.workspaces) {
+      deps.workspaces.push_back(workspace.name);
+    }
+    return std::make_unique<DeadLetterDesk>(std::move(deps));
+  }
+
   Result<void> build_admin() {
     auto admin = admin::start_server(context_.get_executor(), gate_, config_.admin.listen,
                                      {.metrics = [this] { return metrics_text(); },
                                       .status = [this] { return status_json(); },
-                                      .not_ready = [this] { return not_ready(); }});
+                                      .not_ready = [this] { return not_ready(); },
+                                      .dead_letters = desk_.get(),
+                                      .token = config_.admin.token});
     if (!admin) {
       return std::unexpected(admin.error());
     }
@@ -327,9 +402,13 @@ class RunningGateway final : public Gateway {
       net::run(context_, "delivery");
     }
     storage_thread_.join();
+    if (store_ != nullptr) {
+      store_->close();
+    }
     admin_.reset();
     ingest_.reset();
     tenants_.clear();
+    store_.reset();
   }
 
   // With everything stopped the delivery thread runs out of work and ends; what would not end is
@@ -351,8 +430,16 @@ class RunningGateway final : public Gateway {
       tenant->pipeline.expose(exposition);
       expose_connections(*tenant, exposition);
     }
+    if (store_ != nullptr) {
+      store_->expose(exposition);
+    }
+    exposition.gauge("dead_letters", "Events in the dead-letter store.", {},
+                     static_cast<double>(dead_letters_->letters()));
     exposition.gauge("dead_letter_bytes", "Size of the dead-letter store.", {},
                      static_cast<double>(dead_letters_->size_bytes()));
+    exposition.gauge("dead_letter_unreadable_lines",
+                     "Lines in the dead-letter store that are kept and skipped.", {},
+                     static_cast<double>(dead_letters_->unreadable_lines()));
     exposition.gauge("build_info", "1; the version is the label.", {{"version", SLUICE_VERSION}},
                      1);
     return exposition.to_text();
@@ -394,7 +481,9 @@ class RunningGateway final : public Gateway {
   net::Gate gate_{"delivery"};
   asio::thread_pool storage_thread_;
   std::unique_ptr<deadletter::Store> dead_letters_;
+  std::unique_ptr<DeadLetterDesk> desk_;
   std::vector<std::unique_ptr<Tenant>> tenants_;
+  std::unique_ptr<store::Store> store_;  // with buffer.type disk
   std::unique_ptr<admin::Server> admin_;
   config::ListenAddress admin_address_;
   std::unique_ptr<ingest::Server> ingest_;
@@ -408,11 +497,6 @@ class RunningGateway final : public Gateway {
 }  // namespace
 
 Result<void> check_supported(const config::Config& config) {
-  if (config.buffer.type == config::BufferType::disk) {
-    return failure(
-        std::errc::not_supported,
-        "buffer.type disk is not available in this version: write `buffer: {type: memory}`");
-  }
   for (const config::Workspace& workspace : config.workspaces) {
     if (workspace.passthrough) {
       return failure(std::errc::not_supported,

@@ -56,6 +56,18 @@ void Pipeline::connect(buffer::Buffer& buffer, deliver::Upstream& upstream) {
   deps_.host.post([this] { pump(); });
 }
 
+void Pipeline::restore(std::uint64_t events, std::uint64_t bytes) {
+  // An empty buffer takes whatever comes.
+  const bool admitted = admission_.try_admit(events, bytes);
+  SLUICE_ASSERT(admitted);
+  recovered_events_ = events;
+}
+
+void Pipeline::forget_lost(std::uint64_t events, std::uint64_t bytes) {
+  admission_.release_bytes(bytes);
+  admission_.release_events(events);
+}
+
 void Pipeline::pump() {
   if (stopped_) {
     return;
@@ -93,7 +105,9 @@ void Pipeline::read_buffer() {
 
 void Pipeline::stop() {
   stopped_ = true;
-  upstream_->stop();
+  if (upstream_ != nullptr) {
+    upstream_->stop();
+  }
 }
 
 void Pipeline::schedule(MonoTime now, bool busy) {
@@ -200,7 +214,7 @@ void Pipeline::perform(action::RefreshCredentials&) {
 void Pipeline::perform(action::Released& released) {
   Group::Owner group = std::move(released.group);
   const std::size_t bytes = group->footprint_bytes();
-  admission_.release_bytes(bytes);
+  admission_.release_bytes(bytes, group->producer());
   open_bytes_ -= bytes;
   std::ranges::lower_bound(open_, group->ticket, {}, &Open::ticket)->released = true;
   while (!open_.empty() && open_.front().released) {
@@ -210,15 +224,16 @@ void Pipeline::perform(action::Released& released) {
 }
 
 void Pipeline::perform(action::Parked& parked) {
-  SLUICE_LOG(error, "delivery is parked: events are kept, and nothing but probes is sent",
-             {"workspace", name()},
+  SLUICE_LOG(error, "delivery is parked: events are kept, and only probes are sent of them",
+             {"workspace", name()}, {"kind", parked.kind ? kind_name(*parked.kind) : "all"},
              {"reason", deliver::park_reason_names[static_cast<std::size_t>(parked.reason)]},
              {"status", parked.status},
              {"answer", std::string_view(parked.answer).substr(0, logged_answer_bytes_max)});
 }
 
-void Pipeline::perform(action::Resumed&) {
-  SLUICE_LOG(info, "delivery goes on again", {"workspace", name()});
+void Pipeline::perform(action::Resumed& resumed) {
+  SLUICE_LOG(info, "delivery goes on again", {"workspace", name()},
+             {"kind", resumed.kind ? kind_name(*resumed.kind) : "all"});
 }
 
 void Pipeline::drain(std::function<void()> drained) {
@@ -265,6 +280,9 @@ void Pipeline::expose(metrics::Exposition& exposition) const {
                        {{"workspace", name()}, {"reason", deliver::dead_letter_reason_names[i]}},
                        counts.events_dead_lettered[i]);
   }
+  exposition.counter("events_recovered_total",
+                     "Accepted events that an earlier run had left in the buffer.", labels,
+                     recovered_events_);
   exposition.gauge("buffer_events", "Accepted events that have not ended.", labels,
                    static_cast<double>(admission_.events()));
   exposition.gauge("buffer_bytes", "Bytes that they take.", labels,
@@ -294,8 +312,9 @@ void Pipeline::expose(metrics::Exposition& exposition) const {
   exposition.gauge("circuit_state", "The circuit breaker: 0 closed, 1 half open, 2 open.", labels,
                    static_cast<double>(state.circuit));
   exposition.gauge("workspace_parked",
-                   "1 while nothing but probes is sent: see the log for the reason.", labels,
-                   state.parked ? 1 : 0);
+                   "1 while all events, or those of one kind, are kept and only probes are sent of "
+                   "them: /status says why.",
+                   labels, state.parked ? 1 : 0);
   exposition.counter("upstream_deprecated_total", "Answers that carried X-API-DEPRECATED.", labels,
                      deprecated_answers_);
 }
@@ -320,6 +339,8 @@ void Pipeline::append_status(std::string& out) const {
              ? fmt::format("\"{}\"",
                            deliver::park_reason_names[static_cast<std::size_t>(*state.parked)])
              : "null";
+  out += ",\"parked_kind\":";
+  out += state.parked_kind ? fmt::format("\"{}\"", kind_name(*state.parked_kind)) : "null";
   out += ",\"lanes\":[";
   for (const deliver::LaneSnapshot& lane : state.lanes) {
     fmt::format_to(std::back_inserter(out), R"({}{{"state":"{}","queued":{},"batch":{}}})",

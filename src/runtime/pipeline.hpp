@@ -67,6 +67,11 @@ class Pipeline {
   // Once, before anything else happens. Both outlive the pipeline.
   void connect(buffer::Buffer& buffer, deliver::Upstream& upstream);
 
+  // Before connect(): what the buffer holds from an earlier run.
+  void restore(std::uint64_t events, std::uint64_t bytes);
+  // Any thread: the buffer has lost so much of what it held.
+  void forget_lost(std::uint64_t events, std::uint64_t bytes);
+
   // Used by the ingest threads; they outlive those.
   [[nodiscard]] buffer::Admission& admission() { return admission_; }
   [[nodiscard]] buffer::DedupWindow& dedup() { return dedup_; }
@@ -76,9 +81,10 @@ class Pipeline {
   void pump();
   // No group comes in any more: delivers what is left without lingering, then calls `drained`.
   void drain(std::function<void()> drained);
-  // Ends what is under way; nothing is sent or waited for from now on.
+  // Ends what is under way; nothing is sent or waited for from now on. Also before connect().
   void stop();
 
+  [[nodiscard]] const deliver::DispatcherCounts& counts() const { return dispatcher_.counts(); }
   [[nodiscard]] const std::string& name() const { return options_.workspace; }
   // Why new events are refused, or empty.
   [[nodiscard]] std::string not_ready() const;
@@ -127,6 +133,7 @@ class Pipeline {
   std::uint64_t delivered_at_last_measure_ = 0;
   MonoTime measured_at_{};
   double drain_rate_ = 0;  // events per second, smoothed
+  std::uint64_t recovered_events_ = 0;
   std::uint64_t deprecated_answers_ = 0;
   metrics::Histogram<metrics::delivery_seconds.size()> delivery_duration_{
       metrics::delivery_seconds};

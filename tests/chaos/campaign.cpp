@@ -13,7 +13,7 @@
 #include <sluice/base/rng.hpp>
 #include <sluice/simulator/simulator.hpp>
 
-#include "child_process.hpp"
+#include "gateway_process.hpp"
 #include "running_gateway.hpp"
 #include "tracked_events.hpp"
 
@@ -127,32 +127,32 @@ class Producer {
 class Campaign {
  public:
   explicit Campaign(const CampaignOptions& options)
-      : options_(options),
-        rng_(options.seed),
-        upstream_({.seed = options.seed}),
-        ingest_(directory_ / "ingest.sock"),
-        admin_(directory_ / "admin.sock") {
-    report_.violations.reserve(16);
-  }
+      : options_(options), rng_(options.seed), upstream_({.seed = options.seed}) {}
 
   CampaignReport run() {
     if (const auto started = upstream_.start(); !started) {
       throw std::runtime_error(started.error().message);
     }
-    write_configuration();
-    auto gateway = std::make_unique<Process>(start());
+    gateway_.emplace(GatewayProcess::Options{
+        .base_url = upstream_.base_url(),
+        .auth = options_.jwt ? "jwt" : "basic",
+        .workspace_more = options_.salts ? "" : "    generated_salts: false\n",
+        .more = "batch: {linger: 5ms, max_events: 100}\n"
+                "delivery: {timeout: 300ms, backoff: {initial: 5ms, max: 50ms}}\n"
+                "drain_timeout: 100ms\n"});
+    gateway_->start();
     {
       std::vector<std::jthread> threads;
       for (unsigned i = 0; i < producer_count; ++i) {
-        producers_.push_back(std::make_unique<Producer>(ingest_, i, options_));
+        producers_.push_back(std::make_unique<Producer>(gateway_->ingest(), i, options_));
         threads.emplace_back([producer = producers_.back().get()](const std::stop_token& stop) {
           producer->run(stop);
         });
       }
       for (unsigned kill = 0; kill < options_.kills; ++kill) {
         misbehave_for_a_while();
-        end(*gateway);
-        gateway = std::make_unique<Process>(start());
+        end();
+        gateway_->start();
       }
       misbehave_for_a_while();
       set_faults("");
@@ -166,44 +166,17 @@ class Campaign {
   }
 
  private:
-  void write_configuration() {
-    std::ofstream(directory_ / "sluice.yaml")
-        << "ingest: {listen: \"unix:" << ingest_ << "\", threads: 2}\n"
-        << "admin: {listen: \"unix:" << admin_ << "\"}\n"
-        << "buffer: {type: disk, path: " << directory_ / "buffer" << "}\n"
-        << "dead_letter: {path: " << directory_ / "dead-letter" << "}\n"
-        << "batch: {linger: 5ms, max_events: 100}\n"
-        << "delivery: {timeout: 300ms, backoff: {initial: 5ms, max: 50ms}}\n"
-        << "drain_timeout: 100ms\n"
-        << "workspaces:\n  - name: default\n    base_url: " << upstream_.base_url() << "\n"
-        << "    generated_salts: " << (options_.salts ? "true" : "false") << "\n    auth: "
-        << (options_.jwt ? "{method: jwt, api_key: secret}\n"
-                         : "{method: basic, workspace_guid: "
-                           "01890a5d-ac96-774b-bcce-b302099a8057, api_key: secret}\n");
-  }
-
-  Process start() {
-    Process gateway({SLUICE_BINARY, "serve", "--config", directory_ / "sluice.yaml"},
-                    directory_ / ("log-" + std::to_string(++starts_)));
-    if (!gateway.says("\"ready\"")) {
-      throw std::runtime_error("the gateway did not start: " + gateway.output());
-    }
-    return gateway;
-  }
-
-  void end(Process& gateway) {
-    if (rng_.below(4) == 0) {
-      ++report_.soft_stops;
-      gateway.kill(SIGTERM);
-      if (const int code = gateway.wait(); code != 0) {
-        report_.violations.push_back("a stop ended with " + std::to_string(code) + ": " +
-                                     gateway.output());
-      }
+  void end() {
+    if (rng_.below(4) != 0) {
+      ++report_.hard_kills;
+      gateway_->kill();
       return;
     }
-    ++report_.hard_kills;
-    gateway.kill(SIGKILL);
-    gateway.wait();
+    ++report_.soft_stops;
+    if (const int code = gateway_->stop(); code != 0) {
+      report_.violations.push_back("a stop ended with " + std::to_string(code) + ": " +
+                                   gateway_->log());
+    }
   }
 
   void misbehave_for_a_while() {
@@ -235,25 +208,15 @@ class Campaign {
 
   // Until nothing is left in the buffer.
   void settle() {
-    const bool settled = eventually([&] { return metrics_at_rest(); }, settle_patience);
+    const bool settled = eventually(
+        [&] {
+          const std::string text = gateway_->get_admin("/metrics").body;
+          return !text.empty() && metric(text, "buffer_events") == 0;
+        },
+        settle_patience);
     if (!settled) {
-      report_.violations.push_back("the buffer did not empty: " + status());
-    }
-  }
-
-  bool metrics_at_rest() {
-    const std::string text = metrics();
-    return !text.empty() && metric(text, "buffer_events") == 0 &&
-           metric(text, "delivery_in_flight") == 0;
-  }
-
-  std::string metrics() { return get_from_admin("/metrics"); }
-  std::string status() { return get_from_admin("/status"); }
-  std::string get_from_admin(std::string_view target) {
-    try {
-      return HttpClient(0, {.unix_path = admin_}).get(target).body;
-    } catch (const std::exception&) {
-      return {};
+      report_.violations.push_back("the buffer did not empty: " +
+                                   gateway_->get_admin("/status").body);
     }
   }
 
@@ -268,7 +231,8 @@ class Campaign {
     for (const simulator::LedgerEntry& entry : upstream_.ledger().entries()) {
       checks.stored(entry.body);
     }
-    for (const auto& file : std::filesystem::directory_iterator(directory_ / "dead-letter")) {
+    for (const auto& file :
+         std::filesystem::directory_iterator(gateway_->directory() / "dead-letter")) {
       std::ifstream lines(file.path());
       for (std::string line; std::getline(lines, line);) {
         checks.dead_lettered(line);
@@ -283,25 +247,15 @@ class Campaign {
   }
 
   void check_conservation() {
-    const std::string text = metrics();
-    const double in =
-        metric(text, "events_accepted_total") + metric(text, "events_recovered_total");
-    const double out = metric(text, "events_delivered_total") +
-                       metric(text, "events_dead_lettered_total") + metric(text, "buffer_events");
-    if (in != out) {
-      report_.violations.push_back("accepted and recovered " + std::to_string(in) +
-                                   ", delivered, dead-lettered and buffered " +
-                                   std::to_string(out));
+    if (const double unaccounted = gateway_->unaccounted(); unaccounted != 0) {
+      report_.violations.push_back("not accounted for: " + std::to_string(unaccounted) + " events");
     }
   }
 
   CampaignOptions options_;
   Rng rng_;
-  TemporaryDirectory directory_;
   simulator::Simulator upstream_;
-  std::string ingest_;
-  std::string admin_;
-  unsigned starts_ = 0;
+  std::optional<GatewayProcess> gateway_;
   std::vector<std::unique_ptr<Producer>> producers_;
   CampaignReport report_;
 };

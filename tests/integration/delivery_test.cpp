@@ -113,7 +113,7 @@ TEST(Delivery, PoisonIsIsolatedAndTheRestDelivered) {
   EXPECT_EQ(gateway.upstream().ledger().summary().unique, 497);
   gateway.expect_conservation();
   std::string letters;
-  std::ifstream file(gateway.directory() / "dead-letter/dead-letters.jsonl");
+  std::ifstream file(gateway.directory() / "dead-letter/dead-letters-00000001.jsonl");
   std::getline(file, letters, '\0');
   EXPECT_EQ(std::ranges::count(letters, '\n'), 3);
   EXPECT_THAT(

@@ -1,11 +1,12 @@
-// The admin server: metrics, probes and status, for operators and their tools.
+// The admin server: metrics, probes, status and dead letters, for operators and their tools.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
-#include <string_view>
 
+#include <sluice/admin/dead_letters.hpp>
 #include <sluice/base/result.hpp>
 #include <sluice/config/config.hpp>
 #include <sluice/net/asio.hpp>
@@ -18,6 +19,8 @@ struct Hooks {
   std::function<std::string()> metrics;    // Prometheus text
   std::function<std::string()> status;     // JSON
   std::function<std::string()> not_ready;  // why; empty when ready
+  DeadLetters* dead_letters = nullptr;     // outlives the server's coroutines
+  std::optional<config::Secret> token;     // that calls which change something must carry
 };
 
 class Server {

@@ -10,6 +10,7 @@
 #include <sluice/base/clock.hpp>
 #include <sluice/base/result.hpp>
 #include <sluice/config/config.hpp>
+#include <sluice/ingest/replay.hpp>
 #include <sluice/ingest/tables.hpp>
 #include <sluice/metrics/exposition.hpp>
 
@@ -33,6 +34,10 @@ class Server {
   // begin_drain(), then waits for the requests that are under way, at most so long; when it
   // returns, no thread of the server runs and nothing is appended to a buffer any more.
   virtual void stop(std::chrono::nanoseconds patience) = 0;
+  // Any thread. Accepts dead letters again, on an ingest thread, as if they came in a request, but
+  // whatever the deduplication window says: it may still know them. Refused once stop() was called;
+  // `done` is called before that returns.
+  virtual void replay(Replay replay, ReplayDone done) = 0;
   // Any thread.
   virtual void expose(metrics::Exposition& exposition) const = 0;
   [[nodiscard]] virtual std::uint64_t accepted_events() const = 0;

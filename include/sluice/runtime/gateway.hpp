@@ -19,7 +19,8 @@ namespace sluice::runtime {
 class Gateway {
  public:
   struct StopReport {
-    std::uint64_t undelivered_events = 0;  // accepted, and lost with a memory buffer
+    std::uint64_t undelivered_events = 0;  // accepted, and still in the buffer
+    bool kept = false;                     // on disk; otherwise they are lost
   };
 
   virtual ~Gateway() = default;

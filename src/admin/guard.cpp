@@ -1,0 +1,83 @@
+#include "guard.hpp"
+
+#include <array>
+
+#include <boost/beast/core/string.hpp>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/base/json_text.hpp>
+
+namespace sluice::admin {
+namespace {
+
+namespace http = boost::beast::http;
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+// Of equal length, whatever the text's is.
+std::array<unsigned char, 32> sha256(std::string_view text) {
+  std::array<unsigned char, 32> digest{};
+  const int done =
+      EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  SLUICE_ASSERT(done == 1);
+  return digest;
+}
+
+bool carries(std::string_view authorization, const config::Secret& token) {
+  constexpr std::string_view scheme = "Bearer ";
+  if (!equals_ignoring_case(authorization.substr(0, scheme.size()), scheme)) {
+    return false;
+  }
+  const auto given = sha256(authorization.substr(scheme.size()));
+  const auto expected = sha256(token.value);
+  return CRYPTO_memcmp(given.data(), expected.data(), given.size()) == 0;
+}
+
+bool is_json(std::string_view content_type) {
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  type = type.substr(0, type.find_last_not_of(' ') + 1);
+  return equals_ignoring_case(type, json);
+}
+
+}  // namespace
+
+bool is_cross_site(const Credentials& credentials) {
+  if (credentials.origin.empty()) {
+    return false;
+  }
+  const std::size_t scheme = credentials.origin.find("://");
+  return scheme == std::string_view::npos ||
+         !equals_ignoring_case(credentials.origin.substr(scheme + 3), credentials.host);
+}
+
+std::optional<Page> refuse_change(const Credentials& credentials,
+                                  const std::optional<config::Secret>& token) {
+  if (!token) {
+    return problem(http::status::forbidden,
+                   "nothing can be changed here as no token is configured: set admin.token_file "
+                   "(or admin.token), restart, and send it as Authorization: Bearer");
+  }
+  if (!carries(credentials.authorization, *token)) {
+    Page page = problem(http::status::unauthorized,
+                        "send the token of admin.token_file as Authorization: Bearer");
+    page.fields.emplace_back(http::field::www_authenticate, "Bearer");
+    return page;
+  }
+  if (!is_json(credentials.content_type)) {
+    return problem(http::status::unsupported_media_type, "send Content-Type: application/json");
+  }
+  return std::nullopt;
+}
+
+Page problem(http::status status, std::string_view message) {
+  std::string body =
+      "{\"status\":" + std::to_string(static_cast<unsigned>(status)) + ",\"message\":";
+  append_json_string(body, message);
+  return {.status = status, .content_type = json, .body = body + "}\n"};
+}
+
+}  // namespace sluice::admin

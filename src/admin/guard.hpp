@@ -1,0 +1,32 @@
+// Who may change something. No I/O.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include <sluice/base/result.hpp>
+#include <sluice/config/config.hpp>
+
+#include "page.hpp"
+
+namespace sluice::admin {
+
+// Of a request's head; empty where it is not there.
+struct Credentials {
+  std::string_view host;
+  std::string_view origin;
+  std::string_view authorization;
+  std::string_view content_type;
+};
+
+// A browser sends an Origin with what another site's page asks of it.
+[[nodiscard]] bool is_cross_site(const Credentials& credentials);
+
+// Nothing: the request may change something. Takes the same time whatever the token is.
+[[nodiscard]] std::optional<Page> refuse_change(const Credentials& credentials,
+                                                const std::optional<config::Secret>& token);
+
+// {"status":403,"message":"…"}
+[[nodiscard]] Page problem(boost::beast::http::status status, std::string_view message);
+
+}  // namespace sluice::admin

@@ -1,0 +1,32 @@
+// Asks a running gateway, over its admin address.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include <sluice/base/result.hpp>
+#include <sluice/config/config.hpp>
+
+namespace sluice::cli {
+
+struct AdminAnswer {
+  unsigned status = 0;
+  std::string body;
+};
+
+// Blocks, for half a minute at most. One connection per request.
+class AdminClient {
+ public:
+  explicit AdminClient(const config::Admin& admin) : admin_(admin) {}
+
+  // The error std::errc::connection_refused says that nobody listens there.
+  [[nodiscard]] Result<AdminAnswer> get(std::string_view target) const;
+  // JSON, with the token if there is one.
+  [[nodiscard]] Result<AdminAnswer> post(std::string_view target, std::string_view body) const;
+  [[nodiscard]] std::string address() const;
+
+ private:
+  const config::Admin admin_;
+};
+
+}  // namespace sluice::cli

@@ -1,0 +1,56 @@
+#include <utility>
+
+#include "handler.hpp"
+
+namespace sluice::ingest {
+
+std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outcome,
+                                      buffer::Buffer::Acknowledge acknowledge) {
+  const Admitted admitted{.route = {.kind = replay.kind}, .workspace = replay.workspace};
+  if (const auto room = check_capacity(admitted); !room) {
+    outcome.refused = room.error().message;
+    return std::nullopt;
+  }
+  const WorkspaceTarget& workspace = options_.tables->workspaces[replay.workspace];
+  normalise_again(replay, workspace.rules);
+  count_events(admitted);
+  outcome.rejections = events_.rejections;
+  if (events_.records.empty()) {
+    return std::nullopt;
+  }
+  const Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size())};
+  // The window may well hold these events' keys, as they came lately.
+  reserved_.clear();
+  Group::Owner group = make_group(counts, 0, options_.clock->mono_now());
+  const Handed handed{
+      .workspace = replay.workspace, .events = counts.accepted, .bytes = group->footprint_bytes()};
+  if (!workspace.admission->try_admit(handed.events, handed.bytes)) {
+    probe_.refused_full.add(handed.events);
+    outcome.refused = full(workspace).message;
+    return std::nullopt;
+  }
+  outcome.accepted = events_.indexes;
+  if (workspace.buffer->append(thread_, std::move(group), workspace.buffer->level(),
+                               std::move(acknowledge))) {
+    settle_events(handed, true);
+    return std::nullopt;
+  }
+  return handed;
+}
+
+// Each for itself: one that is broken must not take others with it.
+void Handler::normalise_again(const Replay& replay, const normalise::Rules& rules) {
+  events_.clear();
+  idempotency_key_.clear();
+  received_at_ = options_.clock->wall_now();
+  std::string body;
+  for (std::uint32_t index = 0; index < replay.events.size(); ++index) {
+    body = replay.events[index];
+    const std::size_t size = body.size();
+    body.resize(size + normalise::Normaliser::padding_bytes);
+    normaliser_.run_one(std::span(body).first(size), index,
+                        {.kind = replay.kind, .received_at = received_at_}, rules, events_);
+  }
+}
+
+}  // namespace sluice::ingest

@@ -1,0 +1,261 @@
+// Goal: what has gone wrong in the field with gateways and shippers of other makers does not go
+// wrong here. Each test is named for the failure.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "gateway_process.hpp"
+#include "running_gateway.hpp"
+
+namespace sluice::test {
+namespace {
+
+using testing::HasSubstr;
+
+class FieldFailure : public testing::Test {
+ protected:
+  FieldFailure() {
+    if (!upstream_.start()) {
+      throw std::runtime_error("the simulator did not start");
+    }
+  }
+  GatewayProcess::Options options(const std::string& more = "") {
+    return {.base_url = upstream_.base_url(),
+            .more =
+                "delivery: {timeout: 300ms, backoff: {initial: 5ms, max: 50ms}}\n"
+                "drain_timeout: 200ms\n" +
+                more};
+  }
+  [[nodiscard]] bool stored(std::uint64_t unique) const {
+    return eventually([&] { return upstream_.ledger().summary().unique == unique; });
+  }
+  // What was acknowledged has arrived, and nothing else, and all of it is accounted for.
+  void expect_all(const GatewayProcess& gateway, std::uint64_t acknowledged) const {
+    EXPECT_TRUE(stored(acknowledged)) << upstream_.ledger().summary().unique;
+    EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }));
+    EXPECT_EQ(gateway.unaccounted(), 0);
+  }
+
+  simulator::Simulator upstream_{{}};
+};
+
+TEST_F(FieldFailure, ABufferThatIsFullWhileTheDestinationIsDownThenSigterm) {
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess::Options small = options();
+  small.buffer_more = ", max_bytes: 2MiB";
+  GatewayProcess gateway(small);
+  gateway.start();
+  std::uint64_t acknowledged = 0;
+  HttpAnswer answer;
+  while ((answer = gateway.post(events(500))).status == 202) {
+    acknowledged += 500;
+  }
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_TRUE(answer.headers.contains("retry-after"));
+  EXPECT_GT(acknowledged, 500);
+  EXPECT_EQ(gateway.get_admin("/readyz").status, 503);
+  EXPECT_EQ(gateway.stop(), 0) << "what is left is on disk: " << gateway.log();
+  EXPECT_THAT(gateway.log(), HasSubstr("stays on disk"));
+
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  gateway.start();
+  expect_all(gateway, acknowledged);
+  EXPECT_TRUE(eventually([&] { return gateway.get_admin("/readyz").status == 200; }))
+      << "health recovers";
+}
+
+TEST_F(FieldFailure, TheLastEventIsStuckUntilTheNextOneArrives) {
+  GatewayProcess gateway(options("batch: {linger: 20ms}\n"));
+  gateway.start();
+  ASSERT_EQ(gateway.post("[" + event("a") + "]").status, 202);
+  EXPECT_TRUE(stored(1));
+  EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }));
+  ASSERT_EQ(gateway.post("[" + event("b") + "]").status, 202);
+  EXPECT_TRUE(stored(2));
+}
+
+TEST_F(FieldFailure, A401DropsTheBatch) {
+  ASSERT_TRUE(upstream_.set_faults("revoke"));
+  GatewayProcess gateway(options());
+  gateway.start();
+  ASSERT_EQ(gateway.post(events(300)).status, 202);
+  ASSERT_TRUE(eventually([&] { return gateway.metric("workspace_parked") == 1; }));
+  gateway.kill();
+  gateway.start();
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  expect_all(gateway, 300);
+}
+
+TEST_F(FieldFailure, OneRejectedTenantStarvesAnother) {
+  simulator::Simulator refusing({});
+  ASSERT_TRUE(refusing.start());
+  ASSERT_TRUE(refusing.set_faults("revoke"));
+  GatewayProcess::Options two = options(
+      "sources:\n  - {name: other, workspace: other, event: {type: hit-timer, client: {customId: "
+      "{from: /id, type: string}}}}\n");
+  two.workspaces_more = "  - name: other\n    base_url: " + refusing.base_url() +
+                        "\n    auth: {method: jwt, api_key: k}\n";
+  GatewayProcess gateway(two);
+  gateway.start();
+  HttpClient producer(0, {.unix_path = gateway.ingest()});
+  ASSERT_EQ(producer.post("/v1/events/other", R"([{"id":"a"},{"id":"b"}])").status, 202);
+  ASSERT_TRUE(
+      eventually([&] { return gateway.metric("workspace_parked", R"(workspace="other")") == 1; }));
+  ASSERT_EQ(gateway.post(events(200)).status, 202);
+  EXPECT_TRUE(stored(200));
+  EXPECT_EQ(gateway.metric("buffer_events", R"(workspace="other")"), 2);
+}
+
+TEST_F(FieldFailure, AWholeBatchIsLostForOneOversizedEvent) {
+  ASSERT_TRUE(
+      upstream_.set_faults(R"([{"action":"poison","pointer":"/params/sku","equals":"HUGE"}])"));
+  GatewayProcess gateway(options("batch: {linger: 50ms}\n"));
+  gateway.start();
+  const std::string huge = R"({"sku":"HUGE","text":")" + std::string(200'000, 'x') + "\"}";
+  std::string body = events(400);
+  body.replace(body.size() - 1, 1, "," + event("big", huge) + "," + event("after") + "]");
+  ASSERT_EQ(gateway.post(body).status, 202);
+  expect_all(gateway, 401);
+  EXPECT_EQ(gateway.metric("events_dead_lettered_total"), 1);
+}
+
+TEST_F(FieldFailure, EverythingIsReplayedAtOnceAfterAnOutage) {
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(options());
+  gateway.start();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(gateway.post(events(500)).status, 202);
+  }
+  ASSERT_TRUE(eventually([&] { return gateway.metric("circuit_state") == 2; }));
+  ASSERT_TRUE(upstream_.set_faults(R"([{"action":"latency","latency_ms":30}])"));
+  upstream_.reset();
+  expect_all(gateway, 20'000);
+  EXPECT_LE(upstream_.stats().in_flight_max, 16U) << "delivery.max_in_flight";
+}
+
+TEST_F(FieldFailure, TheProducerTimesOutAndSendsAgainAcrossARestart) {
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(options());
+  gateway.start();
+  const Headers keyed{{"Idempotency-Key", "order-1"}};
+  const HttpAnswer first = gateway.post(events(50), keyed);
+  ASSERT_EQ(first.status, 202);
+  gateway.kill();
+  gateway.start();
+  EXPECT_EQ(gateway.post(events(50), keyed).body, first.body) << "the same answer";
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  expect_all(gateway, 50);
+  EXPECT_EQ(gateway.metric("events_duplicate_total"), 50);
+}
+
+TEST_F(FieldFailure, ASecondProcessOpensTheSameBuffer) {
+  GatewayProcess gateway(options());
+  gateway.start();
+  GatewayProcess::Options same = options();
+  same.buffer_path = gateway.directory() / "buffer";
+  GatewayProcess second(same);
+  EXPECT_ANY_THROW(second.start());
+  EXPECT_EQ(second.process().wait(), 1);
+  EXPECT_THAT(second.log(), HasSubstr("another process"));
+  EXPECT_EQ(gateway.post(events(10)).status, 202);
+}
+
+// A file system of its own, small, for what only a full or a failing one does.
+class SmallDisk {
+ public:
+  SmallDisk() : path_(directory_ / "disk") {
+    std::filesystem::create_directory(path_);
+    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=48m") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) {
+      ::umount2(path_.c_str(), MNT_DETACH);
+    }
+  }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  void fill() {
+    std::ofstream junk(path_ + "/junk", std::ios::binary);
+    const std::string block(1U << 20, 'x');
+    while (junk.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+    }
+  }
+  void empty() { std::filesystem::remove(path_ + "/junk"); }
+
+ private:
+  TemporaryDirectory directory_;
+  std::string path_;
+  bool mounted_ = false;
+};
+
+TEST_F(FieldFailure, TheDiskIsFull) {
+  SmallDisk disk;
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "mounting a small file system takes root";
+  }
+  GatewayProcess::Options small = options();
+  small.buffer_path = disk / "buffer";
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(small);
+  gateway.start();
+  ASSERT_EQ(gateway.post(events(500)).status, 202);
+  disk.fill();
+  std::uint64_t acknowledged = 500;
+  ASSERT_TRUE(eventually([&] {
+    const unsigned status = gateway.post(events(500)).status;
+    acknowledged += status == 202 ? 500 : 0;
+    return status == 503;
+  }));
+  EXPECT_TRUE(eventually([&] { return gateway.get_admin("/readyz").status == 503; }));
+  EXPECT_THAT(gateway.get_admin("/readyz").body, HasSubstr("full"));
+  disk.empty();
+  ASSERT_TRUE(eventually([&] {
+    const unsigned status = gateway.post(events(500)).status;
+    acknowledged += status == 202 ? 500 : 0;
+    return status == 202;
+  })) << "it recovers by itself: "
+      << gateway.get_admin("/status").body << gateway.log();
+  EXPECT_TRUE(eventually([&] { return gateway.get_admin("/readyz").status == 200; }));
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  expect_all(gateway, acknowledged);
+}
+
+TEST_F(FieldFailure, TheOutOfDescriptorsProcessNeverRecovers) {
+  GatewayProcess gateway(options());
+  gateway.start();
+  const std::string descriptors = "/proc/" + std::to_string(gateway.process().pid()) + "/fd";
+  const auto open_now = static_cast<std::size_t>(std::ranges::distance(
+      std::filesystem::directory_iterator(descriptors), std::filesystem::directory_iterator()));
+  const rlimit few{.rlim_cur = open_now + 4, .rlim_max = 4'096};
+  ASSERT_EQ(::prlimit(gateway.process().pid(), RLIMIT_NOFILE, &few, nullptr), 0);
+  std::uint64_t acknowledged = 0;
+  {
+    std::vector<std::unique_ptr<HttpClient>> idle;
+    for (int i = 0; i < 12; ++i) {
+      idle.push_back(
+          std::make_unique<HttpClient>(0, HttpClient::Options{.unix_path = gateway.ingest()}));
+    }
+    acknowledged += idle.front()->post("/v4/events/batch", events(10)).status == 202 ? 10 : 0;
+  }
+  const rlimit enough{.rlim_cur = 4'096, .rlim_max = 4'096};
+  ASSERT_EQ(::prlimit(gateway.process().pid(), RLIMIT_NOFILE, &enough, nullptr), 0);
+  ASSERT_TRUE(eventually([&] {
+    const unsigned status = gateway.post(events(10)).status;
+    acknowledged += status == 202 ? 10 : 0;
+    return status == 202;
+  }));
+  expect_all(gateway, acknowledged);
+}
+
+}  // namespace
+}  // namespace sluice::test
