@@ -5,12 +5,15 @@
 
 namespace sluice::buffer {
 
-Admission::Admission(Limits limits) : limits_(limits) {
+Admission::Admission(Limits limits) : limits_(limits), bytes_by_producer_(limits.producers) {
   SLUICE_ASSERT(limits.low_watermark > 0 && limits.low_watermark < limits.high_watermark &&
                 limits.high_watermark <= 1);
 }
 
-bool Admission::try_admit(std::uint64_t events, std::uint64_t bytes) {
+bool Admission::try_admit(std::uint64_t events, std::uint64_t bytes, std::size_t producer) {
+  if (!try_admit_to_share(bytes, producer)) {
+    return false;
+  }
   const std::uint64_t events_before = events_.fetch_add(events, std::memory_order_relaxed);
   const std::uint64_t bytes_before = bytes_.fetch_add(bytes, std::memory_order_relaxed);
   if (events_before == 0) {
@@ -27,7 +30,22 @@ bool Admission::try_admit(std::uint64_t events, std::uint64_t bytes) {
   }
   closed_.store(true, std::memory_order_relaxed);
   release_events(events);
-  release_bytes(bytes);
+  release_bytes(bytes, producer);
+  return false;
+}
+
+bool Admission::try_admit_to_share(std::uint64_t bytes, std::size_t producer) {
+  if (producer == 0) {
+    return true;
+  }
+  auto& held = bytes_by_producer_[producer - 1];
+  const std::uint64_t before = held.fetch_add(bytes, std::memory_order_relaxed);
+  const double allowed =
+      limits_.producer_share * limits_.high_watermark * static_cast<double>(limits_.bytes_max);
+  if (before == 0 || limits_.bytes_max == 0 || static_cast<double>(before + bytes) <= allowed) {
+    return true;
+  }
+  held.fetch_sub(bytes, std::memory_order_relaxed);
   return false;
 }
 
@@ -36,9 +54,14 @@ void Admission::release_events(std::uint64_t events) {
   SLUICE_ASSERT(before >= events);
 }
 
-void Admission::release_bytes(std::uint64_t bytes) {
+void Admission::release_bytes(std::uint64_t bytes, std::size_t producer) {
   const std::uint64_t before = bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   SLUICE_ASSERT(before >= bytes);
+  if (producer != 0) {
+    const std::uint64_t held =
+        bytes_by_producer_[producer - 1].fetch_sub(bytes, std::memory_order_relaxed);
+    SLUICE_ASSERT(held >= bytes);
+  }
 }
 
 bool Admission::must_refuse() const {

@@ -145,10 +145,13 @@ void write(Writer& out, const Buffer& buffer) {
   out.map("buffer", [&] {
     out.word("type", name_of(buffer_type_names, buffer.type));
     out.text("path", buffer.path);
+    out.word("sync", name_of(buffer_sync_names, buffer.sync));
+    out.quantity("sync_interval", duration, buffer.sync_interval);
     out.quantity("max_bytes", size, buffer.max_bytes);
     out.quantity("max_events", count, buffer.max_events);
     out.quantity("high_watermark", share, buffer.high_watermark);
     out.quantity("low_watermark", share, buffer.low_watermark);
+    out.quantity("producer_share", share, buffer.producer_share);
   });
 }
 
@@ -298,7 +301,10 @@ std::string to_yaml_masked(const Config& config) {
   Writer out;
   out.map([&] {
     write(out, config.ingest);
-    out.map("admin", [&] { out.text("listen", format(config.admin.listen)); });
+    out.map("admin", [&] {
+      out.text("listen", format(config.admin.listen));
+      if (config.admin.token) out.secret("token", *config.admin.token);
+    });
     out.list("workspaces", config.workspaces,
              [&](const Workspace& workspace) { write(out, workspace); });
     write(out, config.buffer);

@@ -23,6 +23,8 @@ inline constexpr std::array auth_method_names{Name{"basic", AuthMethod::basic},
                                               Name{"jwt", AuthMethod::jwt}};
 inline constexpr std::array validation_names{Name{"strict", Validation::strict},
                                              Name{"lenient", Validation::lenient}};
+inline constexpr std::array buffer_sync_names{Name{"always", BufferSync::always},
+                                              Name{"interval", BufferSync::interval}};
 inline constexpr std::array buffer_type_names{Name{"disk", BufferType::disk},
                                               Name{"memory", BufferType::memory}};
 inline constexpr std::array log_level_names{

@@ -221,6 +221,7 @@ void read_admin(const Section& section, const Ingest& ingest, Admin& admin) {
     if (auto address = read_listen_address(*at)) admin.listen = *std::move(address);
   }
   check_not_taken(section.place_of("listen"), admin.listen, ingest.listen);
+  admin.token = read_secret(section, "token");
 }
 
 void read_base_url(const Section& section, bool allow_plaintext, std::string& out) {
@@ -300,10 +301,13 @@ void read_workspaces(const Section& file, std::vector<Workspace>& workspaces) {
 void read_buffer(const Section& section, const Ingest& ingest, Buffer& buffer) {
   section.read("type", buffer.type, buffer_type_names);
   section.read("path", buffer.path);
+  section.read("sync", buffer.sync, buffer_sync_names);
+  section.read("sync_interval", buffer.sync_interval, duration, {.min = 1ms, .max = 1min});
   section.read("max_bytes", buffer.max_bytes, size, {.min = 0, .max = store_bytes_max});
   section.read("max_events", buffer.max_events, count, {.min = 0, .max = 1'000'000'000'000});
   section.read("high_watermark", buffer.high_watermark, share, {.min = 0.01, .max = 1});
   section.read("low_watermark", buffer.low_watermark, share, {.min = 0.01, .max = 1});
+  section.read("producer_share", buffer.producer_share, share, {.min = 0.01, .max = 1});
   if (buffer.low_watermark >= buffer.high_watermark) {
     section.place_of("low_watermark")
         .mistake(fmt::format("is {}, not below high_watermark of {}", buffer.low_watermark,

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <memory>
 #include <new>
 
 #include <sluice/base/assert.hpp>
@@ -44,6 +45,7 @@ Group::Group(const Parts& parts, std::size_t byte_count)
       record_count_(static_cast<std::uint32_t>(parts.records.size())),
       byte_count_(static_cast<std::uint32_t>(byte_count)),
       key_count_(static_cast<std::uint32_t>(parts.dedup_keys.size())),
+      producer_(parts.producer),
       accepted_at_(parts.accepted_at),
       accepted_wall_(parts.accepted_wall),
       answer_(parts.answer) {}
@@ -58,7 +60,8 @@ Group::Owner Group::make(const Parts& parts) {
   std::byte* const keys = records + parts.records.size_bytes();
   std::byte* const bytes = keys + parts.dedup_keys.size_bytes();
   copy_events(parts, reinterpret_cast<EventRecord*>(records), reinterpret_cast<char*>(bytes));
-  std::memcpy(keys, parts.dedup_keys.data(), parts.dedup_keys.size_bytes());
+  std::ranges::uninitialized_copy(
+      parts.dedup_keys, std::span(reinterpret_cast<DedupKey*>(keys), parts.dedup_keys.size()));
   return group;
 }
 

@@ -54,13 +54,20 @@ int Process::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+bool Process::ended() const {
+  siginfo_t info{};
+  return waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid_;
+}
+
 std::string Process::output() const {
   std::ifstream file(output_);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 bool Process::says(const std::string& text) const {
-  return eventually([&] { return output().find(text) != std::string::npos; });
+  const auto said = [&] { return output().find(text) != std::string::npos; };
+  return eventually([&] { return said() || ended(); }) && said();
 }
 
 std::uint16_t Process::port_after(const std::string& text) const {

@@ -25,7 +25,8 @@ class Process {
   int wait();
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] std::string output() const;
-  // Waits for the text in the output; whether it came.
+  [[nodiscard]] bool ended() const;
+  // Waits for the text in the output, as long as the process runs; whether it came.
   [[nodiscard]] bool says(const std::string& text) const;
   // The port behind this text in the output, once it is there.
   [[nodiscard]] std::uint16_t port_after(const std::string& text) const;

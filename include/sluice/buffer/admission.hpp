@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace sluice::buffer {
 
@@ -16,16 +18,21 @@ class Admission {
     std::uint64_t events_max = 0;  // likewise
     double high_watermark = 0.95;  // shares of the limits
     double low_watermark = 0.80;
+    // Of the bytes below the high watermark, the share that one producer may hold, so that it
+    // cannot fill the buffer for the others.
+    double producer_share = 1;
+    std::size_t producers = 0;  // that are told apart: from 1; 0 stands for all others
   };
 
   explicit Admission(Limits limits);
 
-  // Takes so much out of the budget, or nothing. An empty buffer takes whatever comes, so that no
-  // configuration can refuse a request for ever.
-  [[nodiscard]] bool try_admit(std::uint64_t events, std::uint64_t bytes);
+  // Takes so much out of the budget, or nothing. An empty buffer takes whatever comes, and so it is
+  // with a producer of whom it holds nothing and its share: no configuration can refuse a request
+  // for ever.
+  [[nodiscard]] bool try_admit(std::uint64_t events, std::uint64_t bytes, std::size_t producer = 0);
   // Gives back what was admitted.
   void release_events(std::uint64_t events);
-  void release_bytes(std::uint64_t bytes);
+  void release_bytes(std::uint64_t bytes, std::size_t producer = 0);
 
   [[nodiscard]] std::uint64_t events() const { return events_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
@@ -39,12 +46,14 @@ class Admission {
  private:
   // The larger of the two levels, as a share of its limit.
   [[nodiscard]] double level(std::uint64_t events, std::uint64_t bytes) const;
+  [[nodiscard]] bool try_admit_to_share(std::uint64_t bytes, std::size_t producer);
 
   const Limits limits_;
   // Relaxed throughout: these only count, and order no other memory.
   alignas(64) std::atomic<std::uint64_t> events_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<bool> closed_{false};
+  std::vector<std::atomic<std::uint64_t>> bytes_by_producer_;  // of those told apart
 };
 
 }  // namespace sluice::buffer

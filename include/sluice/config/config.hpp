@@ -81,6 +81,7 @@ struct Ingest {
 
 struct Admin {
   ListenAddress listen = TcpAddress{.host = "127.0.0.1", .port = 9090};
+  std::optional<Secret> token{};  // that calls which change something must carry; none: refused
 
   bool operator==(const Admin&) const = default;
 };
@@ -114,13 +115,21 @@ struct Workspace {
 };
 
 enum class BufferType : std::uint8_t { disk, memory };
+// When what was written to disk is made to last.
+enum class BufferSync : std::uint8_t {
+  always,    // before it is acknowledged
+  interval,  // within sync_interval: a crash of the machine costs what was acknowledged since
+};
 struct Buffer {
   BufferType type = BufferType::disk;
   std::string path = "/var/lib/sluice";
+  BufferSync sync = BufferSync::always;
+  milliseconds sync_interval{100};
   std::size_t max_bytes = std::size_t{8} << 30;
   std::size_t max_events = 0;    // 0: no limit of this kind
   double high_watermark = 0.95;  // share of a limit from which new events are refused ...
   double low_watermark = 0.80;   // ... until it has fallen below this one
+  double producer_share = 0.5;   // of a workspace, that one of several producers may fill
 
   bool operator==(const Buffer&) const = default;
 };

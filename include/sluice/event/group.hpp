@@ -61,6 +61,7 @@ class Group {
     std::optional<RememberedAnswer> answer;
     MonoTime accepted_at;
     WallTime accepted_wall;
+    std::uint32_t producer = 0;  // whose budget it takes, by its index from 1; 0: nobody's
   };
   // Keeps only the bytes of the slices, one behind the other. Throws std::bad_alloc.
   [[nodiscard]] static Owner make(const Parts& parts);
@@ -76,10 +77,11 @@ class Group {
   [[nodiscard]] const std::optional<RememberedAnswer>& answer() const { return answer_; }
   [[nodiscard]] MonoTime accepted_at() const { return accepted_at_; }
   [[nodiscard]] WallTime accepted_wall() const { return accepted_wall_; }
+  [[nodiscard]] std::uint32_t producer() const { return producer_; }
   // What the group takes from the buffer's budget, in bytes; the same for the same parts.
   [[nodiscard]] std::size_t footprint_bytes() const;
 
-  Ticket ticket = 0;              // given by the queue
+  Ticket ticket = 0;              // given by the buffer
   std::uint32_t open_events = 0;  // events not ended yet; counted down by the dispatcher alone
 
  private:
@@ -88,6 +90,7 @@ class Group {
   std::uint32_t record_count_;
   std::uint32_t byte_count_;
   std::uint32_t key_count_;
+  std::uint32_t producer_;
   MonoTime accepted_at_;
   WallTime accepted_wall_;
   std::optional<RememberedAnswer> answer_;

@@ -47,6 +47,22 @@ TEST(Admission, AnEmptyBufferTakesWhateverComes) {
   EXPECT_TRUE(admission.try_admit(50, 5000)) << "open again";
 }
 
+TEST(Admission, OneProducerCannotFillItForAll) {
+  Admission admission({.bytes_max = 1000,
+                       .events_max = 0,
+                       .high_watermark = 0.8,
+                       .low_watermark = 0.5,
+                       .producer_share = 0.5,
+                       .producers = 2});
+  EXPECT_TRUE(admission.try_admit(1, 300, 1));
+  EXPECT_FALSE(admission.try_admit(1, 200, 1)) << "above half of 800";
+  EXPECT_TRUE(admission.try_admit(1, 450, 2)) << "of whom it holds nothing";
+  EXPECT_FALSE(admission.try_admit(1, 100, 2));
+  admission.release_bytes(300, 1);
+  EXPECT_TRUE(admission.try_admit(1, 100, 1));
+  EXPECT_EQ(admission.bytes(), 550);
+}
+
 TEST(Admission, CountsExactlyUnderContention) {
   Admission admission(
       {.bytes_max = 5'000, .events_max = 0, .high_watermark = 0.9, .low_watermark = 0.8});

@@ -40,6 +40,7 @@ constexpr const char* full = R"(ingest:
   allow_anonymous: true
 admin:
   listen: "127.0.0.1:9091"
+  token: "********"
 workspaces:
   - name: "a"
     base_url: "http://10.0.0.1:81"
@@ -69,10 +70,13 @@ workspaces:
 buffer:
   type: memory
   path: "/data \"x\""
+  sync: interval
+  sync_interval: 50ms
   max_bytes: 4GiB
   max_events: 7
   high_watermark: 0.9
   low_watermark: 0.5
+  producer_share: 0.5
 batch:
   max_events: 500
   max_bytes: 900kB
@@ -178,7 +182,7 @@ log:
 
 // What is masked above, put back in its order.
 std::string with_secrets(std::string text) {
-  for (const char* secret : {"\"inl1ne $$secret\"", "\"w0rkspace secret\""}) {
+  for (const char* secret : {"\"inl1ne $$secret\"", "\"adm1n token\"", "\"w0rkspace secret\""}) {
     const auto at = text.find("\"********\"");
     if (at == std::string::npos) break;
     text.replace(at, 10, secret);
@@ -201,7 +205,8 @@ TEST(Masked, PrintsEverythingAsItReadsIt) {
 
 TEST(Masked, NeverShowsASecret) {
   const std::string printed = to_yaml_masked(config_of(with_secrets(full), world));
-  for (const char* secret : {"inl1ne", "w0rkspace", "f1le-secret", "cert1ficate", "pr1vate"}) {
+  for (const char* secret :
+       {"inl1ne", "adm1n", "w0rkspace", "f1le-secret", "cert1ficate", "pr1vate"}) {
     EXPECT_THAT(printed, Not(HasSubstr(secret)));
   }
 }

@@ -117,6 +117,8 @@ TEST(Mistakes, Bounds) {
            Range{"buffer", "max_events", "0", "1000000000000", nullptr, "1000000000001"},
            Range{"buffer", "high_watermark", "0.81", "1", "0", "1.01"},
            Range{"buffer", "low_watermark", "0.01", "0.94", "0", "1.01"},
+           Range{"buffer", "sync_interval", "1ms", "1m", "0ms", "61s"},
+           Range{"buffer", "producer_share", "0.01", "1", "0", "1.01"},
            Range{"batch", "max_events", "1", "1000", "0", "1001"},
            Range{"batch", "max_bytes", "262146", "1MB", "1023", "1000001"},
            Range{"batch", "linger", "0", "1m", nullptr, "60001ms"},

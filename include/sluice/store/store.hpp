@@ -1,0 +1,105 @@
+// The buffer on disk: what was acknowledged survives a crash of the process and of the machine.
+//
+// All workspaces share one RocksDB with one write-ahead log. One thread commits: it takes all
+// groups that have arrived, writes them as one batch, syncs once, and acknowledges them; what
+// arrives during the sync is the next batch. A group's ticket is its place in its workspace's order
+// of commits, and goes on after a restart. docs/store-format.md describes what is stored.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/base/result.hpp>
+#include <sluice/buffer/buffer.hpp>
+#include <sluice/buffer/dedup_window.hpp>
+#include <sluice/metrics/exposition.hpp>
+#include <sluice/store/engine.hpp>
+
+namespace sluice::store {
+
+// When a commit is synced.
+enum class SyncPolicy : std::uint8_t {
+  always,    // before it is acknowledged
+  interval,  // in the background: a crash of the machine costs what was acknowledged since
+};
+
+struct Options {
+  std::string path;  // a folder; created where missing
+  SyncPolicy sync = SyncPolicy::always;
+  std::chrono::nanoseconds sync_interval = std::chrono::milliseconds(100);
+  std::size_t producers = 1;                 // threads that append
+  std::size_t tail_bytes_max = 32U << 20;    // per workspace: groups kept in memory after a commit
+  std::size_t read_ahead_bytes = 8U << 20;   // per workspace: read from disk ahead of need
+  std::size_t commit_bytes_max = 16U << 20;  // after this many, what has arrived waits its turn
+};
+
+struct Backlog {
+  std::uint64_t events = 0;
+  std::uint64_t bytes = 0;  // the sum of Group::footprint_bytes()
+
+  friend bool operator==(const Backlog&, const Backlog&) = default;
+};
+
+struct Workspace {
+  std::string name;
+  buffer::DedupWindow* window;  // outlives the store; gets back what was remembered
+  std::function<void()> wake;   // as of make_memory_buffer(); called on any thread
+  // Events that were acknowledged cannot be read any more, and will never come out of read(); they
+  // are logged and counted. Called on any thread; may be empty.
+  std::function<void(const Backlog&)> lost;
+};
+
+// One per gateway.
+class Store {
+ public:
+  // Closes it.
+  virtual ~Store() = default;
+  // Of the workspace with this index at open(). Lives as long as the store.
+  [[nodiscard]] virtual buffer::Buffer& buffer(std::size_t workspace) = 0;
+  // What was there at the start, and comes out of read() first; the caller admits it.
+  [[nodiscard]] virtual Backlog recovered(std::size_t workspace) const = 0;
+  // Thread-safe.
+  virtual void expose(metrics::Exposition& exposition) const = 0;
+  // When it returns, all that was appended is committed or failed, what was released is on disk,
+  // and the files are closed. An append afterwards fails. No read() or append() is under way.
+  virtual void close() = 0;
+};
+
+// Opens the store at `options.path`, or on `engine` if one is given, and starts its threads. Comes
+// up whenever it can: what is unreadable is set aside, counted and logged. Fails when another
+// process has the store open, when it is of another format, and when the folder cannot be used; the
+// message says what to do. `clock` outlives the store.
+[[nodiscard]] Result<std::unique_ptr<Store>> open(const Options& options,
+                                                  std::vector<Workspace> workspaces,
+                                                  const Clock& clock,
+                                                  std::unique_ptr<Engine> engine = nullptr);
+
+// A store without threads: who owns it gives it its turns. For simulations; the real one is this
+// one and two threads.
+class SteppedStore : public Store {
+ public:
+  // One turn of the commit thread. When the next one is due at the latest: in the past for at once,
+  // MonoTime::max() for when `bells.commit` is rung.
+  virtual MonoTime commit_step() = 0;
+  // One turn of the thread that reads groups back; likewise with `bells.read`.
+  virtual MonoTime read_step() = 0;
+};
+// Called, on any thread, when there is something to do before the time that was announced.
+struct Bells {
+  std::function<void()> commit;
+  std::function<void()> read;
+};
+// Keeps the bytes of a record that cannot be read, for people.
+using Quarantine = std::function<void(const std::string& workspace, Ticket, std::string_view)>;
+
+[[nodiscard]] Result<std::unique_ptr<SteppedStore>> open_stepped(
+    const Options& options, std::vector<Workspace> workspaces, const Clock& clock,
+    std::unique_ptr<Engine> engine, Bells bells, Quarantine quarantine);
+
+}  // namespace sluice::store

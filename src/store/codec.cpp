@@ -1,0 +1,317 @@
+#include "codec.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+
+#include <xxhash.h>
+
+namespace sluice::store {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "values are copied as they are");
+
+constexpr std::size_t checksum_size = sizeof(std::uint64_t);
+constexpr std::size_t event_size = 4 + 1 + 8;  // size, kind, profile
+constexpr std::size_t key_size = 16;
+constexpr std::size_t answer_size = 16 + 4 + 4;
+
+std::uint64_t checksum(std::string_view key, std::string_view value) {
+  return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
+}
+
+template <class T>
+void put(std::string& out, T value) {
+  std::array<char, sizeof(T)> bytes{};
+  std::memcpy(bytes.data(), &value, sizeof(T));
+  out.append(bytes.data(), bytes.size());
+}
+
+void put(std::string& out, const Totals& totals) {
+  put(out, totals.events);
+  put(out, totals.keys);
+  put(out, totals.payload_bytes);
+}
+
+void put_keys(std::string& out, std::span<const DedupKey> keys) {
+  for (const DedupKey& key : keys) {
+    put(out, key.low);
+    put(out, key.high);
+  }
+}
+
+void put_answer(std::string& out, const std::optional<RememberedAnswer>& answer) {
+  put(out, static_cast<std::uint8_t>(answer.has_value()));
+  if (answer) {
+    put_keys(out, std::span(&answer->request, 1));
+    put(out, answer->accepted);
+    put(out, answer->duplicates);
+  }
+}
+
+// The value without its checksum, if that is right.
+std::optional<std::string_view> unseal(std::string_view key, std::string_view value) {
+  if (value.size() < checksum_size) {
+    return std::nullopt;
+  }
+  std::uint64_t sum = 0;
+  std::memcpy(&sum, value.data() + value.size() - checksum_size, checksum_size);
+  value.remove_suffix(checksum_size);
+  if (sum != checksum(key, value)) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+// Takes values off the front; beyond the end it gives zeros, and is not ok() any more.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+
+  template <class T>
+  T take() {
+    T value{};
+    const std::string_view bytes = take_bytes(sizeof(T));
+    if (bytes.size() == sizeof(T)) {
+      std::memcpy(&value, bytes.data(), sizeof(T));
+    }
+    return value;
+  }
+  std::string_view take_bytes(std::size_t size) {
+    if (size > bytes_.size()) {
+      ok_ = false;
+      size = 0;
+    }
+    const std::string_view taken = bytes_.substr(0, size);
+    bytes_.remove_prefix(size);
+    return taken;
+  }
+  Totals take_totals() {
+    const auto events = take<std::uint64_t>();
+    const auto keys = take<std::uint64_t>();
+    return {.events = events, .keys = keys, .payload_bytes = take<std::uint64_t>()};
+  }
+  // Whether so many things of that size can still come.
+  bool has(std::size_t count, std::size_t size) {
+    ok_ = ok_ && count <= bytes_.size() / size;
+    return ok_;
+  }
+  void take_keys(std::size_t count, std::vector<DedupKey>& out) {
+    if (!has(count, key_size)) {
+      return;
+    }
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto low = take<std::uint64_t>();
+      out.push_back({.low = low, .high = take<std::uint64_t>()});
+    }
+  }
+  std::optional<RememberedAnswer> take_answer() {
+    if (take<std::uint8_t>() == 0 || !has(1, answer_size)) {
+      return std::nullopt;
+    }
+    RememberedAnswer answer;
+    answer.request.low = take<std::uint64_t>();
+    answer.request.high = take<std::uint64_t>();
+    answer.accepted = take<std::uint32_t>();
+    answer.duplicates = take<std::uint32_t>();
+    return answer;
+  }
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] std::string_view rest() const { return bytes_; }
+
+ private:
+  std::string_view bytes_;
+  bool ok_ = true;
+};
+
+template <class T>
+void put_big_endian(std::string& out, T value) {
+  put(out, std::byteswap(value));
+}
+
+// Bytes of a key from `offset` on; what is missing counts as zero.
+template <class T>
+T big_endian_at(std::string_view key, std::size_t offset) {
+  T value{};
+  if (key.size() >= offset + sizeof(T)) {
+    std::memcpy(&value, key.data() + offset, sizeof(T));
+  }
+  return std::byteswap(value);
+}
+
+std::uint64_t difference(std::uint64_t a, std::uint64_t b) { return a > b ? a - b : 0; }
+
+}  // namespace
+
+Totals& Totals::operator+=(const Totals& other) {
+  events += other.events;
+  keys += other.keys;
+  payload_bytes += other.payload_bytes;
+  return *this;
+}
+
+Totals Totals::minus(const Totals& other) const {
+  return {.events = difference(events, other.events),
+          .keys = difference(keys, other.keys),
+          .payload_bytes = difference(payload_bytes, other.payload_bytes)};
+}
+
+Totals totals_of(const Group& group) {
+  return {.events = group.records().size(),
+          .keys = group.dedup_keys().size(),
+          .payload_bytes = group.bytes().size()};
+}
+
+Backlog backlog_of(std::uint64_t groups, const Totals& totals) {
+  return {.events = totals.events,
+          .bytes = groups * sizeof(Group) + totals.events * sizeof(EventRecord) +
+                   totals.keys * sizeof(DedupKey) + totals.payload_bytes};
+}
+
+std::string make_key(Tag tag, WorkspaceId workspace) {
+  std::string key(1, static_cast<char>(tag));
+  put_big_endian(key, workspace);
+  return key;
+}
+
+std::string make_key(Tag tag, WorkspaceId workspace, Ticket ticket) {
+  std::string key = make_key(tag, workspace);
+  put_big_endian(key, ticket);
+  return key;
+}
+
+std::string key_above(Tag tag) { return {static_cast<char>(static_cast<char>(tag) + 1)}; }
+
+WorkspaceId workspace_of_key(std::string_view key) { return big_endian_at<WorkspaceId>(key, 1); }
+
+Ticket ticket_of_key(std::string_view key) {
+  return big_endian_at<Ticket>(key, 1 + sizeof(WorkspaceId));
+}
+
+void seal(std::string_view key, std::string& value) { put(value, checksum(key, value)); }
+
+void encode_group(std::string_view key, const Group& group, const Totals& before,
+                  std::string& out) {
+  out.clear();
+  put(out, static_cast<std::uint32_t>(group.records().size()));
+  put(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
+  put(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
+  put(out, before);
+  put_answer(out, group.answer());
+  for (const EventRecord& record : group.records()) {
+    put(out, record.size);
+    put(out, static_cast<std::uint8_t>(record.kind));
+    put(out, record.profile_hash);
+  }
+  put_keys(out, group.dedup_keys());
+  out += group.bytes();
+  seal(key, out);
+}
+
+std::optional<StoredGroup> decode_group(std::string_view key, std::string_view value) {
+  const auto content = unseal(key, value);
+  if (!content) {
+    return std::nullopt;
+  }
+  Cursor cursor(*content);
+  StoredGroup group;
+  group.head.events = cursor.take<std::uint32_t>();
+  const auto key_count = cursor.take<std::uint32_t>();
+  group.head.accepted_wall = WallTime(std::chrono::milliseconds(cursor.take<std::int64_t>()));
+  group.head.before = cursor.take_totals();
+  group.answer = cursor.take_answer();
+  if (group.head.events == 0 || !cursor.has(group.head.events, event_size)) {
+    return std::nullopt;
+  }
+  std::uint64_t offset = 0;
+  for (std::uint32_t i = 0; i < group.head.events; ++i) {
+    const auto size = cursor.take<std::uint32_t>();
+    const auto kind = cursor.take<std::uint8_t>();
+    if (kind >= event_kind_count) {
+      return std::nullopt;
+    }
+    group.records.push_back({.offset = static_cast<std::uint32_t>(offset),
+                             .size = size,
+                             .profile_hash = cursor.take<std::uint64_t>(),
+                             .kind = static_cast<EventKind>(kind)});
+    offset += size;
+  }
+  cursor.take_keys(key_count, group.keys);
+  if (!cursor.ok() || cursor.rest().size() != offset) {
+    return std::nullopt;
+  }
+  group.bytes = cursor.rest();
+  group.head.own = {.events = group.head.events, .keys = key_count, .payload_bytes = offset};
+  return group;
+}
+
+void encode_keys(std::string_view key, const Group& group, std::string& out) {
+  out.clear();
+  put(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
+  put(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
+  put_answer(out, group.answer());
+  put_keys(out, group.dedup_keys());
+  seal(key, out);
+}
+
+std::optional<StoredKeys> decode_keys(std::string_view key, std::string_view value) {
+  const auto content = unseal(key, value);
+  if (!content) {
+    return std::nullopt;
+  }
+  Cursor cursor(*content);
+  StoredKeys keys;
+  keys.accepted_wall = WallTime(std::chrono::milliseconds(cursor.take<std::int64_t>()));
+  const auto count = cursor.take<std::uint32_t>();
+  keys.answer = cursor.take_answer();
+  cursor.take_keys(count, keys.keys);
+  if (!cursor.ok() || !cursor.rest().empty()) {
+    return std::nullopt;
+  }
+  return keys;
+}
+
+std::string encode_appended(std::string_view key, const Appended& appended) {
+  std::string out;
+  put(out, appended.next.ticket);
+  put(out, appended.next.before);
+  out += appended.name;
+  seal(key, out);
+  return out;
+}
+
+std::optional<Appended> decode_appended(std::string_view key, std::string_view value) {
+  const auto content = unseal(key, value);
+  if (!content) {
+    return std::nullopt;
+  }
+  Cursor cursor(*content);
+  Appended appended;
+  appended.next.ticket = cursor.take<Ticket>();
+  appended.next.before = cursor.take_totals();
+  appended.name = cursor.rest();
+  return cursor.ok() ? std::optional(appended) : std::nullopt;
+}
+
+std::string encode_position(std::string_view key, const Position& position) {
+  std::string out;
+  put(out, position.ticket);
+  put(out, position.before);
+  seal(key, out);
+  return out;
+}
+
+std::optional<Position> decode_position(std::string_view key, std::string_view value) {
+  const auto content = unseal(key, value);
+  if (!content) {
+    return std::nullopt;
+  }
+  Cursor cursor(*content);
+  Position position;
+  position.ticket = cursor.take<Ticket>();
+  position.before = cursor.take_totals();
+  return cursor.ok() && cursor.rest().empty() ? std::optional(position) : std::nullopt;
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,520 @@
+#include "core.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <ranges>
+#include <set>
+#include <utility>
+
+#include <sluice/base/assert.hpp>
+#include <sluice/base/log.hpp>
+
+namespace sluice::store {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Releases wait this long for a commit that takes them along. What is not written when the process
+// dies is delivered again.
+constexpr std::chrono::nanoseconds release_wait = 50ms;
+constexpr std::chrono::nanoseconds recover_interval = 1s;
+constexpr std::chrono::nanoseconds read_retry_interval = 1s;
+
+std::string describe(const Error& error, const std::string& path) {
+  if (error.code == Errc::disk_full) {
+    return "the disk is full: free space on the file system of " + path +
+           "; events are taken in again by themselves then";
+  }
+  return "the disk buffer cannot write: " + error.message + "; check the device of " + path +
+         ", it is tried again each second";
+}
+
+}  // namespace
+
+Core::Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> engine, Bells bells,
+           Quarantine quarantine)
+    : options_(options),
+      clock_(clock),
+      engine_(std::move(engine)),
+      bells_(std::move(bells)),
+      quarantine_(std::move(quarantine)),
+      queue_(options.producers, bells_.commit) {
+  SLUICE_ASSERT(options_.read_ahead_bytes > 0 && options_.commit_bytes_max > 0);
+}
+
+Result<void> Core::start(std::vector<Workspace> workspaces) {
+  std::set<WorkspaceId> ids;
+  for (Workspace& workspace : workspaces) {
+    const auto id = id_of(*engine_, workspace.name, ids);
+    if (!id) {
+      return std::unexpected(id.error());
+    }
+    ids.insert(*id);
+    auto loaded = load_workspace(*engine_, *id);
+    if (!loaded) {
+      return std::unexpected(loaded.error());
+    }
+    add_workspace(std::move(workspace), *std::move(loaded));
+    if (auto restored = restore_window(*workspaces_.back()); !restored) {
+      return restored;
+    }
+  }
+  if (auto found = find_orphans(ids); !found) {
+    return found;
+  }
+  // Also a probe: with a full disk the store comes up, delivers what it has, and takes nothing in.
+  if (const auto written = write_known_state(); !written) {
+    enter_trouble(written.error());
+  }
+  return {};
+}
+
+void Core::add_workspace(Workspace workspace, LoadedWorkspace loaded) {
+  const Shared shared{.queue = queue_, .trouble = trouble_, .closed = closed_, .bells = bells_};
+  workspaces_.push_back(std::make_unique<WorkspaceBuffer>(
+      shared, workspaces_.size(), std::move(workspace), std::move(loaded),
+      Feed::Limits{.tail_bytes_max = options_.tail_bytes_max,
+                   .read_ahead_bytes = options_.read_ahead_bytes}));
+  const WorkspaceBuffer& added = *workspaces_.back();
+  if (added.recovered.events > 0) {
+    SLUICE_LOG(info, "found events of an earlier run", {"workspace", added.config.name},
+               {"events", added.recovered.events}, {"bytes", added.recovered.bytes});
+  }
+}
+
+Result<void> Core::find_orphans(const std::set<WorkspaceId>& configured) {
+  const auto stored = stored_ids(*engine_);
+  if (!stored) {
+    return std::unexpected(stored.error());
+  }
+  for (const WorkspaceId id : *stored) {
+    if (configured.contains(id)) {
+      continue;
+    }
+    const auto loaded = load_workspace(*engine_, id);
+    if (!loaded) {
+      return std::unexpected(loaded.error());
+    }
+    Orphan orphan{.name = loaded->name.empty() ? "#" + std::to_string(id) : loaded->name,
+                  .backlog = loaded->releases.backlog(loaded->next)};
+    if (orphan.backlog.events > 0) {
+      SLUICE_LOG(error,
+                 "the buffer holds events of a workspace that is not configured; they are kept: "
+                 "configure it again, or take them out with `sluice buffer export`",
+                 {"workspace", orphan.name}, {"events", orphan.backlog.events});
+      orphans_.push_back(std::move(orphan));
+    }
+  }
+  return {};
+}
+
+Result<void> Core::restore_window(WorkspaceBuffer& workspace) {
+  buffer::DedupWindow& window = *workspace.config.window;
+  const MonoTime now = clock_.mono_now();
+  const WallTime wall_now = clock_.wall_now();
+  MonoTime latest = MonoTime::min();
+  const auto damaged = read_past_damage(
+      *engine_, Tag::dedup, workspace.id, {.begin = 0, .end = workspace.next.ticket},
+      [&](std::string_view key, std::string_view value) {
+        const auto stored = decode_keys(key, value);
+        if (!stored) {
+          return true;
+        }
+        workspace.dedup.note(ticket_of_key(key), stored->accepted_wall,
+                             stored->keys.size() + (stored->answer ? 1 : 0));
+        const auto age = std::max(wall_now - stored->accepted_wall, WallTime::duration(0));
+        if (age >= window.options().window) {
+          return true;
+        }
+        latest = std::max<MonoTime>(latest, now - age);
+        for (const DedupKey dedup_key : stored->keys) {
+          window.restore(dedup_key, latest);
+        }
+        if (stored->answer) {
+          window.remember(*stored->answer, latest);
+        }
+        return true;
+      });
+  if (!damaged) {
+    return std::unexpected(damaged.error());
+  }
+  if (*damaged) {
+    SLUICE_LOG(error,
+               "a part of the deduplication window is unreadable: some events that are sent again "
+               "will be delivered again",
+               {"workspace", workspace.config.name});
+  }
+  return {};
+}
+
+// ---- The commit thread --------------------------------------------------------------------------
+
+MonoTime Core::commit_step() {
+  const MonoTime now = clock_.mono_now();
+  queue_.drain(waiting_);
+  const MonoTime due = trouble_.exists() ? wait_out_trouble(now) : work(now);
+  return queue_.try_sleep() ? due : now;
+}
+
+MonoTime Core::work(MonoTime now) {
+  const bool has_releases = std::ranges::any_of(
+      workspaces_, [](const auto& workspace) { return workspace->has_releases(); });
+  if (has_releases && !releases_due_) {
+    releases_due_ = now + release_wait;
+  }
+  if (!waiting_.empty()) {
+    commit(options_.sync == SyncPolicy::always);
+  } else if (releases_due_ && *releases_due_ <= now) {
+    commit(false);
+  }
+  sync_when_due(now);
+  if (trouble_.exists()) {
+    return recover_at_;
+  }
+  if (!waiting_.empty()) {
+    return now;
+  }
+  return std::min(releases_due_.value_or(MonoTime::max()), sync_due_.value_or(MonoTime::max()));
+}
+
+MonoTime Core::wait_out_trouble(MonoTime now) {
+  refuse(waiting_);
+  if (now < recover_at_) {
+    return recover_at_;
+  }
+  if (const auto recovered = recover(); !recovered) {
+    enter_trouble(recovered.error());
+    return recover_at_;
+  }
+  SLUICE_LOG(info, "the disk buffer works again");
+  probe_.recoveries.add();
+  trouble_.set({});
+  return now;
+}
+
+void Core::commit(bool sync) {
+  const MonoTime begin = clock_.mono_now();
+  batch_.clear();
+  place_appends();
+  place_releases();
+  const auto written = engine_->write(batch_, sync);
+  if (!written) {
+    undo_commit(written.error());
+    return;
+  }
+  if (!sync && options_.sync == SyncPolicy::interval && !sync_due_) {
+    sync_due_ = begin + options_.sync_interval;
+  }
+  if (!committing_.empty()) {
+    probe_.commits.add();
+    probe_.groups.observe(static_cast<double>(committing_.size()));
+    probe_.duration.observe(clock_.mono_now() - begin);
+  }
+  finish_commit();
+}
+
+void Core::place_appends() {
+  while (!waiting_.empty() && batch_.size_bytes() < options_.commit_bytes_max) {
+    Append& append = committing_.emplace_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+    WorkspaceBuffer& workspace = *workspaces_[append.workspace];
+    Group& group = *append.group;
+    group.ticket = workspace.next.ticket++;
+    const std::string key = make_key(Tag::group, workspace.id, group.ticket);
+    encode_group(key, group, workspace.next.before, value_);
+    batch_.put(key, value_);
+    workspace.next.before += totals_of(group);
+    workspace.touched = true;
+    if (workspace.dedup.entries_of(group) > 0) {
+      workspace.dedup.put(batch_, group);
+    }
+  }
+  const WallTime wall_now = clock_.wall_now();
+  for (const auto& workspace : workspaces_) {
+    if (workspace->touched) {
+      put_appended(*workspace);
+      workspace->dedup.trim(batch_, wall_now);
+    }
+  }
+}
+
+void Core::place_releases() {
+  releases_due_.reset();
+  for (const auto& workspace : workspaces_) {
+    for (const WorkspaceBuffer::Release& release : workspace->take_releases()) {
+      workspace->releases.add(release.begin, release.end, release.totals);
+    }
+    if (workspace->releases.has_changes()) {
+      workspace->releases.write_changes(batch_);
+    }
+  }
+}
+
+void Core::put_appended(const WorkspaceBuffer& workspace) {
+  const std::string key = make_key(Tag::appended, workspace.id);
+  batch_.put(key, encode_appended(key, {.next = workspace.next, .name = workspace.config.name}));
+}
+
+void Core::finish_commit() {
+  for (Append& append : committing_) {
+    WorkspaceBuffer& workspace = *workspaces_[append.workspace];
+    if (const std::uint64_t entries = workspace.dedup.entries_of(*append.group); entries > 0) {
+      workspace.dedup.note(append.group->ticket, append.group->accepted_wall(), entries);
+    }
+    probe_.appended_bytes.add(append.group->bytes().size());
+    if (append.acknowledge) {
+      workspace.confirm(*append.group);
+    }
+    workspace.committed.push_back(std::move(append.group));
+  }
+  for (Append& append : committing_) {
+    if (append.acknowledge) {
+      append.acknowledge({});
+    }
+  }
+  committing_.clear();
+  for (const auto& workspace : workspaces_) {
+    workspace->releases.written();
+    if (std::exchange(workspace->touched, false) && workspace->feed.offer(workspace->committed)) {
+      workspace->config.wake();
+    }
+    if (workspace->reclaim.update(workspace->releases.low(), workspace->next)) {
+      bells_.read();
+    }
+  }
+}
+
+// Nothing of the commit counts; what was acknowledged already is tried again.
+void Core::undo_commit(const Error& error) {
+  for (const Append& append : committing_ | std::views::reverse) {
+    Position& next = workspaces_[append.workspace]->next;
+    --next.ticket;
+    next.before = next.before.minus(totals_of(*append.group));
+  }
+  for (const auto& workspace : workspaces_) {
+    workspace->touched = false;
+  }
+  enter_trouble(error);
+  waiting_.insert(waiting_.begin(), std::make_move_iterator(committing_.begin()),
+                  std::make_move_iterator(committing_.end()));
+  committing_.clear();
+  refuse(waiting_);
+}
+
+void Core::sync_when_due(MonoTime now) {
+  if (!sync_due_ || *sync_due_ > now || trouble_.exists()) {
+    return;
+  }
+  sync_due_.reset();
+  if (const auto synced = engine_->sync(); !synced) {
+    enter_trouble(synced.error());
+  }
+}
+
+// Fails those that wait for their acknowledgement; keeps the others.
+void Core::refuse(std::deque<Append>& appends) {
+  std::deque<Append> kept;
+  for (Append& append : appends) {
+    if (!append.acknowledge) {
+      kept.push_back(std::move(append));
+      continue;
+    }
+    workspaces_[append.workspace]->config.window->give_up(append.group->dedup_keys());
+    append.group.reset();
+    append.acknowledge(failure(Errc::failed, trouble_.text()));
+  }
+  appends = std::move(kept);
+}
+
+void Core::enter_trouble(const Error& error) {
+  probe_.failures.add();
+  trouble_.set(describe(error, options_.path));
+  recover_at_ = clock_.mono_now() + recover_interval;
+  SLUICE_LOG(error, "the disk buffer takes nothing in", {"reason", trouble_.text()},
+             {"error", error.message});
+}
+
+Result<void> Core::recover() {
+  if (auto reopened = engine_->reopen(); !reopened) {
+    return reopened;
+  }
+  batch_.clear();
+  for (const auto& workspace : workspaces_) {
+    // What was refused must not come back.
+    batch_.remove_range(make_key(Tag::group, workspace->id, workspace->next.ticket),
+                        make_key(Tag::group, workspace->id, ticket_max));
+    workspace->dedup.cut(batch_, workspace->next.ticket);
+  }
+  return write_known_state();
+}
+
+// On top of what is in the batch.
+Result<void> Core::write_known_state() {
+  for (const auto& workspace : workspaces_) {
+    workspace->releases.write_all(batch_);
+    put_appended(*workspace);
+  }
+  if (auto written = engine_->write(batch_, true); !written) {
+    return written;
+  }
+  for (const auto& workspace : workspaces_) {
+    workspace->releases.written();
+  }
+  return {};
+}
+
+void Core::close() {
+  if (closed_.exchange(true)) {
+    return;
+  }
+  queue_.drain(waiting_);
+  if (trouble_.exists()) {
+    recover_at_ = MonoTime::min();
+    static_cast<void>(wait_out_trouble(clock_.mono_now()));
+  }
+  while (!waiting_.empty() && !trouble_.exists()) {
+    commit(true);
+  }
+  if (!trouble_.exists()) {
+    commit(true);
+  }
+  abandon_waiting();
+  engine_->close();
+}
+
+// Acknowledged at the level memory, and the disk does not take them: they go with the process.
+void Core::abandon_waiting() {
+  std::uint64_t events = 0;
+  for (const Append& append : waiting_) {
+    events += append.group->records().size();
+  }
+  waiting_.clear();
+  if (events > 0) {
+    SLUICE_LOG(error, "events that were acknowledged at the level memory are lost: the disk fails",
+               {"events", events}, {"reason", trouble_.text()});
+  }
+}
+
+// ---- The read thread ----------------------------------------------------------------------------
+
+MonoTime Core::read_step() {
+  const MonoTime now = clock_.mono_now();
+  MonoTime due = MonoTime::max();
+  for (const auto& workspace : workspaces_) {
+    const auto again = read_ahead(*workspace);
+    if (!again) {
+      due = std::min(due, now + read_retry_interval);
+    } else if (*again) {
+      due = now;
+    }
+    reclaim(*workspace);
+  }
+  return due;
+}
+
+std::optional<bool> Core::read_ahead(WorkspaceBuffer& workspace) {
+  const auto want = workspace.feed.want();
+  if (!want) {
+    return false;
+  }
+  ReadBack read = read_back(*engine_, {.workspace = workspace.id,
+                                       .from = want->from,
+                                       .to = want->to,
+                                       .bytes_max = want->bytes_max,
+                                       .released = workspace.released_before,
+                                       .now = clock_.mono_now(),
+                                       .wall_now = clock_.wall_now(),
+                                       .damaged = [&](Ticket ticket, std::string_view value) {
+                                         if (quarantine_) {
+                                           quarantine_(workspace.config.name, ticket, value);
+                                         }
+                                       }});
+  for (const LostGroups& lost : read.lost) {
+    count_lost(workspace, lost);
+  }
+  if (workspace.feed.fill(read.groups, read.reached)) {
+    workspace.config.wake();
+  }
+  if (read.failed) {
+    SLUICE_LOG(error, "buffered events cannot be read back at present; trying again",
+               {"workspace", workspace.config.name}, {"error", read.failed->message});
+    return std::nullopt;
+  }
+  return true;
+}
+
+void Core::count_lost(WorkspaceBuffer& workspace, const LostGroups& lost) {
+  const Backlog backlog = backlog_of(lost.groups, lost.totals);
+  SLUICE_LOG(error, "buffered events cannot be read: the disk has damaged them, they are lost",
+             {"workspace", workspace.config.name}, {"first_ticket", lost.begin},
+             {"last_ticket", lost.end - 1}, {"groups", lost.groups}, {"events", backlog.events});
+  workspace.events_lost.fetch_add(backlog.events, std::memory_order_relaxed);
+  if (workspace.config.lost) {
+    workspace.config.lost(backlog);
+  }
+  // For what stands behind them, they are released.
+  for_each_piece(lost, workspace.released_before, [&](const LostGroups& piece) {
+    workspace.add_release({.begin = piece.begin, .end = piece.end, .totals = piece.totals});
+  });
+}
+
+void Core::reclaim(WorkspaceBuffer& workspace) {
+  if (const auto job = workspace.reclaim.take(); job.to != 0) {
+    engine_->reclaim(make_key(Tag::group, workspace.id), make_key(Tag::group, workspace.id, job.to),
+                     job.thoroughly);
+  }
+}
+
+// ---- Any thread ---------------------------------------------------------------------------------
+
+void Core::expose(metrics::Exposition& exposition) const {
+  exposition.counter("buffer_commits_total", "Commits of the disk buffer, each synced once.", {},
+                     probe_.commits.value());
+  exposition.histogram("buffer_commit_duration_seconds", "From taking groups to being on disk.", {},
+                       probe_.duration.snapshot());
+  exposition.histogram("buffer_commit_groups", "Groups, that is requests, per commit.", {},
+                       probe_.groups.snapshot());
+  exposition.counter("buffer_write_failures_total", "Writes and syncs that failed.", {},
+                     probe_.failures.value());
+  exposition.gauge("buffer_trouble", "1 while the disk buffer takes nothing in.", {},
+                   trouble_.exists() ? 1 : 0);
+  exposition.counter("buffer_appended_bytes_total", "Canonical bytes of events committed.", {},
+                     probe_.appended_bytes.value());
+  const Engine::Stats stats = engine_->stats();
+  exposition.counter("buffer_written_bytes_total",
+                     "Bytes written for them: log, tables, and tables rewritten.", {},
+                     stats.written_bytes);
+  exposition.gauge("buffer_disk_bytes", "Bytes that the buffer's files take.", {},
+                   static_cast<double>(stats.disk_bytes));
+  exposition.counter("buffer_log_dropped_bytes_total",
+                     "Bytes of the write-ahead log that were unreadable at the start.", {},
+                     stats.log_dropped_bytes);
+  exposition.counter("buffer_repairs_total", "Stores that could only be opened by repair.", {},
+                     stats.repairs);
+  exposition.counter("buffer_stores_set_aside_total", "Stores beyond repair that were set aside.",
+                     {}, stats.set_aside);
+  for (const auto& workspace : workspaces_) {
+    exposition.counter("buffer_events_lost_total", "Acknowledged events that cannot be read.",
+                       {{"workspace", workspace->config.name}},
+                       workspace->events_lost.load(std::memory_order_relaxed));
+  }
+  for (const Orphan& orphan : orphans_) {
+    exposition.gauge("buffer_orphaned_events", "Events of workspaces that are not configured.",
+                     {{"workspace", orphan.name}}, static_cast<double>(orphan.backlog.events));
+  }
+}
+
+Result<std::unique_ptr<SteppedStore>> open_stepped(const Options& options,
+                                                   std::vector<Workspace> workspaces,
+                                                   const Clock& clock,
+                                                   std::unique_ptr<Engine> engine, Bells bells,
+                                                   Quarantine quarantine) {
+  auto core = std::make_unique<Core>(options, clock, std::move(engine), std::move(bells),
+                                     std::move(quarantine));
+  if (auto started = core->start(std::move(workspaces)); !started) {
+    return std::unexpected(started.error());
+  }
+  return core;
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,96 @@
+// The store's decisions, without a thread: what is committed when, what a failure means, what is
+// read back.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <sluice/store/store.hpp>
+
+#include "load.hpp"
+#include "probe.hpp"
+#include "read_back.hpp"
+#include "trouble.hpp"
+#include "workspace_buffer.hpp"
+
+namespace sluice::store {
+
+class Core final : public SteppedStore {
+ public:
+  Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> engine, Bells bells,
+       Quarantine quarantine);
+  ~Core() override { close(); }
+
+  // Once, before anything else.
+  [[nodiscard]] Result<void> start(std::vector<Workspace> workspaces);
+
+  [[nodiscard]] buffer::Buffer& buffer(std::size_t workspace) override {
+    return *workspaces_[workspace];
+  }
+  [[nodiscard]] Backlog recovered(std::size_t workspace) const override {
+    return workspaces_[workspace]->recovered;
+  }
+  void expose(metrics::Exposition& exposition) const override;
+  void close() override;
+  MonoTime commit_step() override;
+  MonoTime read_step() override;
+
+ private:
+  // A workspace with events on disk that is not configured any more.
+  struct Orphan {
+    std::string name;
+    Backlog backlog;
+  };
+
+  void add_workspace(Workspace workspace, LoadedWorkspace loaded);
+  [[nodiscard]] Result<void> find_orphans(const std::set<WorkspaceId>& configured);
+  [[nodiscard]] Result<void> restore_window(WorkspaceBuffer& workspace);
+
+  [[nodiscard]] MonoTime work(MonoTime now);
+  [[nodiscard]] MonoTime wait_out_trouble(MonoTime now);
+  void commit(bool sync);
+  void place_appends();
+  void place_releases();
+  void put_appended(const WorkspaceBuffer& workspace);
+  void finish_commit();
+  void undo_commit(const Error& error);
+  void sync_when_due(MonoTime now);
+  void refuse(std::deque<Append>& appends);
+  void enter_trouble(const Error& error);
+  [[nodiscard]] Result<void> recover();
+  [[nodiscard]] Result<void> write_known_state();
+  void abandon_waiting();
+
+  // Whether it is to be tried again at once; nothing after a failure.
+  [[nodiscard]] std::optional<bool> read_ahead(WorkspaceBuffer& workspace);
+  void count_lost(WorkspaceBuffer& workspace, const LostGroups& lost);
+  void reclaim(WorkspaceBuffer& workspace);
+
+  const Options options_;
+  const Clock& clock_;
+  const std::unique_ptr<Engine> engine_;
+  const Bells bells_;
+  const Quarantine quarantine_;
+  std::atomic<bool> closed_{false};
+  Trouble trouble_;
+  AppendQueue queue_;
+  std::vector<std::unique_ptr<WorkspaceBuffer>> workspaces_;
+  std::vector<Orphan> orphans_;
+
+  // The commit thread's.
+  std::deque<Append> waiting_;
+  std::deque<Append> committing_;
+  Batch batch_;
+  std::string value_;  // keeps its memory
+  std::optional<MonoTime> releases_due_;
+  std::optional<MonoTime> sync_due_;
+  MonoTime recover_at_;
+  CommitProbe probe_;
+};
+
+}  // namespace sluice::store

@@ -1,0 +1,56 @@
+#include "dedup_log.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+namespace sluice::store {
+namespace {
+
+// The window is removed in about so many parts.
+constexpr int parts = 32;
+
+}  // namespace
+
+std::uint64_t DedupLog::entries_of(const Group& group) const {
+  if (options_.window.count() == 0 || options_.entries_max == 0) {
+    return 0;
+  }
+  return group.dedup_keys().size() + (group.answer() ? 1 : 0);
+}
+
+void DedupLog::put(Batch& batch, const Group& group) {
+  const std::string key = make_key(Tag::dedup, workspace_, group.ticket);
+  encode_keys(key, group, value_);
+  batch.put(key, value_);
+}
+
+void DedupLog::note(Ticket ticket, WallTime accepted, std::uint64_t key_count) {
+  if (buckets_.empty() || accepted - buckets_.back().oldest > options_.window / parts ||
+      buckets_.back().keys >= options_.entries_max / parts + 1) {
+    buckets_.push_back(
+        {.begin = ticket, .end = ticket, .oldest = accepted, .newest = accepted, .keys = 0});
+  }
+  Bucket& bucket = buckets_.back();
+  bucket.end = ticket + 1;
+  bucket.newest = std::max(bucket.newest, accepted);
+  bucket.keys += key_count;
+  keys_ += key_count;
+}
+
+void DedupLog::trim(Batch& batch, WallTime now) {
+  while (!buckets_.empty() && (now - buckets_.front().newest >= options_.window ||
+                               keys_ - buckets_.front().keys >= options_.entries_max)) {
+    for (Ticket ticket = buckets_.front().begin; ticket < buckets_.front().end; ++ticket) {
+      batch.remove(make_key(Tag::dedup, workspace_, ticket));
+    }
+    keys_ -= buckets_.front().keys;
+    buckets_.pop_front();
+  }
+}
+
+void DedupLog::cut(Batch& batch, Ticket from) const {
+  batch.remove_range(make_key(Tag::dedup, workspace_, from),
+                     make_key(Tag::dedup, workspace_, ticket_max));
+}
+
+}  // namespace sluice::store

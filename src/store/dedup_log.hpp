@@ -1,0 +1,45 @@
+// The stored part of a workspace's deduplication window: which keys are on disk, and when they may
+// go.
+#pragma once
+
+#include <deque>
+
+#include "codec.hpp"
+
+namespace sluice::store {
+
+// Keys are stored by group, whether that has been delivered or not, and removed many groups at a
+// time.
+class DedupLog {
+ public:
+  DedupLog(WorkspaceId workspace, buffer::DedupWindow::Options options)
+      : workspace_(workspace), options_(options) {}
+
+  // How many entries the group has for the window; 0 if the window keeps none.
+  [[nodiscard]] std::uint64_t entries_of(const Group& group) const;
+  // Adds the group's keys to the batch.
+  void put(Batch& batch, const Group& group);
+  // Notes what is stored: in ascending order of tickets.
+  void note(Ticket ticket, WallTime accepted, std::uint64_t key_count);
+  // Adds the removal of what has left the window to the batch.
+  void trim(Batch& batch, WallTime now);
+  // Adds the removal of everything from this ticket on.
+  void cut(Batch& batch, Ticket from) const;
+
+ private:
+  struct Bucket {
+    Ticket begin;
+    Ticket end;  // one above the last group's
+    WallTime oldest;
+    WallTime newest;
+    std::uint64_t keys;
+  };
+
+  WorkspaceId workspace_;
+  buffer::DedupWindow::Options options_;
+  std::deque<Bucket> buckets_;
+  std::uint64_t keys_ = 0;  // in all buckets
+  std::string value_;       // keeps its memory
+};
+
+}  // namespace sluice::store

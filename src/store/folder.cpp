@@ -1,0 +1,150 @@
+#include "folder.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <sluice/base/log.hpp>
+#include <sluice/store/engine.hpp>
+
+#include "codec.hpp"
+
+namespace sluice::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint64_t quarantine_bytes_max = 256U << 20;
+constexpr std::string_view format_prefix = "sluice store format ";
+
+std::unexpected<Error> failed(const std::string& doing, const std::string& path, int error) {
+  return failure(error == ENOSPC ? Errc::disk_full : Errc::failed,
+                 "cannot " + doing + " " + path + ": " + std::generic_category().message(error));
+}
+
+// Written and synced, or not there.
+Result<void> write_file(const std::string& path, std::string_view text) {
+  const std::string draft = path + ".new";
+  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (file < 0) {
+    return failed("create", draft, errno);
+  }
+  const bool written =
+      ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
+      ::fsync(file) == 0;
+  const int error = errno;
+  ::close(file);
+  if (!written) {
+    return failed("write", draft, error);
+  }
+  if (::rename(draft.c_str(), path.c_str()) != 0) {
+    return failed("rename", draft, errno);
+  }
+  return {};
+}
+
+// "sluice store format 1, written by …" gives 1; nothing for what is no such line.
+std::optional<std::uint32_t> format_of(std::string_view line) {
+  if (!line.starts_with(format_prefix)) {
+    return std::nullopt;
+  }
+  line.remove_prefix(format_prefix.size());
+  std::uint32_t format = 0;
+  if (std::from_chars(line.data(), line.data() + line.size(), format).ec != std::errc()) {
+    return std::nullopt;
+  }
+  return format;
+}
+
+}  // namespace
+
+Result<Folder> Folder::open(const std::string& path, Missing missing) {
+  std::error_code error;
+  if (missing == Missing::create) {
+    if (fs::create_directories(path + "/db", error)) {
+      fs::permissions(path + "/db", fs::perms::owner_all, error);  // events are nobody else's
+    }
+    if (error) {
+      return failure(Errc::failed, "cannot create the folder buffer.path (" + path +
+                                       "): " + error.message() + "; create it, or set another one");
+    }
+  } else if (!fs::exists(path + "/FORMAT", error)) {
+    return failure(Errc::failed, "there is no store in " + path + " (buffer.path)");
+  }
+  const std::string lock_path = path + "/LOCK";
+  const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  if (lock < 0) {
+    return failed("open", lock_path, errno);
+  }
+  Folder folder(path, lock);
+  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+    return failure(Errc::locked, "the store in " + path +
+                                     " is in use by another process: stop it, or set another "
+                                     "buffer.path");
+  }
+  if (auto checked = folder.check_format(); !checked) {
+    return std::unexpected(checked.error());
+  }
+  return folder;
+}
+
+Folder::Folder(Folder&& other) noexcept
+    : path_(std::move(other.path_)),
+      format_(std::move(other.format_)),
+      lock_(std::exchange(other.lock_, -1)),
+      quarantined_bytes_(other.quarantined_bytes_) {}
+
+Folder::~Folder() {
+  if (lock_ >= 0) {
+    ::close(lock_);
+  }
+}
+
+Result<void> Folder::check_format() {
+  const std::string path = path_ + "/FORMAT";
+  std::string line;
+  std::ifstream file(path);
+  std::getline(file, line);
+  const auto format = format_of(line);
+  if (format && *format != format_version) {
+    return failure(
+        Errc::format,
+        fmt::format("the store in {} says \"{}\", and this version reads format {} only: start the "
+                    "version that wrote it, let it deliver what is left and stop, or set another "
+                    "buffer.path; nothing was changed",
+                    path_, line, format_version));
+  }
+  if (format) {
+    format_ = line;
+    return {};
+  }
+  std::error_code ignored;
+  if (!fs::is_empty(database_path(), ignored) && !ignored) {
+    SLUICE_LOG(warn, "the store's file FORMAT is missing or unreadable: it is taken for this one's",
+               {"path", path}, {"format", format_version});
+  }
+  format_ =
+      fmt::format("{}{}, written by sluice {}", format_prefix, format_version, SLUICE_VERSION);
+  return write_file(path, format_ + "\n");
+}
+
+void Folder::quarantine(const std::string& workspace, Ticket ticket, std::string_view record) {
+  if (quarantined_bytes_ + record.size() > quarantine_bytes_max) {
+    return;
+  }
+  quarantined_bytes_ += record.size();
+  std::error_code ignored;
+  fs::create_directories(path_ + "/quarantine", ignored);
+  std::ofstream file(path_ + "/quarantine/" + workspace + ".records",
+                     std::ios::app | std::ios::binary);
+  file << "ticket " << ticket << ", " << record.size() << " bytes:\n" << record << '\n';
+}
+
+}  // namespace sluice::store

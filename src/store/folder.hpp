@@ -1,0 +1,45 @@
+// The store's folder: who may use it, and what is in it besides RocksDB.
+//
+//   LOCK            held by the process that has the store open
+//   FORMAT          the format, and who wrote it
+//   db/             RocksDB
+//   quarantine/     records that could not be read
+//   corrupt-<time>/ a db/ that was beyond repair
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sluice/base/result.hpp>
+#include <sluice/event/group.hpp>
+
+namespace sluice::store {
+
+class Folder {
+ public:
+  enum class Missing : std::uint8_t { create, fail };
+
+  // Locks it, and checks its format before anything is touched.
+  [[nodiscard]] static Result<Folder> open(const std::string& path, Missing missing);
+  Folder(Folder&& other) noexcept;
+  Folder& operator=(Folder&&) = delete;
+  ~Folder();
+
+  [[nodiscard]] std::string database_path() const { return path_ + "/db"; }
+  // As of the file FORMAT.
+  [[nodiscard]] const std::string& format() const { return format_; }
+  // Keeps a record for people, up to a bound. One thread at a time.
+  void quarantine(const std::string& workspace, Ticket ticket, std::string_view record);
+
+ private:
+  Folder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
+  [[nodiscard]] Result<void> check_format();
+
+  std::string path_;
+  std::string format_;
+  int lock_;
+  std::uint64_t quarantined_bytes_ = 0;
+};
+
+}  // namespace sluice::store

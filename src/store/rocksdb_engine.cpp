@@ -1,0 +1,398 @@
+#include "rocksdb_engine.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <shared_mutex>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_batch.h>
+
+#include <sluice/base/log.hpp>
+
+namespace sluice::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+rocksdb::Slice slice(std::string_view text) { return {text.data(), text.size()}; }
+std::string_view view(const rocksdb::Slice& text) { return {text.data(), text.size()}; }
+
+// What a failed status means.
+Errc code_of(const rocksdb::Status& status) {
+  const std::string text = status.ToString();
+  if (status.IsNoSpace() || text.find("No space left") != std::string::npos ||
+      text.find("quota exceeded") != std::string::npos) {
+    return Errc::disk_full;
+  }
+  // A file of the store that is not there is as bad as one with nonsense in it.
+  if (status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound() ||
+      status.IsInvalidArgument() || status.IsNotSupported() ||
+      text.find("No such file") != std::string::npos) {
+    return Errc::corrupt;
+  }
+  return Errc::failed;
+}
+
+Result<void> to_result(const rocksdb::Status& status) {
+  if (status.ok()) {
+    return {};
+  }
+  return failure(code_of(status), status.ToString());
+}
+
+// RocksDB's own words, as far as they are warnings; and what it says that it has dropped.
+class Log final : public rocksdb::Logger {
+ public:
+  explicit Log(std::atomic<std::uint64_t>& dropped_bytes)
+      : rocksdb::Logger(rocksdb::InfoLogLevel::WARN_LEVEL), dropped_bytes_(dropped_bytes) {}
+
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    Logv(rocksdb::InfoLogLevel::WARN_LEVEL, format, arguments);
+  }
+  void Logv(const rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level < rocksdb::InfoLogLevel::WARN_LEVEL || level == rocksdb::InfoLogLevel::HEADER_LEVEL) {
+      return;
+    }
+    std::array<char, 512> line{};
+    const int length = std::vsnprintf(line.data(), line.size(), format, arguments);
+    const std::string_view text(
+        line.data(), std::min<std::size_t>(line.size() - 1, length < 0 ? 0 : std::size_t(length)));
+    constexpr std::string_view dropping = "dropping ";
+    if (const std::size_t at = text.find(dropping); at != std::string_view::npos) {
+      const std::uint64_t bytes = std::strtoull(text.data() + at + dropping.size(), nullptr, 10);
+      dropped_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+      SLUICE_LOG(error, "a part of the buffer's write-ahead log is damaged, and was skipped",
+                 {"bytes", bytes}, {"rocksdb", text});
+      return;
+    }
+    SLUICE_LOG(warn, "rocksdb", {"message", text});
+  }
+
+ private:
+  std::atomic<std::uint64_t>& dropped_bytes_;
+};
+
+// Counts what is written besides the log.
+class WriteCounter final : public rocksdb::EventListener {
+ public:
+  explicit WriteCounter(std::atomic<std::uint64_t>& bytes) : bytes_(bytes) {}
+  void OnFlushCompleted(rocksdb::DB*, const rocksdb::FlushJobInfo& info) override {
+    bytes_.fetch_add(info.table_properties.data_size + info.table_properties.index_size,
+                     std::memory_order_relaxed);
+  }
+  void OnCompactionCompleted(rocksdb::DB*, const rocksdb::CompactionJobInfo& info) override {
+    bytes_.fetch_add(info.stats.total_output_bytes, std::memory_order_relaxed);
+  }
+
+ private:
+  std::atomic<std::uint64_t>& bytes_;
+};
+
+// For a queue: groups are written in order, live shortly, and go in order. What was released before
+// its memtable is full is never written to a table; the rest goes to level 0, and once more to
+// level 1, where files lie one behind the other and can be dropped whole.
+rocksdb::Options rocksdb_options() {
+  rocksdb::Options options;
+  options.create_if_missing = true;
+  options.write_buffer_size = 24U << 20;
+  options.max_write_buffer_number = 3;
+  options.num_levels = 2;
+  options.level0_file_num_compaction_trigger = 4;
+  options.target_file_size_base = 32U << 20;
+  options.max_background_jobs = 2;
+  options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
+  options.max_open_files = 64;
+  options.allow_concurrent_memtable_write = false;  // there is one writer
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  // The log's records stand for themselves (release_log.hpp): each that can be read is worth it.
+  options.wal_recovery_mode = rocksdb::WALRecoveryMode::kSkipAnyCorruptedRecords;
+  // A damaged table must not stop writes: a compaction that meets it fails, and level 0 grows.
+  options.paranoid_checks = false;
+  options.max_bgerror_resume_count = 0;
+  options.level0_slowdown_writes_trigger = 1 << 20;
+  options.level0_stop_writes_trigger = 1 << 20;
+  options.soft_pending_compaction_bytes_limit = 0;
+  options.hard_pending_compaction_bytes_limit = 0;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_size = 16U << 10;
+  table.format_version = 5;
+  // A key is found though a block next to it is damaged: other tables know that they do not have
+  // it.
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  // Not strict: a read that does not fit would fail, and what is pinned at once is little.
+  table.block_cache = rocksdb::NewLRUCache(8U << 20);
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  return options;
+}
+
+class RocksDbEngine final : public Engine {
+ public:
+  explicit RocksDbEngine(RocksDbOptions options) : options_(std::move(options)) {
+    settings_ = rocksdb_options();
+    settings_.info_log = std::make_shared<Log>(dropped_bytes_);
+    settings_.listeners.push_back(std::make_shared<WriteCounter>(written_bytes_));
+    if (options_.env != nullptr) {
+      settings_.env = options_.env;
+    }
+  }
+  ~RocksDbEngine() override { close(); }
+
+  [[nodiscard]] Result<void> open() {
+    rocksdb::Status status = open_with(settings_);
+    if (!status.ok() && code_of(status) == Errc::disk_full) {
+      // There may be room for a new log, if not for a table of what was in the last one.
+      rocksdb::Options frugal = settings_;
+      frugal.avoid_flush_during_recovery = true;
+      frugal.write_buffer_size = 128U << 20;  // more than a log can have
+      status = open_with(frugal);
+    }
+    return to_result(status);
+  }
+  [[nodiscard]] Result<void> repair() {
+    repairs_.fetch_add(1, std::memory_order_relaxed);
+    return to_result(rocksdb::RepairDB(options_.path, settings_));
+  }
+  [[nodiscard]] Result<void> set_aside() {
+    const auto aside = set_database_aside(options_.path);
+    if (!aside) {
+      return std::unexpected(aside.error());
+    }
+    set_aside_.fetch_add(1, std::memory_order_relaxed);
+    SLUICE_LOG(error,
+               "the buffer's store is beyond repair: it was set aside, and the buffer is empty",
+               {"path", *aside});
+    return {};
+  }
+
+  Result<void> write(const Batch& batch, bool sync) override {
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) {
+      return closed();
+    }
+    writes_.Clear();
+    rocksdb::Status status;
+    for (std::size_t i = 0; i < batch.size() && status.ok(); ++i) {
+      status = add(batch[i]);
+    }
+    rocksdb::WriteOptions how;
+    how.sync = sync;
+    if (status.ok()) {
+      status = db_->Write(how, &writes_);
+    }
+    written_bytes_.fetch_add(writes_.GetDataSize(), std::memory_order_relaxed);
+    return to_result(status);
+  }
+
+  Result<void> sync() override {
+    const std::shared_lock lock(mutex_);
+    return db_ == nullptr ? closed() : to_result(db_->SyncWAL());
+  }
+
+  Result<void> read(std::string_view from, std::string_view to, const Sink& sink) override {
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) {
+      return closed();
+    }
+    const rocksdb::Slice end = slice(to);
+    const auto iterator = iterate(end);
+    iterator->Seek(slice(from));
+    while (iterator->Valid() && sink(view(iterator->key()), view(iterator->value()))) {
+      iterator->Next();
+    }
+    return to_result(iterator->status());
+  }
+
+  Result<std::optional<std::string>> get(std::string_view key) override {
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) {
+      return std::unexpected(closed().error());
+    }
+    rocksdb::ReadOptions how;
+    how.fill_cache = false;
+    std::string value;
+    const rocksdb::Status status = db_->Get(how, slice(key), &value);
+    if (status.IsNotFound()) {
+      return std::nullopt;
+    }
+    if (auto outcome = to_result(status); !outcome) {
+      return std::unexpected(outcome.error());
+    }
+    return value;
+  }
+
+  void reclaim(std::string_view from, std::string_view to, bool thoroughly) override {
+    const std::shared_lock lock(mutex_);
+    if (db_ == nullptr) {
+      return;
+    }
+    const rocksdb::Slice begin = slice(from);
+    const rocksdb::Slice end = slice(to);
+    rocksdb::Status status =
+        rocksdb::DeleteFilesInRange(db_.get(), db_->DefaultColumnFamily(), &begin, &end, false);
+    if (status.ok() && thoroughly) {
+      rocksdb::CompactRangeOptions how;
+      how.exclusive_manual_compaction = false;
+      status = db_->CompactRange(how, &begin, &end);
+    }
+    if (!status.ok()) {
+      SLUICE_LOG(warn, "the buffer cannot give disk space back at present",
+                 {"error", status.ToString()});
+    }
+  }
+
+  Result<void> reopen() override {
+    close();
+    return open();
+  }
+
+  void close() override {
+    const std::unique_lock lock(mutex_);
+    if (db_ != nullptr) {
+      // What is written is in the log; its errors were reported by the writes.
+      db_->Close().PermitUncheckedError();
+      db_.reset();
+    }
+  }
+
+  [[nodiscard]] Stats stats() const override {
+    return {.disk_bytes = disk_bytes(),
+            .written_bytes = written_bytes_.load(std::memory_order_relaxed),
+            .log_dropped_bytes = dropped_bytes_.load(std::memory_order_relaxed),
+            .repairs = repairs_.load(std::memory_order_relaxed),
+            .set_aside = set_aside_.load(std::memory_order_relaxed)};
+  }
+
+ private:
+  [[nodiscard]] static Result<void> closed() {
+    return failure(Errc::failed, "the store is not open");
+  }
+
+  rocksdb::Status open_with(const rocksdb::Options& settings) {
+    rocksdb::DB* db = nullptr;
+    const std::unique_lock lock(mutex_);
+    const rocksdb::Status status = options_.read_only
+                                       ? rocksdb::DB::OpenForReadOnly(settings, options_.path, &db)
+                                       : rocksdb::DB::Open(settings, options_.path, &db);
+    db_.reset(db);
+    return status;
+  }
+
+  rocksdb::Status add(const Batch::Operation& operation) {
+    switch (operation.kind) {
+      case Batch::Kind::put:
+        return writes_.Put(slice(operation.key), slice(operation.value));
+      case Batch::Kind::remove:
+        return writes_.Delete(slice(operation.key));
+      case Batch::Kind::remove_range:
+        return add_removals(operation.key, operation.value);
+    }
+    return rocksdb::Status::OK();
+  }
+
+  // RocksDB's own removal of ranges is not used: of a table that is damaged, its iterators free the
+  // range removals twice.
+  [[nodiscard]] std::unique_ptr<rocksdb::Iterator> iterate(const rocksdb::Slice& upper) const {
+    rocksdb::ReadOptions how;
+    how.iterate_upper_bound = &upper;  // lives as long as the iterator
+    how.fill_cache = false;
+    how.ignore_range_deletions = true;
+    return std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(how));
+  }
+  rocksdb::Status add_removals(std::string_view from, std::string_view to) {
+    const rocksdb::Slice end = slice(to);
+    const auto iterator = iterate(end);
+    rocksdb::Status status;
+    for (iterator->Seek(slice(from)); iterator->Valid() && status.ok(); iterator->Next()) {
+      status = writes_.Delete(iterator->key());
+    }
+    if (status.ok() && !iterator->status().ok() && code_of(iterator->status()) != Errc::corrupt) {
+      return iterator->status();
+    }
+    return status;  // what is unreadable need not be removed
+  }
+
+  [[nodiscard]] std::uint64_t disk_bytes() const {
+    std::uint64_t bytes = 0;
+    std::error_code error;
+    for (fs::directory_iterator at(options_.path, error), end; !error && at != end;
+         at.increment(error)) {
+      std::error_code gone;  // meanwhile
+      if (const std::uint64_t size = at->file_size(gone); !gone) {
+        bytes += size;
+      }
+    }
+    return bytes;
+  }
+
+  const RocksDbOptions options_;
+  rocksdb::Options settings_;
+  std::atomic<std::uint64_t> dropped_bytes_{0};
+  std::atomic<std::uint64_t> written_bytes_{0};
+  std::atomic<std::uint64_t> repairs_{0};
+  std::atomic<std::uint64_t> set_aside_{0};
+  mutable std::shared_mutex mutex_;  // exclusive: opens and closes
+  std::unique_ptr<rocksdb::DB> db_;
+  rocksdb::WriteBatch writes_;  // the writer's; keeps its memory
+};
+
+}  // namespace
+
+Result<std::string> set_database_aside(const std::string& path) {
+  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const std::string wanted = (fs::path(path).parent_path() / "corrupt-").string() +
+                             fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(now));
+  std::string aside = wanted;
+  std::error_code error;
+  for (int i = 2; fs::exists(aside, error); ++i) {
+    aside = fmt::format("{}-{}", wanted, i);
+  }
+  fs::rename(path, aside, error);
+  if (error) {
+    return failure(Errc::failed, "cannot rename " + path + ": " + error.message());
+  }
+  return aside;
+}
+
+Result<std::unique_ptr<Engine>> open_rocksdb(const RocksDbOptions& options) {
+  auto engine = std::make_unique<RocksDbEngine>(options);
+  auto opened = engine->open();
+  if (!opened && opened.error().code == Errc::corrupt && !options.read_only) {
+    SLUICE_LOG(error, "the buffer's store cannot be opened: repairing it", {"path", options.path},
+               {"error", opened.error().message});
+    opened = engine->repair();
+    if (opened) {
+      opened = engine->open();
+    }
+    if (!opened && opened.error().code == Errc::corrupt) {
+      opened = engine->set_aside();
+      if (opened) {
+        opened = engine->open();
+      }
+    }
+  }
+  if (!opened) {
+    return std::unexpected(opened.error());
+  }
+  return engine;
+}
+
+}  // namespace sluice::store

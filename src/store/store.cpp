@@ -1,0 +1,131 @@
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include <sluice/store/store.hpp>
+
+#include "folder.hpp"
+#include "rocksdb_engine.hpp"
+
+namespace sluice::store {
+namespace {
+
+// A thread that takes turns: when it is rung for, and when the last turn said so.
+class Turns {
+ public:
+  ~Turns() { stop(); }
+
+  void start(std::function<MonoTime()> turn) {
+    thread_ = std::jthread([this, turn = std::move(turn)](const std::stop_token& stopped) {
+      while (!stopped.stop_requested()) {
+        wait_until(turn());
+      }
+    });
+  }
+  void ring() {
+    const std::lock_guard lock(mutex_);
+    rung_ = true;
+    changed_.notify_one();
+  }
+  void stop() {
+    thread_.request_stop();
+    ring();
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+ private:
+  void wait_until(MonoTime due) {
+    std::unique_lock lock(mutex_);
+    const auto is_rung = [this] { return rung_; };
+    if (due == MonoTime::max()) {
+      changed_.wait(lock, is_rung);
+    } else {
+      changed_.wait_until(lock, due, is_rung);
+    }
+    rung_ = false;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool rung_ = false;
+  std::jthread thread_;
+};
+
+class ThreadedStore final : public Store {
+ public:
+  explicit ThreadedStore(std::optional<Folder> folder) : folder_(std::move(folder)) {}
+  ~ThreadedStore() override { close(); }
+
+  [[nodiscard]] Result<void> start(const Options& options, std::vector<Workspace> workspaces,
+                                   const Clock& clock, std::unique_ptr<Engine> engine) {
+    auto core =
+        open_stepped(options, std::move(workspaces), clock, std::move(engine),
+                     {.commit = [this] { commits_.ring(); }, .read = [this] { reads_.ring(); }},
+                     [this](const std::string& workspace, Ticket ticket, std::string_view record) {
+                       if (folder_) {
+                         folder_->quarantine(workspace, ticket, record);
+                       }
+                     });
+    if (!core) {
+      return std::unexpected(core.error());
+    }
+    core_ = *std::move(core);
+    commits_.start([this] { return core_->commit_step(); });
+    reads_.start([this] { return core_->read_step(); });
+    return {};
+  }
+
+  [[nodiscard]] buffer::Buffer& buffer(std::size_t workspace) override {
+    return core_->buffer(workspace);
+  }
+  [[nodiscard]] Backlog recovered(std::size_t workspace) const override {
+    return core_->recovered(workspace);
+  }
+  void expose(metrics::Exposition& exposition) const override { core_->expose(exposition); }
+  void close() override {
+    reads_.stop();
+    commits_.stop();
+    if (core_) {
+      core_->close();
+    }
+  }
+
+ private:
+  std::optional<Folder> folder_;  // locked until the very end
+  Turns commits_;
+  Turns reads_;
+  std::unique_ptr<SteppedStore> core_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open(const Options& options, std::vector<Workspace> workspaces,
+                                    const Clock& clock, std::unique_ptr<Engine> engine) {
+  std::optional<Folder> folder;
+  if (engine == nullptr) {
+    auto opened_folder = Folder::open(options.path, Folder::Missing::create);
+    if (!opened_folder) {
+      return std::unexpected(opened_folder.error());
+    }
+    folder.emplace(*std::move(opened_folder));
+    auto opened = open_rocksdb({.path = folder->database_path()});
+    if (!opened) {
+      return failure(opened.error().code,
+                     "cannot open the store in " + options.path + ": " + opened.error().message);
+    }
+    engine = *std::move(opened);
+  }
+  auto store = std::make_unique<ThreadedStore>(std::move(folder));
+  if (auto started = store->start(options, std::move(workspaces), clock, std::move(engine));
+      !started) {
+    return std::unexpected(started.error());
+  }
+  return store;
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,88 @@
+// The buffer of one workspace on disk, as ingest and delivery see it.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include <sluice/queue/ordered_queue.hpp>
+#include <sluice/store/store.hpp>
+
+#include "codec.hpp"
+#include "dedup_log.hpp"
+#include "feed.hpp"
+#include "load.hpp"
+#include "reclaim.hpp"
+#include "release_log.hpp"
+#include "trouble.hpp"
+
+namespace sluice::store {
+
+// A group on its way into a commit.
+struct Append {
+  std::size_t workspace = 0;  // its index
+  buffer::AckLevel wanted = buffer::AckLevel::disk;
+  Group::Owner group;
+  buffer::Buffer::Acknowledge acknowledge;  // empty: has been acknowledged
+};
+using AppendQueue = queue::OrderedQueue<Append>;
+
+// What the buffers of a store share; outlives them.
+struct Shared {
+  AppendQueue& queue;
+  const Trouble& trouble;
+  const std::atomic<bool>& closed;
+  const Bells& bells;
+};
+
+class WorkspaceBuffer final : public buffer::Buffer {
+ public:
+  // Groups that will never be read (again).
+  struct Release {
+    Ticket begin;
+    Ticket end;
+    Totals totals;
+  };
+
+  WorkspaceBuffer(Shared shared, std::size_t index, Workspace workspace, LoadedWorkspace loaded,
+                  Feed::Limits limits);
+
+  [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
+  [[nodiscard]] bool append(std::size_t producer, Group::Owner group, buffer::AckLevel wanted,
+                            Acknowledge acknowledge) override;
+  void read(std::vector<Group::Owner>& out, std::size_t bytes_max) override;
+  void release(Group::Owner group) override;
+  [[nodiscard]] bool try_sleep() override { return feed.try_sleep(); }
+  [[nodiscard]] std::string trouble() const override { return shared_.trouble.text(); }
+
+  // Enters the group's keys into the window.
+  void confirm(const Group& group) const;
+  // Thread-safe.
+  void add_release(const Release& release);
+  [[nodiscard]] bool has_releases();
+  [[nodiscard]] std::vector<Release> take_releases();
+
+  const Workspace config;
+  const WorkspaceId id;
+  const Backlog recovered;
+  // Released before the start, beyond the low ticket.
+  const ReleaseLog::Ranges released_before;
+  Feed feed;
+  std::atomic<std::uint64_t> events_lost{0};
+
+  // The commit thread's.
+  Position next;
+  ReleaseLog releases;
+  DedupLog dedup;
+  std::vector<Group::Owner> committed;  // by the commit under way
+  bool touched = false;                 // by it
+  Reclaim reclaim;
+
+ private:
+  const Shared shared_;
+  const std::size_t index_;
+  std::mutex mutex_;
+  std::vector<Release> released_;
+};
+
+}  // namespace sluice::store

@@ -1,0 +1,121 @@
+// Goal: what is decoded is what was encoded, and nothing else is decoded at all.
+#include "codec.hpp"
+
+#include "store_support.hpp"
+
+namespace sluice::store {
+namespace {
+
+const FakeClock test_clock;
+
+// A group with what a record can have, at random.
+Group::Owner random_group(Rng& rng) {
+  return numbered_group(rng.below(1'000'000), test_clock, rng.below(500), rng.below(2) == 0);
+}
+
+TEST(Codec, AGroupComesOutAsItWentIn) {
+  Rng rng(1);
+  for (int round = 0; round < 500; ++round) {
+    const Group::Owner group = random_group(rng);
+    const Totals before{.events = rng(), .keys = rng(), .payload_bytes = rng()};
+    const std::string key = make_key(Tag::group, static_cast<WorkspaceId>(rng()), rng());
+    std::string value;
+    encode_group(key, *group, before, value);
+    const auto stored = decode_group(key, value);
+    ASSERT_TRUE(stored);
+    const Group::Owner made = Group::make({.records = stored->records,
+                                           .bytes = stored->bytes,
+                                           .dedup_keys = stored->keys,
+                                           .answer = stored->answer,
+                                           .accepted_at = {},
+                                           .accepted_wall = stored->head.accepted_wall});
+    EXPECT_TRUE(same_content(*made, *group));
+    EXPECT_EQ(stored->head.before, before);
+    EXPECT_EQ(stored->head.own, totals_of(*group));
+  }
+}
+
+TEST(Codec, FootprintsAreKnownFromTheTotals) {
+  Rng rng(2);
+  Totals totals;
+  std::uint64_t bytes = 0;
+  for (int count = 0; count < 100; ++count) {
+    const Group::Owner group = random_group(rng);
+    totals += totals_of(*group);
+    bytes += group->footprint_bytes();
+  }
+  EXPECT_EQ(backlog_of(100, totals).bytes, bytes);
+}
+
+TEST(Codec, ARecordIsNothingElseThanItself) {
+  Rng rng(3);
+  for (int round = 0; round < 200; ++round) {
+    const Group::Owner group = random_group(rng);
+    const std::string key = make_key(Tag::group, 7, 42);
+    std::string value;
+    encode_group(key, *group, {}, value);
+    EXPECT_FALSE(decode_group(make_key(Tag::group, 7, 43), value)) << "another ticket";
+    EXPECT_FALSE(decode_group(make_key(Tag::group, 8, 42), value)) << "another workspace";
+    EXPECT_FALSE(decode_group(key, std::string_view(value).substr(0, rng.below(value.size()))));
+    std::string damaged = value;
+    damaged[rng.below(damaged.size())] ^= static_cast<char>(1 << rng.below(8));
+    EXPECT_FALSE(decode_group(key, damaged));
+  }
+}
+
+TEST(Codec, SmallValuesComeOutAsTheyWentIn) {
+  Rng rng(4);
+  for (int round = 0; round < 200; ++round) {
+    const Position position{.ticket = rng(),
+                            .before = {.events = rng(), .keys = rng(), .payload_bytes = rng()}};
+    const std::string low_key = make_key(Tag::low, 3);
+    EXPECT_EQ(decode_position(low_key, encode_position(low_key, position)), position);
+    EXPECT_FALSE(decode_position(make_key(Tag::low, 4), encode_position(low_key, position)));
+    const std::string key = make_key(Tag::appended, 3);
+    const auto appended =
+        decode_appended(key, encode_appended(key, {.next = position, .name = "default"}));
+    ASSERT_TRUE(appended);
+    EXPECT_EQ(appended->next, position);
+    EXPECT_EQ(appended->name, "default");
+    const Group::Owner group = random_group(rng);
+    const std::string keys_key = make_key(Tag::dedup, 3, 9);
+    std::string value;
+    encode_keys(keys_key, *group, value);
+    const auto keys = decode_keys(keys_key, value);
+    ASSERT_TRUE(keys);
+    EXPECT_TRUE(std::ranges::equal(keys->keys, group->dedup_keys()));
+    EXPECT_EQ(keys->answer, group->answer());
+    EXPECT_EQ(keys->accepted_wall, group->accepted_wall());
+  }
+}
+
+// The checksum is no secret: what has one and still makes no sense is refused as well.
+TEST(Codec, NonsenseIsRefused) {
+  Rng rng(5);
+  const std::string key = make_key(Tag::group, 1, 1);
+  for (int round = 0; round < 20'000; ++round) {
+    std::string value(rng.below(80), '\0');
+    for (char& byte : value) {
+      byte = static_cast<char>(rng.below(4));
+    }
+    seal(key, value);
+    if (const auto stored = decode_group(key, value)) {
+      EXPECT_EQ(stored->records.size(), stored->head.events);
+    }
+    static_cast<void>(decode_keys(key, value));
+    static_cast<void>(decode_appended(key, value));
+    static_cast<void>(decode_position(key, value));
+  }
+}
+
+TEST(Codec, KeysSortByWorkspaceAndTicket) {
+  EXPECT_LT(make_key(Tag::group, 1, 255), make_key(Tag::group, 1, 256));
+  EXPECT_LT(make_key(Tag::group, 1, ticket_max), make_key(Tag::group, 2));
+  EXPECT_LT(make_key(Tag::group, 2), make_key(Tag::group, 2, 0));
+  EXPECT_LT(make_key(Tag::group, ~0U, ticket_max), key_above(Tag::group));
+  EXPECT_EQ(workspace_of_key(make_key(Tag::group, 258, 7)), 258U);
+  EXPECT_EQ(ticket_of_key(make_key(Tag::group, 258, 7)), 7U);
+}
+
+}  // namespace
+}  // namespace sluice::store

@@ -1,0 +1,486 @@
+// Goal: what the store decides, driven turn by turn on a disk in memory: one commit for all that
+// waits, tickets in order, nothing acknowledged that is not on disk, and an exact account of what
+// was damaged.
+#include <gmock/gmock.h>
+
+#include <sluice/metrics/exposition.hpp>
+
+#include "codec.hpp"
+#include "store_support.hpp"
+
+namespace sluice::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::vector<std::uint64_t> numbers(const std::vector<Group::Owner>& groups) {
+  std::vector<std::uint64_t> out;
+  for (const auto& group : groups) {
+    out.push_back(number_of(*group));
+  }
+  return out;
+}
+
+void release_all(Stepped& stepped, std::vector<Group::Owner> groups, std::size_t workspace = 0) {
+  for (Group::Owner& group : groups) {
+    stepped.store->buffer(workspace).release(std::move(group));
+  }
+}
+
+TEST(Core, CommitsAllThatWaitsAtOnce) {
+  Stepped stepped;
+  const auto writes = stepped.disk.writes;
+  const auto first = stepped.append(numbered_group(1, stepped.clock));
+  const auto second = stepped.append(numbered_group(2, stepped.clock));
+  EXPECT_FALSE(first->kept);
+  stepped.commit();
+  EXPECT_TRUE(first->kept.value());
+  EXPECT_TRUE(second->kept.value());
+  EXPECT_EQ(stepped.disk.writes, writes + 1);
+  EXPECT_TRUE(stepped.disk.unsynced.empty());
+  const auto groups = stepped.read();
+  EXPECT_THAT(numbers(groups), ElementsAre(1, 2));
+  EXPECT_EQ(groups[0]->ticket, 1);
+  EXPECT_EQ(groups[1]->ticket, 2);
+}
+
+TEST(Core, LargeArrivalsAreCommittedInParts) {
+  Stepped stepped(1, {.path = {}, .commit_bytes_max = 1000});
+  std::vector<std::shared_ptr<Stepped::Outcome>> outcomes;
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    outcomes.push_back(stepped.append(numbered_group(i, stepped.clock, 900)));
+  }
+  const auto writes = stepped.disk.writes;
+  while (stepped.store->commit_step() <= stepped.clock.mono_now()) {
+  }
+  EXPECT_EQ(stepped.disk.writes, writes + 3);
+  for (const auto& outcome : outcomes) {
+    EXPECT_TRUE(outcome->kept.value());
+  }
+}
+
+TEST(Core, TicketsGoOnAfterARestart) {
+  Stepped stepped;
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.commit();
+  stepped.crash();
+  stepped.append(numbered_group(2, stepped.clock));
+  stepped.commit();
+  const auto groups = stepped.read_all();
+  EXPECT_THAT(numbers(groups), ElementsAre(1, 2));
+  EXPECT_EQ(groups[1]->ticket, 2);
+}
+
+TEST(Core, WhatIsReadBackIsWhatWasAppended) {
+  Stepped stepped;
+  std::vector<Group::Owner> originals;
+  Backlog expected;
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    originals.push_back(numbered_group(i, stepped.clock, 0, i % 3 == 0));
+    expected.events += originals.back()->records().size();
+    expected.bytes += originals.back()->footprint_bytes();
+    stepped.append(numbered_group(i, stepped.clock, 0, i % 3 == 0));
+    stepped.clock.advance(1ms);
+  }
+  // The same content, so the same times.
+  stepped.commit();
+  stepped.clock.advance(5s);
+  stepped.restart();
+  EXPECT_EQ(stepped.store->recovered(0), expected);
+  const auto groups = stepped.read_all();
+  ASSERT_EQ(groups.size(), originals.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    EXPECT_TRUE(same_content(*groups[i], *originals[i])) << i;
+    EXPECT_EQ(groups[i]->accepted_at(), originals[i]->accepted_at());
+  }
+}
+
+TEST(Core, AcceptanceIsNeverInTheFuture) {
+  Stepped stepped;
+  stepped.clock.advance(1h);
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.commit();
+  stepped.clock.advance(-30min);  // as a clock that was set back
+  stepped.restart();
+  EXPECT_EQ(stepped.read_all().front()->accepted_at(), stepped.clock.mono_now());
+}
+
+TEST(Core, ReleasedGroupsDoNotComeBack) {
+  Stepped stepped;
+  for (std::uint64_t i = 1; i <= 6; ++i) {
+    stepped.append(numbered_group(i, stepped.clock));
+  }
+  stepped.commit();
+  auto groups = stepped.read();
+  for (const std::size_t index : {0U, 3U, 4U}) {
+    stepped.store->buffer(0).release(std::move(groups[index]));
+  }
+  const MonoTime due = stepped.store->commit_step();
+  EXPECT_LE(due - stepped.clock.mono_now(), 50ms);
+  EXPECT_GT(due, stepped.clock.mono_now()) << "releases wait a while for a commit";
+  stepped.clock.advance(50ms);
+  stepped.commit();
+  stepped.crash([] { return true; });
+  groups = stepped.read_all();
+  EXPECT_THAT(numbers(groups), ElementsAre(2, 3, 6));
+  EXPECT_EQ(stepped.lost[0], Backlog{});
+  release_all(stepped, std::move(groups));
+  stepped.restart();
+  EXPECT_EQ(stepped.store->recovered(0), Backlog{});
+  EXPECT_TRUE(stepped.read_all().empty());
+}
+
+TEST(Core, ACommitTakesReleasesAlong) {
+  Stepped stepped;
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.commit();
+  release_all(stepped, stepped.read());
+  stepped.append(numbered_group(2, stepped.clock));
+  stepped.commit();
+  stepped.crash();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(2));
+}
+
+TEST(Core, AnUnsyncedReleaseThatIsLostComesAgain) {
+  Stepped stepped;
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.append(numbered_group(2, stepped.clock));
+  stepped.commit();
+  auto groups = stepped.read();
+  stepped.store->buffer(0).release(std::move(groups[1]));
+  stepped.commit();
+  stepped.clock.advance(50ms);
+  stepped.commit();
+  stepped.crash();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1, 2));
+  EXPECT_EQ(stepped.lost[0], Backlog{});
+}
+
+TEST(Core, AFailedWriteIsNotAcknowledgedAndDoesNotComeBack) {
+  for (const bool in_sync : {false, true}) {
+    Stepped stepped;
+    stepped.append(numbered_group(1, stepped.clock));
+    stepped.commit();
+    (in_sync ? stepped.disk.sync_fails : stepped.disk.write_fails) = Errc::disk_full;
+    const auto refused = stepped.append(numbered_group(2, stepped.clock));
+    stepped.commit();
+    EXPECT_FALSE(refused->kept.value());
+    EXPECT_THAT(refused->error, HasSubstr("the disk is full"));
+    EXPECT_THAT(stepped.store->buffer(0).trouble(), HasSubstr("free space"));
+    const auto refused_too = stepped.append(numbered_group(3, stepped.clock));
+    stepped.commit();
+    EXPECT_FALSE(refused_too->kept.value()) << "without trying";
+
+    stepped.disk.sync_fails.reset();
+    stepped.disk.write_fails.reset();
+    stepped.clock.advance(1s);
+    stepped.commit();
+    EXPECT_EQ(stepped.store->buffer(0).trouble(), "");
+    const auto kept = stepped.append(numbered_group(4, stepped.clock));
+    stepped.commit();
+    EXPECT_TRUE(kept->kept.value());
+    EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1, 4));
+    stepped.crash([] { return true; });
+    const auto groups = stepped.read_all();
+    EXPECT_THAT(numbers(groups), ElementsAre(1, 4));
+    EXPECT_EQ(groups[1]->ticket, 2);
+    EXPECT_EQ(stepped.lost[0], Backlog{});
+  }
+}
+
+TEST(Core, RecoveryIsTriedEachSecond) {
+  Stepped stepped;
+  stepped.disk.write_fails = Errc::failed;
+  stepped.append(numbered_group(1, stepped.clock));
+  const MonoTime due = stepped.store->commit_step();
+  EXPECT_EQ(due, stepped.clock.mono_now() + 1s);
+  stepped.disk.reopen_fails = Errc::failed;
+  stepped.clock.advance(1s);
+  EXPECT_EQ(stepped.store->commit_step(), stepped.clock.mono_now() + 1s);
+  EXPECT_NE(stepped.store->buffer(0).trouble(), "");
+  stepped.disk.reopen_fails.reset();
+  stepped.disk.write_fails.reset();
+  stepped.clock.advance(1s);
+  stepped.commit();
+  EXPECT_EQ(stepped.store->buffer(0).trouble(), "");
+}
+
+TEST(Core, WhatWasAcknowledgedInMemoryOutlivesTheDisksTrouble) {
+  Stepped stepped;
+  stepped.disk.write_fails = Errc::failed;
+  const auto in_memory =
+      stepped.append(numbered_group(1, stepped.clock), 0, buffer::AckLevel::memory);
+  EXPECT_TRUE(in_memory->kept.value());
+  const auto on_disk = stepped.append(numbered_group(2, stepped.clock));
+  stepped.commit();
+  EXPECT_FALSE(on_disk->kept.value());
+  stepped.append(numbered_group(3, stepped.clock), 0, buffer::AckLevel::memory);
+  stepped.commit();
+  stepped.disk.write_fails.reset();
+  stepped.clock.advance(1s);
+  stepped.commit();
+  stepped.commit();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1, 3));
+  stepped.crash();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1, 3));
+}
+
+TEST(Core, KeysAreConfirmedOrGivenUp) {
+  Stepped stepped;
+  Group::Owner group = numbered_group(2, stepped.clock);
+  for (std::uint64_t i = 3; group->dedup_keys().empty(); ++i) {
+    group = numbered_group(i, stepped.clock);
+  }
+  const DedupKey key = group->dedup_keys().front();
+  const std::uint64_t number = number_of(*group);
+  buffer::DedupWindow& window = *stepped.windows[0];
+  ASSERT_EQ(window.try_reserve(key, stepped.clock.mono_now()),
+            buffer::DedupWindow::Entry::reserved);
+  stepped.disk.write_fails = Errc::failed;
+  stepped.append(std::move(group));
+  stepped.commit();
+  stepped.disk.write_fails.reset();
+  stepped.clock.advance(1s);
+  stepped.commit();
+  ASSERT_EQ(window.try_reserve(key, stepped.clock.mono_now()), buffer::DedupWindow::Entry::reserved)
+      << "given up";
+  stepped.append(numbered_group(number, stepped.clock));
+  stepped.commit();
+  EXPECT_EQ(window.try_reserve(key, stepped.clock.mono_now()),
+            buffer::DedupWindow::Entry::duplicate);
+}
+
+TEST(Core, TheWindowIsRestoredThoughTheEventsWereDelivered) {
+  Stepped stepped;
+  std::vector<DedupKey> keys;
+  RememberedAnswer answer;
+  for (std::uint64_t i = 0; i < 20; ++i) {
+    Group::Owner group = numbered_group(i, stepped.clock, 0, true);
+    keys.insert(keys.end(), group->dedup_keys().begin(), group->dedup_keys().end());
+    answer = *group->answer();
+    stepped.append(std::move(group));
+  }
+  stepped.commit();
+  release_all(stepped, stepped.read());
+  stepped.clock.advance(1min);
+  stepped.commit();
+  stepped.commit();
+  stepped.restart();
+  const MonoTime now = stepped.clock.mono_now();
+  for (const DedupKey key : keys) {
+    EXPECT_EQ(stepped.windows[0]->try_reserve(key, now), buffer::DedupWindow::Entry::duplicate);
+  }
+  EXPECT_EQ(stepped.windows[0]->answer_to(answer.request, now), answer);
+  EXPECT_EQ(stepped.windows[0]->try_reserve(keys[0], now + 10min),
+            buffer::DedupWindow::Entry::reserved)
+      << "at its old age";
+}
+
+TEST(Core, KeysLeaveTheDiskWithTheWindow) {
+  Stepped stepped;
+  const auto stored = [&] {
+    const auto& all = stepped.disk.visible;
+    return std::distance(all.lower_bound(std::string(1, static_cast<char>(Tag::dedup))),
+                         all.lower_bound(key_above(Tag::dedup)));
+  };
+  for (std::uint64_t minute = 0; minute < 60; ++minute) {
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      stepped.append(numbered_group(minute * 20 + i, stepped.clock, 0, true));
+    }
+    stepped.commit();
+    stepped.clock.advance(1min);
+  }
+  EXPECT_GE(stored(), 9 * 20);
+  EXPECT_LE(stored(), 12 * 20);
+}
+
+TEST(Core, ReadsBackWhatDoesNotFitInMemory) {
+  Stepped stepped(1, {.path = {}, .tail_bytes_max = 20'000, .read_ahead_bytes = 5'000});
+  constexpr std::uint64_t total = 200;
+  for (std::uint64_t i = 0; i < total; ++i) {
+    stepped.append(numbered_group(i, stepped.clock, 900));
+    stepped.commit();
+  }
+  std::vector<std::uint64_t> seen;
+  for (int turn = 0; turn < 1000 && seen.size() < total; ++turn) {
+    for (const auto& group : stepped.read(0, 3'000)) {
+      seen.push_back(number_of(*group));
+      EXPECT_EQ(group->ticket, seen.size());
+    }
+    static_cast<void>(stepped.store->read_step());
+  }
+  ASSERT_EQ(seen.size(), total);
+  EXPECT_TRUE(std::ranges::is_sorted(seen));
+  EXPECT_TRUE(stepped.store->buffer(0).try_sleep());
+}
+
+TEST(Core, WakesTheConsumerThatSleeps) {
+  Stepped stepped;
+  ASSERT_TRUE(stepped.store->buffer(0).try_sleep());
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.append(numbered_group(2, stepped.clock));
+  EXPECT_EQ(stepped.wakes[0], 0);
+  stepped.commit();
+  EXPECT_EQ(stepped.wakes[0], 1);
+  EXPECT_FALSE(stepped.store->buffer(0).try_sleep()) << "there is something to read";
+  stepped.restart();
+  ASSERT_TRUE(stepped.store->buffer(0).try_sleep());
+  static_cast<void>(stepped.store->read_step());
+  EXPECT_EQ(stepped.wakes[0], 1);
+}
+
+TEST(Core, AReadThatFailsIsTriedAgain) {
+  Stepped stepped;
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.commit();
+  stepped.restart();
+  stepped.disk.read_fails = Errc::failed;
+  EXPECT_EQ(stepped.store->read_step(), stepped.clock.mono_now() + 1s);
+  EXPECT_TRUE(stepped.read().empty());
+  stepped.disk.read_fails.reset();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1));
+  EXPECT_EQ(stepped.lost[0], Backlog{});
+}
+
+TEST(Core, DamagedRecordsAreSkippedAndCounted) {
+  Stepped stepped;
+  std::map<std::uint64_t, Backlog> sizes;
+  for (std::uint64_t i = 1; i <= 40; ++i) {
+    const Group::Owner group = numbered_group(i, stepped.clock);
+    sizes[i] = {.events = group->records().size(), .bytes = group->footprint_bytes()};
+    stepped.append(numbered_group(i, stepped.clock));
+  }
+  stepped.commit();
+  auto groups = stepped.read();
+  for (const std::size_t index : {11U, 13U, 20U}) {  // tickets 12, 14 and 21 were delivered
+    stepped.store->buffer(0).release(std::move(groups[index]));
+  }
+  groups.clear();
+  stepped.restart();
+  Backlog lost;
+  const auto lose = [&](std::uint64_t number) {
+    lost.events += sizes[number].events;
+    lost.bytes += sizes[number].bytes;
+  };
+  const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+  // One that is not what it was, a range that cannot be read, with delivered ones in it, and the
+  // last one.
+  stepped.disk.visible[make_key(Tag::group, id, 5)][30] ^= 1;
+  lose(5);
+  for (const std::uint64_t ticket : {11U, 13U, 15U, 16U, 40U}) {
+    stepped.disk.unreadable.insert(make_key(Tag::group, id, ticket));
+    lose(ticket);
+  }
+  std::vector<std::uint64_t> expected;
+  for (std::uint64_t i = 1; i <= 40; ++i) {
+    const std::set<std::uint64_t> gone{5, 11, 12, 13, 14, 15, 16, 21, 40};
+    if (!gone.contains(i)) {
+      expected.push_back(i);
+    }
+  }
+  groups = stepped.read_all();
+  EXPECT_EQ(numbers(groups), expected);
+  EXPECT_EQ(stepped.lost[0], lost);
+  EXPECT_THAT(stepped.quarantined, ElementsAre(5));
+  release_all(stepped, std::move(groups));
+  stepped.disk.unreadable.clear();
+  stepped.restart();
+  EXPECT_EQ(stepped.store->recovered(0), Backlog{}) << "what is lost is done with";
+}
+
+TEST(Core, StartsWithoutReadingTheBacklog) {
+  const auto reads_at_start = [](std::uint64_t groups) {
+    Stepped stepped;
+    stepped.window = 0ns;
+    stepped.restart();
+    for (std::uint64_t i = 0; i < groups; ++i) {
+      stepped.append(numbered_group(i, stepped.clock));
+    }
+    stepped.commit();
+    const auto before = stepped.disk.reads;
+    stepped.restart();
+    return stepped.disk.reads - before;
+  };
+  EXPECT_EQ(reads_at_start(10), reads_at_start(1000));
+}
+
+TEST(Core, AWorkspaceThatIsNotConfiguredKeepsItsEvents) {
+  test::MemoryDisk disk;
+  FakeClock clock;
+  buffer::DedupWindow window({.window = 0ns, .entries_max = 0});
+  const auto open_with = [&](std::vector<std::string> names) {
+    std::vector<Workspace> list;
+    for (std::string& name : names) {
+      list.push_back({.name = std::move(name), .window = &window, .wake = [] {}, .lost = nullptr});
+    }
+    return open_stepped({}, std::move(list), clock, std::make_unique<test::MemoryEngine>(disk),
+                        {.commit = [] {}, .read = [] {}}, nullptr)
+        .value();
+  };
+  {
+    const auto store = open_with({"a", "b"});
+    static_cast<void>(
+        store->buffer(1).append(0, numbered_group(1, clock), buffer::AckLevel::disk, [](auto) {}));
+    static_cast<void>(store->commit_step());
+  }
+  {
+    const auto store = open_with({"c", "a"});
+    EXPECT_EQ(store->recovered(0), Backlog{});
+    metrics::Exposition exposition;
+    store->expose(exposition);
+    EXPECT_THAT(exposition.to_text(), HasSubstr("sluice_buffer_orphaned_events{workspace=\"b\"} "));
+  }
+  const auto store = open_with({"b", "a", "c"});
+  EXPECT_GT(store->recovered(0).events, 0);
+}
+
+TEST(Core, WithAnIntervalTheSyncComesAfterwards) {
+  Stepped stepped(1, {.path = {}, .sync = SyncPolicy::interval, .sync_interval = 100ms});
+  const auto outcome = stepped.append(numbered_group(1, stepped.clock));
+  const auto syncs = stepped.disk.syncs;
+  const MonoTime due = stepped.store->commit_step();
+  EXPECT_TRUE(outcome->kept.value());
+  EXPECT_EQ(stepped.disk.syncs, syncs);
+  EXPECT_EQ(due, stepped.clock.mono_now() + 100ms);
+  stepped.clock.advance(100ms);
+  stepped.commit();
+  EXPECT_EQ(stepped.disk.syncs, syncs + 1);
+}
+
+TEST(Core, CommitsWhatWaitsWhenItCloses) {
+  Stepped stepped;
+  const auto outcome = stepped.append(numbered_group(1, stepped.clock));
+  stepped.store->close();
+  EXPECT_TRUE(outcome->kept.value());
+  const auto late = stepped.append(numbered_group(2, stepped.clock));
+  EXPECT_FALSE(late->kept.value());
+  stepped.crash();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1));
+}
+
+TEST(Core, FailsWhatWaitsWhenItClosesInTrouble) {
+  Stepped stepped;
+  stepped.disk.write_fails = Errc::failed;
+  const auto outcome = stepped.append(numbered_group(1, stepped.clock));
+  stepped.store->close();
+  EXPECT_FALSE(outcome->kept.value());
+}
+
+TEST(Core, TellsWhatItDoesInMetrics) {
+  Stepped stepped;
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.append(numbered_group(2, stepped.clock));
+  stepped.commit();
+  metrics::Exposition exposition;
+  stepped.store->expose(exposition);
+  const std::string text = exposition.to_text();
+  for (const char* line : {"sluice_buffer_commits_total 1\n", "sluice_buffer_commit_groups_sum 2\n",
+                           "sluice_buffer_trouble 0\n", "sluice_buffer_write_failures_total 0\n",
+                           "sluice_buffer_events_lost_total{workspace=\"w0\"} 0\n"}) {
+    EXPECT_THAT(text, HasSubstr(line));
+  }
+}
+
+}  // namespace
+}  // namespace sluice::store

@@ -1,0 +1,168 @@
+// Goal: the store on a real RocksDB: threads, restarts, locks, formats, space.
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "store_support.hpp"
+#include "temporary_directory.hpp"
+
+namespace sluice::store {
+namespace {
+
+using testing::HasSubstr;
+namespace fs = std::filesystem;
+
+constexpr auto patience = 60s;
+
+// A running store, and a consumer that sleeps and is woken.
+class Running {
+ public:
+  explicit Running(const std::string& path, Options options = {}) : window_({}) {
+    options.path = path;
+    options.producers = 4;
+    opened = open(options,
+                  {{.name = "default",
+                    .window = &window_,
+                    .wake =
+                        [this] {
+                          const std::lock_guard lock(mutex_);
+                          woken_ = true;
+                          changed_.notify_all();
+                        },
+                    .lost = nullptr}},
+                  system_clock());
+  }
+  Store& store() { return **opened; }
+  buffer::Buffer& buffer() { return store().buffer(0); }
+
+  // Appends, and waits for the acknowledgement.
+  Result<void> append(Group::Owner group, std::size_t producer = 0) {
+    std::optional<Result<void>> outcome;
+    if (buffer().append(producer, std::move(group), buffer::AckLevel::disk, [&](auto result) {
+          const std::lock_guard lock(mutex_);
+          outcome = std::move(result);
+          changed_.notify_all();
+        })) {
+      return {};
+    }
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, patience, [&] { return outcome.has_value(); }));
+    return outcome.value_or(Result<void>());
+  }
+  // Waits until there is something to read.
+  std::vector<Group::Owner> read() {
+    std::vector<Group::Owner> groups;
+    while (true) {
+      buffer().read(groups, 1U << 20);
+      if (!groups.empty()) {
+        return groups;
+      }
+      if (!buffer().try_sleep()) {
+        continue;
+      }
+      std::unique_lock lock(mutex_);
+      if (!changed_.wait_for(lock, patience, [&] { return woken_; })) {
+        ADD_FAILURE() << "never woken";
+        return groups;
+      }
+      woken_ = false;
+    }
+  }
+
+  Result<std::unique_ptr<Store>> opened;
+
+ private:
+  buffer::DedupWindow window_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool woken_ = false;
+};
+
+std::uint64_t size_of(const std::string& folder) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    bytes += entry.is_regular_file() ? entry.file_size() : 0;
+  }
+  return bytes;
+}
+
+TEST(RocksDbStore, KeepsWhatItAcknowledgedInTheOrderOfAcceptance) {
+  const test::TemporaryDirectory folder;
+  constexpr std::uint64_t each = 300;
+  {
+    Running running(folder / "store");
+    ASSERT_TRUE(running.opened) << running.opened.error().message;
+    std::vector<std::thread> producers;
+    for (std::size_t p = 0; p < 4; ++p) {
+      producers.emplace_back([&, p] {
+        for (std::uint64_t i = 0; i < each; ++i) {
+          EXPECT_TRUE(running.append(numbered_group(p * each + i, system_clock()), p));
+        }
+      });
+    }
+    std::uint64_t seen = 0;
+    std::vector<std::uint64_t> next(4);
+    while (seen < 4 * each) {
+      for (Group::Owner& group : running.read()) {
+        const std::uint64_t number = number_of(*group);
+        EXPECT_EQ(number % each, next[number / each]++);
+        EXPECT_EQ(group->ticket, ++seen);
+        if (group->ticket <= 2 * each) {
+          running.buffer().release(std::move(group));
+        }
+      }
+    }
+    for (std::thread& producer : producers) {
+      producer.join();
+    }
+  }
+  Running again(folder / "store");
+  ASSERT_TRUE(again.opened) << again.opened.error().message;
+  EXPECT_GT(again.store().recovered(0).events, 0);
+  std::uint64_t seen = 2 * each;
+  while (seen < 4 * each) {
+    for (const Group::Owner& group : again.read()) {
+      EXPECT_EQ(group->ticket, ++seen);
+    }
+  }
+}
+
+TEST(RocksDbStore, ASecondProcessIsRefused) {
+  const test::TemporaryDirectory folder;
+  const Running running(folder / "store");
+  ASSERT_TRUE(running.opened);
+  const Running second(folder / "store");
+  ASSERT_FALSE(second.opened);
+  EXPECT_EQ(second.opened.error().code, Errc::locked);
+  EXPECT_THAT(second.opened.error().message, HasSubstr("in use by another process"));
+}
+
+TEST(RocksDbStore, AnotherFormatIsRefusedAndLeftAlone) {
+  const test::TemporaryDirectory folder;
+  {
+    const Running running(folder / "store");
+    ASSERT_TRUE(running.opened);
+  }
+  std::ofstream(folder / "store/FORMAT") << "sluice store format 9, written by sluice 7.1.0\n";
+  const auto size = size_of(folder / "store");
+  const Running running(folder / "store");
+  ASSERT_FALSE(running.opened);
+  EXPECT_EQ(running.opened.error().code, Errc::format);
+  EXPECT_THAT(running.opened.error().message, HasSubstr("written by sluice 7.1.0"));
+  EXPECT_EQ(size_of(folder / "store"), size);
+}
+
+TEST(RocksDbStore, AFolderThatCannotBeMadeIsAnError) {
+  const test::TemporaryDirectory folder;
+  std::ofstream(folder / "file") << "in the way";
+  const Running running(folder / "file/store");
+  ASSERT_FALSE(running.opened);
+  EXPECT_THAT(running.opened.error().message, HasSubstr("buffer.path"));
+}
+
+}  // namespace
+}  // namespace sluice::store

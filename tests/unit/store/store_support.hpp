@@ -1,0 +1,185 @@
+// What the store's tests share: a clock that is set, groups with known content, a store in steps.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <sluice/base/clock.hpp>
+#include <sluice/base/rng.hpp>
+#include <sluice/store/store.hpp>
+
+#include "memory_engine.hpp"
+
+namespace sluice::store {
+
+using namespace std::chrono_literals;
+
+class FakeClock final : public Clock {
+ public:
+  [[nodiscard]] WallTime wall_now() const override {
+    return std::chrono::time_point_cast<std::chrono::milliseconds>(WallTime(1'000'000'000'000ms) +
+                                                                   elapsed_);
+  }
+  [[nodiscard]] MonoTime mono_now() const override { return MonoTime(1h) + elapsed_; }
+  void advance(std::chrono::nanoseconds by) { elapsed_ += by; }
+
+ private:
+  std::chrono::nanoseconds elapsed_{0};
+};
+
+// What a group is made of, by its number: the same number gives the same bytes, and no other does.
+inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
+                                   std::size_t size_min = 0, bool with_answer = false) {
+  Rng rng(number);
+  std::string bytes;
+  std::vector<EventRecord> records;
+  std::vector<DedupKey> keys;
+  const std::uint64_t events = 1 + rng.below(4);
+  for (std::uint64_t i = 0; i < events; ++i) {
+    std::string json = "{\"n\":" + std::to_string(number) + ",\"i\":" + std::to_string(i) + "}";
+    const std::size_t size = std::max(size_min / events, json.size() + rng.below(40));
+    while (json.size() < size) {
+      json.push_back(static_cast<char>('a' + rng.below(26)));
+    }
+    records.push_back({.offset = static_cast<std::uint32_t>(bytes.size()),
+                       .size = static_cast<std::uint32_t>(json.size()),
+                       .profile_hash = rng(),
+                       .kind = static_cast<EventKind>(rng.below(event_kind_count))});
+    bytes += json;
+    if (rng.below(2) == 0) {
+      keys.push_back({.low = rng(), .high = rng()});
+    }
+  }
+  std::optional<RememberedAnswer> answer;
+  if (with_answer) {
+    answer = RememberedAnswer{.request = {.low = rng(), .high = number},
+                              .accepted = static_cast<std::uint32_t>(events),
+                              .duplicates = 3};
+  }
+  return Group::make({.records = records,
+                      .bytes = bytes,
+                      .dedup_keys = keys,
+                      .answer = answer,
+                      .accepted_at = clock.mono_now(),
+                      .accepted_wall = clock.wall_now()});
+}
+
+inline std::uint64_t number_of(const Group& group) {
+  return std::stoull(std::string(group.json(0).substr(5)));
+}
+
+inline bool same_content(const Group& a, const Group& b) {
+  const auto same_record = [](const EventRecord& x, const EventRecord& y) {
+    return x.offset == y.offset && x.size == y.size && x.profile_hash == y.profile_hash &&
+           x.kind == y.kind;
+  };
+  return a.bytes() == b.bytes() && std::ranges::equal(a.records(), b.records(), same_record) &&
+         std::ranges::equal(a.dedup_keys(), b.dedup_keys()) && a.answer() == b.answer() &&
+         a.accepted_wall() == b.accepted_wall() && a.footprint_bytes() == b.footprint_bytes();
+}
+
+// A store in steps on a disk in memory, with one workspace or more.
+class Stepped {
+ public:
+  explicit Stepped(std::size_t workspaces = 1, Options options = {})
+      : options_(std::move(options)), workspaces_(workspaces) {
+    open();
+  }
+
+  void open() {
+    windows.clear();
+    lost.assign(workspaces_, {});
+    wakes.assign(workspaces_, 0);
+    std::vector<Workspace> list;
+    for (std::size_t i = 0; i < workspaces_; ++i) {
+      windows.push_back(std::make_unique<buffer::DedupWindow>(
+          buffer::DedupWindow::Options{.window = window, .entries_max = 1'000'000}));
+      list.push_back({.name = "w" + std::to_string(i),
+                      .window = windows.back().get(),
+                      .wake = [this, i] { ++wakes[i]; },
+                      .lost =
+                          [this, i](const Backlog& backlog) {
+                            lost[i].events += backlog.events;
+                            lost[i].bytes += backlog.bytes;
+                          }});
+    }
+    auto opened =
+        open_stepped(options_, std::move(list), clock, std::make_unique<test::MemoryEngine>(disk),
+                     {.commit = [] {}, .read = [] {}},
+                     [this](const std::string&, Ticket ticket, std::string_view) {
+                       quarantined.push_back(ticket);
+                     });
+    if (!opened) {
+      FAIL() << opened.error().message;
+    }
+    store = *std::move(opened);
+  }
+  // The process and the machine die, and come back.
+  void crash(const std::function<bool()>& survives = [] { return false; }) {
+    disk.write_fails = Errc::failed;  // what the destructor may still write is too late
+    store.reset();
+    disk.write_fails.reset();
+    disk.crash(survives);
+    open();
+  }
+  void restart() {
+    store.reset();
+    open();
+  }
+
+  // How the append ended: nothing while it is under way.
+  struct Outcome {
+    std::optional<bool> kept;
+    std::string error;
+  };
+  std::shared_ptr<Outcome> append(Group::Owner group, std::size_t workspace = 0,
+                                  buffer::AckLevel level = buffer::AckLevel::disk) {
+    auto outcome = std::make_shared<Outcome>();
+    if (store->buffer(workspace).append(0, std::move(group), level,
+                                        [outcome](const Result<void>& result) {
+                                          outcome->kept = result.has_value();
+                                          outcome->error = result ? "" : result.error().message;
+                                        })) {
+      outcome->kept = true;
+    }
+    return outcome;
+  }
+  std::vector<Group::Owner> read(std::size_t workspace = 0, std::size_t bytes_max = ~0ULL) {
+    std::vector<Group::Owner> groups;
+    store->buffer(workspace).read(groups, bytes_max);
+    return groups;
+  }
+  // Reads all there is, in as many turns as it takes.
+  std::vector<Group::Owner> read_all(std::size_t workspace = 0) {
+    std::vector<Group::Owner> groups;
+    while (true) {
+      store->buffer(workspace).read(groups, ~0ULL);
+      if (store->read_step() == MonoTime::max() && store->buffer(workspace).try_sleep()) {
+        return groups;
+      }
+    }
+  }
+  void commit() { static_cast<void>(store->commit_step()); }
+
+  FakeClock clock;
+  test::MemoryDisk disk;
+  std::chrono::nanoseconds window = 10min;
+  std::vector<std::unique_ptr<buffer::DedupWindow>> windows;
+  std::vector<Backlog> lost;
+  std::vector<int> wakes;
+  std::vector<Ticket> quarantined;
+  std::unique_ptr<SteppedStore> store;
+
+ private:
+  Options options_;
+  std::size_t workspaces_;
+};
+
+}  // namespace sluice::store
