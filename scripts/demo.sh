@@ -85,7 +85,7 @@ started+=("$simulator_pid")
 upstream=$(wait_for "$simulator_pid" "$work/synerise-sim.log" 'listening on (http:[^ ]*)')
 
 SLUICE_DEMO_LISTEN=127.0.0.1:0 SLUICE_DEMO_ADMIN=127.0.0.1:0 SLUICE_DEMO_UPSTREAM=$upstream \
-  SLUICE_DEMO_GUID=$guid SLUICE_DEMO_KEY=demo-key SLUICE_DEMO_BUFFER=memory SLUICE_DEMO_DIR=$work \
+  SLUICE_DEMO_GUID=$guid SLUICE_DEMO_KEY=demo-key SLUICE_DEMO_DIR=$work \
   "$bin/sluice" serve --config config/demo.yaml >"$work/sluice.log" 2>&1 &
 sluice_pid=$!
 started+=("$sluice_pid")

@@ -32,12 +32,17 @@ build_and_test() {
 mkdir -p build
 step "format"
 git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
-build_and_test release 'sluice synerise-sim sluice-load integration_test load_test' '^(integration|unit\.load)\.'
+build_and_test release \
+  'sluice synerise-sim sluice-load integration_test chaos_test simulation_test planted_bug_test load_test' \
+  '^(integration|chaos|simulation|unit\.load)\.'
 if [ "${1:-}" = --quick ]; then
   exit 0
 fi
 step "lint"
-./scripts/lint.sh
+./scripts/lint.sh >build/lint.log 2>&1 || {
+  grep -E 'error:|warning:|error reading' build/lint.log | head -50
+  exit 1
+}
 build_and_test asan
 build_and_test tsan
 step "all passed"

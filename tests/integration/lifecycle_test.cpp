@@ -150,11 +150,17 @@ TEST_F(Lifecycle, ChecksAConfigurationAndTellsEveryMistake) {
   EXPECT_EQ(mistaken.wait(), 78);
   EXPECT_THAT(mistaken.output(), AllOf(HasSubstr(bad + ":1:"), HasSubstr(bad + ":2:"),
                                        HasSubstr("lissten"), HasSubstr("workspaces")));
-  const std::string disk =
-      write("disk.yaml", "workspaces: [{name: a, auth: {method: jwt, api_key: k}}]\n");
-  Process unsupported = run({"check", "--config", disk});
+  Process smallest =
+      run({"check", "--config",
+           write("smallest.yaml", "workspaces: [{auth: {method: jwt, api_key: k}}]\n")});
+  EXPECT_EQ(smallest.wait(), 0) << "all else has a default";
+  EXPECT_THAT(smallest.output(), HasSubstr("type: disk"));
+  Process unsupported =
+      run({"check", "--config",
+           write("unsupported.yaml",
+                 "workspaces: [{passthrough: true, auth: {method: jwt, api_key: k}}]\n")});
   EXPECT_EQ(unsupported.wait(), 78);
-  EXPECT_THAT(unsupported.output(), HasSubstr("buffer: {type: memory}"));
+  EXPECT_THAT(unsupported.output(), HasSubstr("passthrough"));
   Process missing = run({"serve", "--config", directory_ / "none.yaml"});
   EXPECT_EQ(missing.wait(), 78);
 }

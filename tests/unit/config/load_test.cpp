@@ -65,7 +65,7 @@ TEST(Load, DesignExampleIngest) {
                          .rate_limit_per_second = 5'000,
                          .workspace = "default"}};
   EXPECT_EQ(config.ingest, expected);
-  EXPECT_EQ(config.admin, (Admin{TcpAddress{"127.0.0.1", 9091}}));
+  EXPECT_EQ(config.admin, (Admin{.listen = TcpAddress{"127.0.0.1", 9091}, .token = {}}));
 }
 
 TEST(Load, DesignExampleDelivery) {
