@@ -27,7 +27,7 @@ constexpr std::size_t letters_per_step = 1'000;
 // called with.
 template <class Outcome, class Start>
 Task<Outcome> await_callback(Start start) {
-  const auto initiate = [](auto handler, Start begin) {
+  const auto initiate = [](auto handler, auto&& begin) {
     auto resume = std::make_shared<decltype(handler)>(std::move(handler));
     auto executor = asio::get_associated_executor(*resume);
     // The work guard keeps the executor's thread until then.
@@ -45,7 +45,7 @@ Task<Outcome> await_callback(Start start) {
 template <class Work>
 Task<std::invoke_result_t<Work>> on_thread(asio::thread_pool& thread, Work work) {
   using Outcome = std::invoke_result_t<Work>;
-  auto start = [&thread, work = std::move(work)](auto done) {
+  auto start = [&thread, work = std::move(work)](const auto& done) {
     asio::post(thread, [work, done] { done(work()); });
   };
   co_return co_await await_callback<Outcome>(std::move(start));
@@ -227,7 +227,7 @@ Task<> DeadLetterDesk::replay_run(std::span<const deadletter::StoredLetter> lett
 }
 
 Task<ingest::ReplayOutcome> DeadLetterDesk::accept_again(ingest::Replay replay) {
-  auto start = [this, replay = std::move(replay)](auto done) mutable {
+  auto start = [this, replay = std::move(replay)](const auto& done) mutable {
     ingest_->replay(std::move(replay), done);
   };
   co_return co_await await_callback<ingest::ReplayOutcome>(std::move(start));

@@ -16,6 +16,7 @@ using testing::HasSubstr;
 
 std::vector<std::uint64_t> numbers(const std::vector<Group::Owner>& groups) {
   std::vector<std::uint64_t> out;
+  out.reserve(groups.size());
   for (const auto& group : groups) {
     out.push_back(number_of(*group));
   }
@@ -48,6 +49,7 @@ TEST(Core, CommitsAllThatWaitsAtOnce) {
 TEST(Core, LargeArrivalsAreCommittedInParts) {
   Stepped stepped(1, {.path = {}, .commit_bytes_max = 1000});
   std::vector<std::shared_ptr<Stepped::Outcome>> outcomes;
+  outcomes.reserve(5);
   for (std::uint64_t i = 0; i < 5; ++i) {
     outcomes.push_back(stepped.append(numbered_group(i, stepped.clock, 900)));
   }
@@ -411,6 +413,7 @@ TEST(Core, AWorkspaceThatIsNotConfiguredKeepsItsEvents) {
   buffer::DedupWindow window({.window = 0ns, .entries_max = 0});
   const auto open_with = [&](std::vector<std::string> names) {
     std::vector<Workspace> list;
+    list.reserve(names.size());
     for (std::string& name : names) {
       list.push_back({.name = std::move(name), .window = &window, .wake = [] {}, .lost = nullptr});
     }

@@ -81,6 +81,25 @@ TEST(ReleaseLog, WritesNoMoreThanTheChanges) {
   EXPECT_FALSE(log.has_changes());
 }
 
+TEST(ReleaseLog, WhatAFailedWriteRemovedIsRemovedAgain) {
+  ReleaseLog log(workspace);
+  log.add(1, 3, {});
+  Batch batch;
+  log.write_changes(batch);
+  log.add(4, 5, {});
+  batch.clear();
+  log.write_all(batch);
+  test::MemoryDisk::Entries entries;
+  for (const Ticket ticket : {1U, 2U, 3U, 4U}) {
+    entries[make_key(Tag::group, workspace, ticket)] = "";
+  }
+  test::MemoryDisk::apply(batch, entries);
+  EXPECT_TRUE(entries.contains(make_key(Tag::group, workspace, 3)));
+  for (const Ticket ticket : {1U, 2U, 4U}) {
+    EXPECT_FALSE(entries.contains(make_key(Tag::group, workspace, ticket)));
+  }
+}
+
 // Releases in random order, written now and then; some of the writes are lost. What is stored must
 // agree with itself: a group is either there, or known as released with its size.
 TEST(ReleaseLog, WhatIsStoredHoldsWhateverIsLost) {

@@ -1,6 +1,5 @@
 // Goal: whatever happens to the files of a store, it opens or says why not; every event that comes
 // out is one that went in, byte for byte; and what is missing is counted.
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -16,11 +15,6 @@ namespace sluice::store {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::uint64_t run_count(std::uint64_t otherwise) {
-  const char* const runs = std::getenv("SLUICE_STORE_RUNS");
-  return runs == nullptr ? otherwise : std::strtoull(runs, nullptr, 10);
-}
 
 // A closed store, and what is to come out of it.
 struct Original {

@@ -15,7 +15,7 @@ namespace sluice::store {
 
 class OnRocksDb {
  public:
-  explicit OnRocksDb(RocksDbOptions options, Options store_options = {})
+  explicit OnRocksDb(const RocksDbOptions& options, Options store_options = {})
       : window({.window = 10min, .entries_max = 100'000}) {
     auto opened = open_rocksdb(options);
     if (!opened) {

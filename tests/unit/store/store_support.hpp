@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -20,6 +21,13 @@
 namespace sluice::store {
 
 using namespace std::chrono_literals;
+
+// How many random runs: more with the environment variable SLUICE_STORE_RUNS.
+inline std::uint64_t run_count(std::uint64_t otherwise) {
+  const char* const runs =
+      std::getenv("SLUICE_STORE_RUNS");  // NOLINT(concurrency-mt-unsafe): one thread
+  return runs == nullptr ? otherwise : std::strtoull(runs, nullptr, 10);
+}
 
 class FakeClock final : public Clock {
  public:
