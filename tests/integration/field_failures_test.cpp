@@ -7,12 +7,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "gateway_process.hpp"
 #include "running_gateway.hpp"
+#include "small_disk.hpp"
 
 namespace sluice::test {
 namespace {
@@ -167,39 +167,9 @@ TEST_F(FieldFailure, ASecondProcessOpensTheSameBuffer) {
   EXPECT_EQ(gateway.post(events(10)).status, 202);
 }
 
-// A file system of its own, small, for what only a full or a failing one does.
-class SmallDisk {
- public:
-  SmallDisk() : path_(directory_ / "disk") {
-    std::filesystem::create_directory(path_);
-    mounted_ = ::mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=48m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) {
-      ::umount2(path_.c_str(), MNT_DETACH);
-    }
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  [[nodiscard]] bool mounted() const { return mounted_; }
-  [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  void fill() {
-    std::ofstream junk(path_ + "/junk", std::ios::binary);
-    const std::string block(1U << 20, 'x');
-    while (junk.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-    }
-  }
-  void empty() { std::filesystem::remove(path_ + "/junk"); }
-
- private:
-  TemporaryDirectory directory_;
-  std::string path_;
-  bool mounted_ = false;
-};
-
 TEST_F(FieldFailure, TheDiskIsFull) {
-  SmallDisk disk;
+  const TemporaryDirectory folder;
+  SmallDisk disk(folder / "disk");
   if (!disk.mounted()) {
     GTEST_SKIP() << "mounting a small file system takes root";
   }

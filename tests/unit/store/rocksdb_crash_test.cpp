@@ -6,12 +6,12 @@
 #include <gmock/gmock.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <sluice/base/log.hpp>
 
 #include "rocksdb_support.hpp"
+#include "small_disk.hpp"
 #include "temporary_directory.hpp"
 
 namespace sluice::store {
@@ -209,30 +209,9 @@ TEST(CrashPoints, WhereverTheMachineDiesNothingAcknowledgedIsLost) {
   log::configure(log::Level::info, log::Format::human);
 }
 
-// A file system of a few megabytes.
-class SmallDisk {
- public:
-  explicit SmallDisk(const std::string& path) : path_(path) {
-    fs::create_directories(path);
-    mounted_ = ::mount("tmpfs", path.c_str(), "tmpfs", 0, "size=64m") == 0;
-  }
-  ~SmallDisk() {
-    if (mounted_) {
-      ::umount2(path_.c_str(), MNT_DETACH);
-    }
-  }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-  [[nodiscard]] bool mounted() const { return mounted_; }
-
- private:
-  std::string path_;
-  bool mounted_ = false;
-};
-
 TEST(FullDisk, RefusesKeepsWhatItHasAndGoesOnWhenThereIsRoom) {
   const test::TemporaryDirectory folder;
-  const SmallDisk disk(folder / "disk");
+  const test::SmallDisk disk(folder / "disk");
   if (!disk.mounted()) {
     GTEST_SKIP() << "needs the right to mount a tmpfs";
   }
