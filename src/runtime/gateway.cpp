@@ -44,8 +44,16 @@ constexpr std::chrono::seconds session_patience{2};
 constexpr std::chrono::seconds stop_patience{5};
 // The share of the memory ceiling that a memory buffer may take; the rest is for everything else.
 constexpr std::size_t memory_share_percent = 50;
-// With a disk buffer, so much of the backlog of all workspaces is in memory at most.
-constexpr std::size_t memory_for_backlog_bytes = 64U << 20;
+// With a disk buffer, so much of the backlog of all workspaces is in memory at most, and no more
+// than this share of the memory ceiling.
+constexpr std::size_t backlog_memory_bytes_max = 64U << 20;
+constexpr std::size_t backlog_memory_share_percent = 25;
+
+std::size_t backlog_memory_bytes() {
+  const auto ceiling = net::memory_ceiling_bytes();
+  return ceiling ? std::min(backlog_memory_bytes_max, *ceiling * backlog_memory_share_percent / 100)
+                 : backlog_memory_bytes_max;
+}
 
 std::ptrdiff_t producers_of(const config::Config& config, const config::Workspace& workspace) {
   return std::ranges::count(config.ingest.producers, workspace.name, &config::Producer::workspace);
@@ -79,7 +87,7 @@ PipelineOptions pipeline_options(const config::Config& config, const config::Wor
       .limits = limits_of(config, workspace),
       .dedup = {.window = config.dedup.window, .entries_max = config.dedup.max_entries}};
   if (config.buffer.type == config::BufferType::disk) {
-    options.window_bytes_max = memory_for_backlog_bytes / 2 / config.workspaces.size();
+    options.window_bytes_max = backlog_memory_bytes() / 2 / config.workspaces.size();
   }
   options.dispatcher.lanes = config.delivery.lanes;
   options.dispatcher.max_in_flight = config.delivery.max_in_flight;
@@ -102,7 +110,7 @@ transport::UpstreamOptions upstream_options(const config::Config& config,
 }
 
 store::Options store_options(const config::Config& config, std::size_t producers) {
-  const std::size_t share = memory_for_backlog_bytes / config.workspaces.size();
+  const std::size_t share = backlog_memory_bytes() / config.workspaces.size();
   return {.path = config.buffer.path,
           .sync = config.buffer.sync == config::BufferSync::always ? store::SyncPolicy::always
                                                                    : store::SyncPolicy::interval,

@@ -200,6 +200,61 @@ TEST_F(FieldFailure, TheDiskIsFull) {
   expect_all(gateway, acknowledged);
 }
 
+TEST_F(FieldFailure, TheDiskIsReadOnly) {
+  const TemporaryDirectory folder;
+  SmallDisk disk(folder / "disk");
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "mounting a small file system takes root";
+  }
+  GatewayProcess::Options small = options();
+  small.buffer_path = disk / "buffer";
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(small);
+  gateway.start();
+  ASSERT_EQ(gateway.post(events(500)).status, 202);
+  EXPECT_EQ(gateway.stop(), 0);
+  ASSERT_TRUE(disk.make_read_only(true));
+  EXPECT_ANY_THROW(gateway.start());
+  EXPECT_EQ(gateway.process().wait(), 1);
+  EXPECT_THAT(gateway.log(), HasSubstr(small.buffer_path));
+  ASSERT_TRUE(disk.make_read_only(false));
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  gateway.start();
+  expect_all(gateway, 500);
+}
+
+TEST_F(FieldFailure, ACorruptSegmentAtStart) {
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(options());
+  gateway.start();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(gateway.post(events(500)).status, 202);
+  }
+  gateway.kill();
+  std::filesystem::path largest;
+  std::uintmax_t size = 0;
+  for (const auto& file : std::filesystem::directory_iterator(gateway.directory() / "buffer/db")) {
+    if (file.is_regular_file() && file.file_size() > size) {
+      largest = file.path();
+      size = file.file_size();
+    }
+  }
+  std::fstream segment(largest, std::ios::in | std::ios::out | std::ios::binary);
+  segment.seekp(static_cast<std::streamoff>(size / 2));
+  segment << std::string(300, '!');
+  segment.close();
+
+  gateway.start();
+  EXPECT_EQ(gateway.post(events(10)).status, 202) << "it serves";
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }));
+  EXPECT_EQ(gateway.unaccounted(), 0);
+  const double lost = gateway.metric("buffer_events_lost_total");
+  EXPECT_GT(lost, 0);
+  EXPECT_LT(lost, 5'000) << "only what was hit";
+  EXPECT_TRUE(stored(20'010 - static_cast<std::uint64_t>(lost)));
+}
+
 TEST_F(FieldFailure, TheOutOfDescriptorsProcessNeverRecovers) {
   GatewayProcess gateway(options());
   gateway.start();

@@ -47,7 +47,7 @@ class Process::Host final : public runtime::PipelineHost {
 
 Process::Process(Timeline& timeline, Vendor& vendor, std::unique_ptr<store::Engine> engine,
                  const ProcessOptions& options)
-    : timeline_(timeline), vendor_(vendor), rng_(options.seed), upstream_(timeline, vendor) {
+    : timeline_(timeline), rng_(options.seed), upstream_(timeline, vendor) {
   auto letters = deadletter::open_store(options.dead_letter_folder, std::uint64_t{1} << 30);
   if (!letters) {
     throw std::runtime_error(letters.error().message);

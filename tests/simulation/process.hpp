@@ -58,7 +58,6 @@ class Process {
   void arrange_read(MonoTime time);
 
   Timeline& timeline_;
-  Vendor& vendor_;
   Rng rng_;
   std::unique_ptr<deadletter::Store> dead_letters_;
   std::unique_ptr<Host> host_;

@@ -34,6 +34,13 @@ class SmallDisk {
     while (junk.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
     }
   }
+  // Nothing on it is open. Whether it could be done.
+  [[nodiscard]] bool make_read_only(bool read_only) {
+    return ::mount("tmpfs", path_.c_str(), "tmpfs",
+                   static_cast<unsigned long>(MS_REMOUNT) |
+                       (read_only ? static_cast<unsigned long>(MS_RDONLY) : 0UL),
+                   "size=64m") == 0;
+  }
   void empty() { std::filesystem::remove(*this / "junk"); }
 
  private:
