@@ -18,6 +18,10 @@ target_link_options(sluice_options INTERFACE -Wl,-z,relro,-z,now)
 if(SLUICE_SANITIZE)
   target_compile_options(sluice_options INTERFACE
     -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all)
+  if(SLUICE_SANITIZE MATCHES "undefined" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    # Boost.System's categories are constant objects, whose vptr clang's check takes for invalid.
+    target_compile_options(sluice_options INTERFACE -fno-sanitize=vptr)
+  endif()
   target_link_options(sluice_options INTERFACE -fsanitize=${SLUICE_SANITIZE})
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_definitions(sluice_options INTERFACE _FORTIFY_SOURCE=3)

@@ -278,7 +278,7 @@ TEST_F(FieldFailure, TheOutOfDescriptorsProcessNeverRecovers) {
     const unsigned status = gateway.post(events(10)).status;
     acknowledged += status == 202 ? 10 : 0;
     return status == 202;
-  }));
+  })) << gateway.log();
   expect_all(gateway, acknowledged);
 }
 
