@@ -16,6 +16,7 @@ endif()
 target_link_options(sluice_options INTERFACE -Wl,-z,relro,-z,now)
 
 if(SLUICE_SANITIZE)
+  target_compile_definitions(sluice_options INTERFACE SLUICE_SANITIZED)
   target_compile_options(sluice_options INTERFACE
     -fsanitize=${SLUICE_SANITIZE} -fno-sanitize-recover=all)
   if(SLUICE_SANITIZE MATCHES "undefined" AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

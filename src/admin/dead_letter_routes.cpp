@@ -52,7 +52,7 @@ Task<Page> show(std::string_view id_text, DeadLetters& letters) {
     co_return problem(http::status::not_found, "this is not the id of a dead letter");
   }
   deadletter::Query query{
-      .selection = std::set<deadletter::LetterId>{*id}, .last = *id, .letters_max = 1};
+      .selection = std::set<deadletter::LetterId>{*id}, .last = id, .letters_max = 1};
   const auto page = co_await letters.read(std::move(query));
   if (!page) {
     co_return problem_of(page.error());

@@ -297,6 +297,7 @@ class RunningGateway final : public Gateway {
 
   Result<void> open_store(std::size_t producers) {
     std::vector<store::Workspace> workspaces;
+    workspaces.reserve(tenants_.size());
     for (const auto& tenant : tenants_) {
       workspaces.push_back({.name = tenant->pipeline.name(),
                             .window = &tenant->pipeline.dedup(),

@@ -34,7 +34,8 @@ class FieldFailure : public testing::Test {
                 more};
   }
   [[nodiscard]] bool stored(std::uint64_t unique) const {
-    return eventually([&] { return upstream_.ledger().summary().unique == unique; });
+    return eventually([&] { return upstream_.ledger().summary().unique == unique; },
+                      std::chrono::seconds(100));
   }
   // What was acknowledged has arrived, and nothing else, and all of it is accounted for.
   void expect_all(const GatewayProcess& gateway, std::uint64_t acknowledged) const {
