@@ -34,8 +34,8 @@ step "format"
 git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
 # What needs speed or the binaries as they are shipped; linking each test program costs as much as all its
 # sources, so the others have their turn under the sanitizers.
-build_and_test release 'sluice synerise-sim sluice-load integration_test simulation_test load_test' \
-  '^(integration|simulation\.Simulation|unit\.load)\.'
+build_and_test release 'sluice synerise-sim sluice-load integration_test simulation_test deliver_test load_test' \
+  '^(integration|simulation\.Simulation|unit\.deliver|unit\.load)\.'
 if [ "${1:-}" = --quick ]; then
   exit 0
 fi
