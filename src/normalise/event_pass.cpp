@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#define XXH_INLINE_ALL  // identifiers and salts are short: a call would cost more than the hash
 #include <xxhash.h>
 
 #include <sluice/base/assert.hpp>
@@ -105,7 +106,15 @@ bool is_action(std::string_view text) {
 }
 
 bool is_blank(std::string_view text) {
-  return text.find_first_not_of(" \t") == std::string_view::npos;
+  return std::ranges::all_of(text, [](char c) { return c == ' ' || c == '\t'; });
+}
+
+// Without the white space around it; most texts have none.
+std::string_view trim_identifier(std::string_view text, bool plain) {
+  if (plain && !text.empty() && text.front() != ' ' && text.back() != ' ') {
+    return text;
+  }
+  return trim(text);
 }
 
 // Writes the UTF-8 text as the inside of a JSON string (RFC 8259, 7).
@@ -169,6 +178,7 @@ void EventPass::run() {
 
 void EventPass::event() {
   type_member();
+  required_ = required_params()[static_cast<std::size_t>(type_)];
   *out_++ = '{';
   put("\"type\":\"");
   put(info(type_).path);
@@ -291,9 +301,7 @@ void EventPass::action_member() {
   }
   action_ = text.raw;
   key("action");
-  *out_++ = '"';
-  put(text.raw);
-  *out_++ = '"';
+  quoted(text.raw);
 }
 
 void EventPass::label_member() {
@@ -369,7 +377,8 @@ void EventPass::identifier_text(int identifier) {
   const std::string_view name = identifiers.name(identifier);
   const Text text = walker_.read_string();
   std::string_view value = text.raw;
-  if (text.escaped || !is_plain_ascii(value)) {
+  const bool plain = !text.escaped && is_plain_ascii(value.data(), value.size());
+  if (!plain) {
     context_.scratch.clear();
     if (!JsonWalker::unescape(text.raw, context_.scratch)) {
       walker_.error = WalkError::syntax;
@@ -377,13 +386,13 @@ void EventPass::identifier_text(int identifier) {
     }
     value = context_.scratch;
   }
-  const std::string_view trimmed = trim(value);
+  const std::string_view trimmed = trim_identifier(value, plain);
   context_.out.tally.identifiers_trimmed += trimmed.size() != value.size() ? 1 : 0;
   if (trimmed.empty()) {
     identities_ &= ~bit(static_cast<unsigned>(identifier));  // no value is as good as no field
     return;
   }
-  if (value.data() == context_.scratch.data() && holds_forbidden_character(trimmed)) {
+  if (!plain && holds_forbidden_character(trimmed)) {
     reject(RejectReason::identifier_invalid, {.root = "client", .name = name},
            "holds a character that identifiers may not: a line break, NUL, U+2028, U+2029, U+00AD, "
            "U+FE00 to U+FE0F, or one beyond the basic plane (such as an emoji)");
@@ -402,7 +411,7 @@ void EventPass::identifier_text(int identifier) {
   key(name);
   *out_++ = '"';
   const char* const written = out_;
-  out_ = escape(out_, trimmed);
+  out_ = plain ? copy_blocks(out_, trimmed.data(), trimmed.size()) : escape(out_, trimmed);
   const std::string_view canonical(written, static_cast<std::size_t>(out_ - written));
   *out_++ = '"';
   if (identifier == Identifier::email) {
@@ -453,8 +462,9 @@ void EventPass::time_member(std::string_view field) {
     put(context_.received_at_text);
     ++context_.out.tally.future_times_clamped;
   } else {
+    out_ = parsed->is_canonical ? copy_blocks(out_, token + 1, time_text_size)
+                                : format_time(parsed->time, out_);
     original_time_ = {};
-    out_ = format_time(parsed->time, out_);
   }
   *out_++ = '"';
 }
@@ -505,7 +515,7 @@ void EventPass::param(Text key_text) {
     has_original_time_ = true;
   } else if (known >= 0 && known < first_reserved && strict()) {
     const std::uint32_t mask = bit(static_cast<unsigned>(known));
-    if ((required_params()[static_cast<std::size_t>(type_)] & mask) != 0) {
+    if ((required_ & mask) != 0) {
       if ((params_seen_ & mask) != 0) {
         refuse_value(RejectReason::duplicate_field, path_of_param(known), "occurs twice");
         return;
@@ -579,9 +589,7 @@ void EventPass::finish_event() {
   }
   if (!labelled_) {
     key("label");
-    *out_++ = '"';
-    put(action_);
-    *out_++ = '"';
+    quoted(action_);
   }
   if (!original_time_.empty()) {
     insert_original_time();
@@ -607,7 +615,7 @@ void EventPass::check_required_params() {
   if (!strict()) {
     return;
   }
-  const std::uint32_t missing = required_params()[static_cast<std::size_t>(type_)] & ~params_seen_;
+  const std::uint32_t missing = required_ & ~params_seen_;
   for (unsigned param_index = 0; missing >> param_index != 0; ++param_index) {
     if ((missing & bit(param_index)) != 0) {
       reject(RejectReason::field_missing, path_of_param(static_cast<int>(param_index)),
@@ -648,9 +656,7 @@ void EventPass::insert_original_time() {
 void EventPass::finish_time_and_salt(std::string_view time_name) {
   if (!has_time_) {
     key(time_name);
-    *out_++ = '"';
-    put(context_.received_at_text);
-    *out_++ = '"';
+    quoted(context_.received_at_text);
   }
   if (has_salt_) {
     return;
@@ -763,10 +769,12 @@ void EventPass::currency(FieldPath field) {
 }
 
 void EventPass::one_of(FieldPath field, std::span<const std::string_view> allowed) {
-  if (walker_.peek() == '"' &&
-      std::ranges::find(allowed, walker_.string_at_cursor()) != allowed.end()) {
-    out_ = walker_.copy_string(out_);
-    return;
+  if (walker_.peek() == '"') {
+    const std::string_view given = walker_.string_at_cursor();
+    if (std::ranges::any_of(allowed, [&](std::string_view one) { return is_same(one, given); })) {
+      out_ = walker_.copy_string(out_);
+      return;
+    }
   }
   std::string message = "must be one of";
   for (const std::string_view value : allowed) {
@@ -805,40 +813,6 @@ void EventPass::number_value(FieldPath field) {
     return;
   }
   put(walker_.read_scalar());
-}
-
-bool EventPass::first_time(unsigned field, std::string_view name) {
-  if ((seen_ & bit(field)) == 0) {
-    seen_ |= bit(field);
-    return true;
-  }
-  refuse_value(RejectReason::duplicate_field, {.root = name}, "occurs twice");
-  return false;
-}
-
-void EventPass::comma() {
-  if (out_[-1] != '{' && out_[-1] != '[') {
-    *out_++ = ',';
-  }
-}
-
-void EventPass::key(Text name) {
-  comma();
-  out_ = JsonWalker::copy_key(out_, name);
-  *out_++ = ':';
-}
-
-void EventPass::key(std::string_view name) {
-  comma();
-  *out_++ = '"';
-  put(name);
-  *out_++ = '"';
-  *out_++ = ':';
-}
-
-void EventPass::put(std::string_view text) {
-  std::memcpy(out_, text.data(), text.size());
-  out_ += text.size();
 }
 
 void EventPass::reject(RejectReason reason, FieldPath field, std::string message) {

@@ -1,34 +1,51 @@
 #include "identifiers.hpp"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace sluice::normalise {
 namespace {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr bool is_hex(char c) {
-  return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+
+// What a character may be part of, a bit each.
+enum CharClass : std::uint8_t { hex = 1, atom = 2, label = 4 };
+constexpr auto char_classes = [] {
+  constexpr std::string_view specials = "<>()[]\\.,;:@\" \t\r\n\f\v";
+  std::array<std::uint8_t, 256> classes{};
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    const char c = static_cast<char>(i);
+    const bool is_hex = is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    const bool is_label = is_letter(c) || is_digit(c) || c == '-';
+    const bool is_atom = specials.find(c) == std::string_view::npos;
+    classes[i] = static_cast<std::uint8_t>((is_hex ? hex : 0) | (is_atom ? atom : 0) |
+                                           (is_label ? label : 0));
+  }
+  return classes;
+}();
+bool is_in(CharClass wanted, char c) {
+  return (char_classes[static_cast<std::uint8_t>(c)] & wanted) != 0;
 }
 
-// Dot-separated, each part at least one character long and free of the specials and spaces.
-bool is_dot_atom(std::string_view local) {
-  constexpr std::string_view specials = "<>()[]\\.,;:@\" \t\r\n\f\v";
+// Dot-separated, each part at least one character long and of this class.
+bool is_dotted(std::string_view text, CharClass wanted) {
   bool part_is_empty = true;
-  for (const char c : local) {
-    if (c == '.') {
-      if (part_is_empty) {
-        return false;
-      }
-      part_is_empty = true;
-    } else if (specials.find(c) != std::string_view::npos) {
-      return false;
-    } else {
+  for (const char c : text) {
+    if (is_in(wanted, c)) {
       part_is_empty = false;
+    } else if (c == '.' && !part_is_empty) {
+      part_is_empty = true;
+    } else {
+      return false;
     }
   }
   return !part_is_empty;
@@ -65,21 +82,69 @@ bool is_domain_name(std::string_view domain) {
   if (top.size() < 2 || !std::ranges::all_of(top, is_letter)) {
     return false;
   }
-  bool label_is_empty = true;
-  for (const char c : domain.substr(0, last_dot)) {
-    if (c == '.') {
-      if (label_is_empty) {
-        return false;
-      }
-      label_is_empty = true;
-    } else if (!is_letter(c) && !is_digit(c) && c != '-') {
-      return false;
-    } else {
-      label_is_empty = false;
-    }
-  }
-  return !label_is_empty;
+  return is_dotted(domain.substr(0, last_dot), label);
 }
+
+#if defined(__SSE2__)
+// Which of 64 characters are what, a bit each.
+struct EmailMap {
+  std::uint64_t letters = 0;
+  std::uint64_t labels = 0;  // letters, digits and hyphens
+  std::uint64_t atoms = 0;   // those, underscores and plus signs
+  std::uint64_t dots = 0;
+  std::uint64_t ats = 0;
+};
+
+EmailMap map_characters(std::string_view text) {
+  std::array<char, 64> padded{};
+  std::memcpy(padded.data(), text.data(), text.size());
+  EmailMap map;
+  for (std::size_t at = 0; at < text.size(); at += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(&padded[at]));
+    const auto mask = [at](__m128i matches) {
+      return static_cast<std::uint64_t>(_mm_movemask_epi8(matches)) << at;
+    };
+    const auto is = [block](char c) { return _mm_cmpeq_epi8(block, _mm_set1_epi8(c)); };
+    const auto within = [](__m128i bytes, char first, char last) {
+      return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(first - 1))),
+                           _mm_cmplt_epi8(bytes, _mm_set1_epi8(static_cast<char>(last + 1))));
+    };
+    const __m128i letters = within(_mm_or_si128(block, _mm_set1_epi8(0x20)), 'a', 'z');
+    const __m128i labels = _mm_or_si128(letters, _mm_or_si128(within(block, '0', '9'), is('-')));
+    map.letters |= mask(letters);
+    map.labels |= mask(labels);
+    map.atoms |= mask(_mm_or_si128(labels, _mm_or_si128(is('_'), is('+'))));
+    map.dots |= mask(is('.'));
+    map.ats |= mask(is('@'));
+  }
+  return map;
+}
+
+// Whether it is an e-mail address that has no uncommon characters, decided without a loop over
+// them: what a loop does with one address tells the processor little about the next.
+bool is_common_email(std::string_view text) {
+  if (text.size() < 6 || text.size() > 63) {
+    return false;
+  }
+  const EmailMap map = map_characters(text);
+  if (!std::has_single_bit(map.ats)) {
+    return false;
+  }
+  const std::uint64_t all = (std::uint64_t{1} << text.size()) - 1;
+  const std::uint64_t local = map.ats - 1;
+  const std::uint64_t domain = all & ~(local | map.ats);
+  const std::uint64_t last_dot = std::bit_floor(map.dots & domain);
+  const std::uint64_t top = all & ~((last_dot << 1) - 1);
+  // Parts begin at the start and behind each dot and @, and end before them and at the end.
+  const std::uint64_t breaks = map.dots | map.ats;
+  const bool has_empty_part = (breaks & ((breaks << 1) | 1)) != 0;
+  return !has_empty_part && last_dot != 0 && (local & ~(map.atoms | map.dots)) == 0 &&
+         (domain & ~(map.labels | map.dots)) == 0 && (top & ~map.letters) == 0 &&
+         (top & (top - 1)) != 0;  // two letters at least
+}
+#else
+bool is_common_email(std::string_view) { return false; }
+#endif
 
 // The code point at the start of valid UTF-8, and its length.
 struct CodePoint {
@@ -113,6 +178,9 @@ bool is_white_space(std::uint32_t c) {
 }  // namespace
 
 bool is_email(std::string_view text) {
+  if (is_common_email(text)) {
+    return true;
+  }
   const std::size_t at = text.rfind('@');
   if (at == std::string_view::npos || at == 0) {
     return false;
@@ -120,7 +188,8 @@ bool is_email(std::string_view text) {
   const std::string_view local = text.substr(0, at);
   const std::string_view domain = text.substr(at + 1);
   const bool quoted = local.size() > 2 && local.front() == '"' && local.back() == '"';
-  return (quoted || is_dot_atom(local)) && (is_domain_name(domain) || is_bracketed_ipv4(domain));
+  return (quoted || is_dotted(local, atom)) &&
+         (is_domain_name(domain) || is_bracketed_ipv4(domain));
 }
 
 bool is_uuid(std::string_view text) {
@@ -129,7 +198,7 @@ bool is_uuid(std::string_view text) {
   }
   for (std::size_t i = 0; i < text.size(); ++i) {
     const bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-    if (hyphen ? text[i] != '-' : !is_hex(text[i])) {
+    if (hyphen ? text[i] != '-' : !is_in(hex, text[i])) {
       return false;
     }
   }
@@ -141,10 +210,6 @@ bool is_int64(std::string_view number) {
   const char* const end = number.data() + number.size();
   const auto [stopped, error] = std::from_chars(number.data(), end, value);
   return error == std::errc{} && stopped == end;
-}
-
-bool is_plain_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
 bool holds_forbidden_character(std::string_view utf8) {

@@ -13,9 +13,6 @@ namespace sluice::normalise {
 [[nodiscard]] bool is_uuid(std::string_view text);
 // Whether the text is an integer that fits 64 bits, signed.
 [[nodiscard]] bool is_int64(std::string_view number);
-// Whether all bytes are ASCII and none is a control character: such an identifier holds nothing
-// forbidden.
-[[nodiscard]] bool is_plain_ascii(std::string_view text);
 // Whether the UTF-8 text holds a character that the API forbids in identifiers: CR, LF, NUL,
 // U+2028, U+2029, U+00AD, U+FE00 to U+FE0F, or one beyond the basic plane.
 [[nodiscard]] bool holds_forbidden_character(std::string_view utf8);

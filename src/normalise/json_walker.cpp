@@ -1,6 +1,7 @@
 #include "json_walker.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include <sluice/base/assert.hpp>
 #include <sluice/event/api_limits.hpp>
@@ -221,15 +222,11 @@ const char* JsonWalker::number_end(const char* at) {
   return at;
 }
 
-char* JsonWalker::copy_value(char* out, std::size_t depth) {
+char* JsonWalker::copy_other(char* out, std::size_t depth) {
   const char first = peek();
-  if (first == '"') {
-    return copy_string(out);
-  }
   if (first != '{' && first != '[') {
     const std::string_view scalar = read_scalar();
-    std::memcpy(out, scalar.data(), scalar.size());
-    return out + scalar.size();
+    return copy_blocks(out, scalar.data(), scalar.size());
   }
   if (depth >= api::nesting_depth_max) {
     error = WalkError::too_deep;
@@ -299,20 +296,30 @@ void JsonWalker::skip_unchecked() {
   } while (depth > 0 && next_ < end_);
 }
 
-bool JsonWalker::escapes_are_valid(const char* begin, const char* end) {
+void JsonWalker::skip_null_token() {
+  const char* const token = position();
+  ++next_;
+  if (std::memcmp(token, "null", 4) != 0 || !ends_at(token + 4)) {
+    error = WalkError::syntax;
+  }
+  ++nulls_skipped;
+}
+
+void JsonWalker::check_escapes(const char* begin, std::size_t size) {
+  const char* const end = begin + size;
   while (begin < end) {
     const auto* found =
         static_cast<const char*>(std::memchr(begin, '\\', static_cast<std::size_t>(end - begin)));
     if (found == nullptr) {
-      return true;
+      return;
     }
     const Escape escape = read_escape(found, end);
     if (escape.length == 0) {
-      return false;
+      error = WalkError::syntax;
+      return;
     }
     begin = found + escape.length;
   }
-  return true;
 }
 
 bool JsonWalker::unescape(std::string_view raw, std::string& out) {

@@ -7,18 +7,15 @@
 // checked.
 #pragma once
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-#include <bit>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <simdjson.h>
+
+#include "text_bytes.hpp"
 
 namespace sluice::normalise {
 
@@ -63,32 +60,30 @@ class JsonWalker {
   void skip_unchecked();
 
   // The string at the cursor, which stands on its quote; moves past it.
-  Text read_string() {
-    const char* open = data_ + *next_++;
-    const char* close = data_ + *next_ - 1;
-    while (*close != '"') {
-      --close;
+  [[gnu::always_inline]] Text read_string() {
+    const std::uint32_t* const next = next_;
+    const char* const open = data_ + next[0];
+    const auto size = static_cast<std::size_t>(closing_quote(data_ + next[1]) - open - 1);
+    next_ = next + 1;
+    const bool escaped = holds_backslash(open + 1, size);
+    if (escaped) [[unlikely]] {
+      check_escapes(open + 1, size);
     }
-    const bool escaped = contains_backslash(open + 1, close);
-    if (escaped && !escapes_are_valid(open + 1, close)) {
-      error = WalkError::syntax;
-    }
-    return {{open + 1, static_cast<std::size_t>(close - open - 1)}, escaped};
+    return {{open + 1, size}, escaped};
   }
 
   // Copies the string at the cursor with its quotes. Sets `error` when an escape is not one.
   char* copy_string(char* out) {
-    const char* open = data_ + *next_++;
-    const char* end = data_ + *next_;
-    while (end[-1] != '"') {
-      --end;
-    }
+    const std::uint32_t* const next = next_;
+    const char* const open = data_ + next[0];
+    const auto size = static_cast<std::size_t>(closing_quote(data_ + next[1]) - open + 1);
+    next_ = next + 1;
     bool escaped = false;
-    char* const copied = copy_noticing_backslash(out, open, end, escaped);
-    if (escaped && !escapes_are_valid(open + 1, end - 1)) {
-      error = WalkError::syntax;
+    out = copy_noticing_backslash(out, open, size, escaped);
+    if (escaped) [[unlikely]] {
+      check_escapes(open + 1, size - 2);
     }
-    return copied;
+    return out;
   }
 
   // The number, true or false at the cursor, checked; moves past it. Empty after an error.
@@ -97,7 +92,9 @@ class JsonWalker {
   // Looks at keys only and checks nothing: the walk that follows does.
   [[nodiscard]] std::optional<Text> find_string_member(std::string_view name);
   // Copies the value at the cursor compactly, without nulls. The cursor must not stand on a null.
-  char* copy_value(char* out, std::size_t depth);
+  char* copy_value(char* out, std::size_t depth) {
+    return peek() == '"' ? copy_string(out) : copy_other(out, depth);
+  }
   // Moves past the value at the cursor, checking it.
   void skip_value(std::size_t depth);
   // Whether the value at the cursor is null; moves past it when it is.
@@ -105,12 +102,7 @@ class JsonWalker {
     if (peek() != 'n') [[likely]] {
       return false;
     }
-    const char* token = position();
-    ++next_;
-    if (std::memcmp(token, "null", 4) != 0 || !ends_at(token + 4)) {
-      error = WalkError::syntax;
-    }
-    ++nulls_skipped;
+    skip_null_token();
     return true;
   }
 
@@ -168,11 +160,7 @@ class JsonWalker {
   static bool unescape(std::string_view raw, std::string& out);
   // Copies the key of a member, with its quotes.
   static char* copy_key(char* out, Text key) {
-    *out++ = '"';
-    std::memcpy(out, key.raw.data(), key.raw.size());
-    out += key.raw.size();
-    *out++ = '"';
-    return out;
+    return copy_blocks(out, key.raw.data() - 1, key.raw.size() + 2);
   }
 
   WalkError error = WalkError::none;
@@ -195,14 +183,21 @@ class JsonWalker {
   [[nodiscard]] bool ends_at(const char* end) const {
     return end == data_ + *next_ || is_space(*end);
   }
-  static bool escapes_are_valid(const char* begin, const char* end);
+  // The quote that ends the string before the token: only space lies between.
+  [[nodiscard]] static const char* closing_quote(const char* token) {
+    do {
+      --token;
+    } while (*token != '"');
+    return token;
+  }
+  void skip_null_token();
+  char* copy_other(char* out, std::size_t depth);  // a value that is no string
+  // Sets `error` when a backslash begins no escape.
+  void check_escapes(const char* begin, std::size_t size);
   // The end of the number at `begin`, or nullptr.
   static const char* number_end(const char* begin);
 
-  // Both read, and the copy also writes, up to 15 bytes too many: input is padded, and output has
-  // slack.
-  static bool contains_backslash(const char* begin, const char* end);
-  static char* copy_noticing_backslash(char* out, const char* begin, const char* end,
+  static char* copy_noticing_backslash(char* out, const char* begin, std::size_t size,
                                        bool& escaped);
 
   std::unique_ptr<simdjson::internal::dom_parser_implementation> index_;
@@ -214,47 +209,29 @@ class JsonWalker {
   const std::uint32_t* end_ = nullptr;
 };
 
-inline bool JsonWalker::contains_backslash(const char* begin, const char* end) {
-#if defined(__SSE2__)
-  const __m128i backslash = _mm_set1_epi8('\\');
-  while (begin < end) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin));
-    auto found = static_cast<std::uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(block, backslash)));
-    if (const auto left = end - begin; left < 16) {
-      found &= (1U << left) - 1;
-    }
-    if (found != 0) {
-      return true;
-    }
-    begin += 16;
-  }
-  return false;
-#else
-  return std::memchr(begin, '\\', static_cast<std::size_t>(end - begin)) != nullptr;
-#endif
-}
-
-inline char* JsonWalker::copy_noticing_backslash(char* out, const char* begin, const char* end,
+inline char* JsonWalker::copy_noticing_backslash(char* out, const char* begin, std::size_t size,
                                                  bool& escaped) {
 #if defined(__SSE2__)
   const __m128i backslash = _mm_set1_epi8('\\');
   __m128i seen = _mm_setzero_si128();
-  char* const out_end = out + (end - begin);
-  // The last block may hold a backslash from behind the end: the exact check settles it, and is
-  // rare.
-  for (; begin < end; begin += 16, out += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), block);
+  const auto copy_block = [&](std::size_t at) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(begin + at));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + at), block);
     seen = _mm_or_si128(seen, _mm_cmpeq_epi8(block, backslash));
+  };
+  // The last blocks may hold a backslash from behind the end: the exact check settles it, and is
+  // rare. Two at once, as in copy_blocks().
+  copy_block(0);
+  copy_block(16);
+  for (std::size_t at = 32; at < size; at += 16) {
+    copy_block(at);
   }
   escaped = _mm_movemask_epi8(seen) != 0;
-  return out_end;
 #else
-  const auto size = static_cast<std::size_t>(end - begin);
   std::memcpy(out, begin, size);
-  escaped = std::memchr(begin, '\\', size) != nullptr;
-  return out + size;
+  escaped = holds_backslash(begin, size);
 #endif
+  return out + size;
 }
 
 }  // namespace sluice::normalise

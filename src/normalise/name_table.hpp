@@ -1,10 +1,13 @@
 // A set of known names, looked up in a few instructions: a perfect hash found at compile time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "text_bytes.hpp"
 
 namespace sluice::normalise {
 
@@ -13,7 +16,8 @@ class NameTable {
  public:
   static constexpr int not_found = -1;
 
-  // `names` are distinct and not empty; find() answers with the index into them.
+  // `names` are distinct, not empty and at most block_overrun_bytes long; find() answers with the
+  // index into them.
   explicit constexpr NameTable(const std::array<std::string_view, count>& names) : names_(names) {
     while (!fill()) {
       ++multiplier_;
@@ -24,13 +28,13 @@ class NameTable {
     return names_[static_cast<std::size_t>(index)];
   }
 
-  [[nodiscard]] constexpr int find(std::string_view name) const {
+  [[nodiscard]] int find(std::string_view name) const {
     if (name.empty()) {
       return not_found;
     }
     const int candidate = slots_[slot(name)];
-    return candidate >= 0 && names_[static_cast<std::size_t>(candidate)] == name ? candidate
-                                                                                 : not_found;
+    return candidate >= 0 && is_same(names_[static_cast<std::size_t>(candidate)], name) ? candidate
+                                                                                        : not_found;
   }
 
  private:
@@ -54,11 +58,13 @@ class NameTable {
         return false;
       }
       entry = static_cast<std::int16_t>(i);
+      std::ranges::copy(names_[i], padded_[i].begin());
     }
     return true;
   }
 
   std::array<std::string_view, count> names_;
+  std::array<std::array<char, block_overrun_bytes>, count> padded_{};
   std::array<std::int16_t, slot_count> slots_{};
   std::uint32_t multiplier_ = 0x9E3779B1U;
 };

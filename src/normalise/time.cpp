@@ -37,6 +37,29 @@ void put_pair(char* out, std::uint32_t below_100) {
   std::memcpy(out, &digit_pairs[2 * std::size_t{below_100}], 2);
 }
 
+// Reads the commonest form in one go: 2010-12-01T08:26:00Z or 2010-12-01T08:26:00.000Z. False: it
+// is another one.
+bool read_common_form(std::string_view text, TimeFields& fields) {
+  const bool has_fraction = text.size() == time_text_size;
+  if (!has_fraction && text.size() != time_text_size - 4) return false;
+  bool digits_only = true;
+  const auto digit = [&](std::size_t at) {
+    const int value = text[at] - '0';
+    digits_only &= value >= 0 && value <= 9;
+    return value;
+  };
+  const auto pair = [&](std::size_t at) { return 10 * digit(at) + digit(at + 1); };
+  fields = {.year = 100 * pair(0) + pair(2),
+            .month = pair(5),
+            .day = pair(8),
+            .hour = pair(11),
+            .minute = pair(14),
+            .second = pair(17),
+            .ms = has_fraction ? 100 * digit(20) + pair(21) : 0};
+  return digits_only && text[4] == '-' && text[7] == '-' && text[10] == 'T' && text[13] == ':' &&
+         text[16] == ':' && (!has_fraction || text[19] == '.') && text.back() == 'Z';
+}
+
 bool read_date_and_time(TimeCursor& in, TimeFields& fields) {
   if (!in.number(4, 4, fields.year)) return false;
   const bool extended = in.take('-');
@@ -95,14 +118,24 @@ Result<WallTime, TimeError> to_time(const TimeFields& fields) {
 }
 
 Result<ParsedTime, TimeError> parse_time(std::string_view text) {
+  TimeFields fields;
+  if (read_common_form(text, fields)) {
+    const auto time = to_time(fields);
+    if (!time) return std::unexpected(time.error());
+    return ParsedTime{
+        .time = *time,
+        .has_zone = true,
+        .is_canonical = text.size() == time_text_size && fields.second < 60,
+    };
+  }
   const auto number_end = std::ranges::find_if_not(text, is_digit);
   if (number_end == text.end() || *number_end == '.') {
     const auto time = parse_epoch(text);
     if (!time) return std::unexpected(time.error());
-    return ParsedTime{*time, true};
+    return ParsedTime{.time = *time, .has_zone = true};
   }
   TimeCursor in(text);
-  TimeFields fields;
+  fields = {};
   if (!read_date_and_time(in, fields)) return std::unexpected(TimeError::syntax);
   const bool has_zone = !in.done();
   minutes offset(0);
@@ -114,7 +147,7 @@ Result<ParsedTime, TimeError> parse_time(std::string_view text) {
   if (!local) return std::unexpected(local.error());
   const auto time = in_range(*local - offset);
   if (!time) return std::unexpected(time.error());
-  return ParsedTime{*time, has_zone};
+  return ParsedTime{.time = *time, .has_zone = has_zone};
 }
 
 Result<WallTime, TimeError> parse_epoch(std::string_view number_text) {

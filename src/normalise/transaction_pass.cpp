@@ -117,7 +117,7 @@ void EventPass::product(std::size_t position) {
     refuse_value(RejectReason::field_invalid, field, "must be an object");
     return;
   }
-  comma();
+  out_ = comma(out_);
   *out_++ = '{';
   std::uint32_t given = 0;
   walker_.each_member([&](Text key_text) {

@@ -19,8 +19,9 @@ enum class TimeError : std::uint8_t {
 };
 
 struct ParsedTime {
-  WallTime time;          // in UTC; without a zone: the local time, as if it were in UTC
-  bool has_zone = false;  // `Z` or an offset was there, or the text was an epoch
+  WallTime time;              // in UTC; without a zone: the local time, as if it were in UTC
+  bool has_zone = false;      // `Z` or an offset was there, or the text was an epoch
+  bool is_canonical = false;  // the text is what format_time() writes
 };
 
 // Reads ISO 8601 as it occurs in the wild, or an epoch (see parse_epoch) when `text` is a plain
