@@ -1,10 +1,9 @@
 #include "answers.hpp"
 
+#include <algorithm>
 #include <array>
-#include <iterator>
 
 #include <fmt/chrono.h>
-#include <fmt/compile.h>
 #include <fmt/format.h>
 
 #include <sluice/base/json_text.hpp>
@@ -16,6 +15,15 @@ namespace {
 void append_number(std::string& out, std::uint64_t number) {
   const fmt::format_int digits(number);
   out.append(digits.data(), digits.size());
+}
+
+// A share from 0 to 1 with two decimals.
+void append_share(std::string& out, double share) {
+  const auto hundredths = static_cast<unsigned>(std::clamp(share, 0.0, 1.0) * 100 + 0.5);
+  out += static_cast<char>('0' + hundredths / 100);
+  out += '.';
+  out += static_cast<char>('0' + hundredths / 10 % 10);
+  out += static_cast<char>('0' + hundredths % 10);
 }
 
 // The last member of both kinds of body, and the end of it.
@@ -85,8 +93,8 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
   out += "\r\nX-Request-Id: ";
   out += head.request_id;
   if (head.pressure >= 0) {
-    fmt::format_to(std::back_inserter(out), FMT_COMPILE("\r\nX-Sluice-Pressure: {:.2f}"),
-                   head.pressure);
+    out += "\r\nX-Sluice-Pressure: ";
+    append_share(out, head.pressure);
   }
   if (!head.preference_applied.empty()) {
     out += "\r\nPreference-Applied: sluice-ack=";

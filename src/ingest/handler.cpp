@@ -1,11 +1,9 @@
 #include "handler.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include <boost/beast/core/string.hpp>
-#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <xxhash.h>
 
@@ -121,7 +119,7 @@ Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Pro
       rng_(rng),
       probe_(probe),
       normaliser_(Rng(rng_())),
-      request_id_prefix_(rng_()) {}
+      request_id_prefix_(fmt::format("{:016x}-", rng_())) {}
 
 Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
   Admitted admitted;
@@ -293,7 +291,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
     admitted.producer->rate_limit->charge(handed.events + *duplicates, now);
   }
-  AnswerHead answer = answer_head(head, workspace.admission->pressure(), keep_alive);
+  AnswerHead answer = answer_head(head, received_at_, workspace.admission->pressure(), keep_alive);
   if (wanted_level(head.prefer)) {
     answer.preference_applied = level_name(level);
   }
@@ -325,7 +323,8 @@ void Handler::settle_events(const Handed& handed, bool kept) {
 void Handler::refuse(const RequestHead& head, RouteId route, const Problem& problem,
                      bool keep_alive, std::string& out) {
   const bool lists_events = problem.refusal == Refusal::invalid_events;
-  answers_.problem(out, answer_head(head, problem.pressure, keep_alive), problem, head.path(),
+  answers_.problem(out, answer_head(head, options_.clock->wall_now(), problem.pressure, keep_alive),
+                   problem, head.path(),
                    lists_events ? std::span<const normalise::Rejection>(events_.rejections)
                                 : std::span<const normalise::Rejection>());
   probe_.count_request(route, http_status(problem.refusal));
@@ -510,17 +509,15 @@ std::string_view Handler::request_id(const RequestHead& head) {
   if (is_usable_request_id(head.request_id)) {
     return head.request_id;
   }
-  made_request_id_.clear();
-  fmt::format_to(std::back_inserter(made_request_id_), FMT_COMPILE("{:016x}-{}"),
-                 request_id_prefix_, ++requests_);
+  const fmt::format_int number(++requests_);
+  made_request_id_.assign(request_id_prefix_).append(number.data(), number.size());
   return made_request_id_;
 }
 
-AnswerHead Handler::answer_head(const RequestHead& head, double pressure, bool keep_alive) {
-  return {.request_id = request_id(head),
-          .now = options_.clock->wall_now(),
-          .pressure = pressure,
-          .keep_alive = keep_alive};
+AnswerHead Handler::answer_head(const RequestHead& head, WallTime now, double pressure,
+                                bool keep_alive) {
+  return {
+      .request_id = request_id(head), .now = now, .pressure = pressure, .keep_alive = keep_alive};
 }
 
 }  // namespace sluice::ingest

@@ -107,7 +107,7 @@ class Handler {
   Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now) const;
   Problem full(const WorkspaceTarget& workspace);
   std::string_view request_id(const RequestHead& head);
-  AnswerHead answer_head(const RequestHead& head, double pressure, bool keep_alive);
+  AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);
   [[nodiscard]] std::optional<DedupKey> idempotent_request() const;
 
   const HandlerOptions& options_;
@@ -123,7 +123,7 @@ class Handler {
   std::string mapped_;           // events that a source's rules made, one behind the other
   std::vector<mapping::MappingOutcome> mappings_;
   std::string made_request_id_;
-  std::uint64_t request_id_prefix_;
+  std::string request_id_prefix_;
   std::uint64_t requests_ = 0;
   std::vector<DedupKey> reserved_;
   WallTime received_at_;

@@ -231,6 +231,7 @@ class Thread {
     probe_.connections_opened.add();
     boost::system::error_code ignored;  // not every kind of socket has the option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.non_blocking(true, ignored);
     if (shared_.tls && socket.local_endpoint(ignored).protocol().family() != AF_UNIX) {
       net::spawn(
           context_.get_executor(), gate_,
@@ -265,8 +266,9 @@ class Thread {
   template <class Stream>
   Task<> exchange(StreamConnection<Stream>& connection) {
     Session& session = connection.session;
+    MonoTime now = shared_.options.clock->mono_now();
     while (true) {
-      const Session::Next next = session.next(shared_.options.clock->mono_now());
+      const Session::Next next = session.next(now);
       connection.deadline = session.deadline();
       connection.expired = false;
       boost::system::error_code error;
@@ -285,8 +287,13 @@ class Thread {
           break;
         }
         case Session::Next::write: {
-          auto [write_error, bytes] = co_await asio::async_write(
-              connection.stream, asio::buffer(session.output()), as_result);
+          const asio::const_buffer rest = write_at_once(connection.stream, session.output());
+          if (rest.size() == 0) {
+            session.written();
+            continue;
+          }
+          auto [write_error, bytes] =
+              co_await asio::async_write(connection.stream, rest, as_result);
           session.written();
           if (write_error) {
             co_return;
@@ -294,6 +301,7 @@ class Thread {
           break;
         }
       }
+      now = shared_.options.clock->mono_now();
       if (error == asio::error::operation_aborted && connection.expired) {
         session.timed_out();
       } else if (error == asio::error::operation_aborted && session.idle()) {
@@ -301,6 +309,19 @@ class Thread {
       } else if (error) {
         co_return;
       }
+    }
+  }
+
+  // Nearly every answer fits the socket's buffer: then there is nothing to wait for. Returns what
+  // does not fit, or cannot be written; waiting to write it tells why.
+  template <class Stream>
+  static asio::const_buffer write_at_once(Stream& stream, const std::string& output) {
+    const asio::const_buffer whole = asio::buffer(output);
+    if constexpr (std::is_same_v<Stream, net::Socket>) {
+      boost::system::error_code ignored;
+      return whole + stream.write_some(whole, ignored);
+    } else {
+      return whole;
     }
   }
 

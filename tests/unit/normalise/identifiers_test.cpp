@@ -1,7 +1,12 @@
 // Goal: identifiers are judged as the vendor judges them.
 #include "identifiers.hpp"
 
+#include <regex>
+#include <string>
+
 #include <gtest/gtest.h>
+
+#include <sluice/base/rng.hpp>
 
 namespace sluice::normalise {
 namespace {
@@ -16,6 +21,31 @@ TEST(Identifiers, Email) {
                           "a.@b.co", "a..b@c.co", "a@b_c.co", "a@[1.2.3]", "a@[1.2.3.4567]",
                           "a@b.co1", "a@.co", "a,b@c.co", "a@b@c.co", "\"\"@b.co"}) {
     EXPECT_FALSE(is_email(bad)) << bad;
+  }
+}
+
+// Most addresses are judged by their bits at once: that must not differ from reading them.
+TEST(Identifiers, CommonEmailsAreJudgedAsARegularExpressionWould) {
+  const std::regex email(R"([a-z0-9+_-]+(\.[a-z0-9+_-]+)*@[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,})");
+  constexpr std::string_view characters = "ab9-_+..@@";
+  Rng rng(20'261'126);
+  int good = 0;
+  for (int i = 0; i < 200'000; ++i) {
+    std::string text(rng.below(14), ' ');
+    for (char& c : text) {
+      c = characters[rng.below(characters.size())];
+    }
+    text += rng.below(2) == 0 ? "" : "@shop.example";
+    const bool expected = std::regex_match(text, email);
+    ASSERT_EQ(is_email(text), expected) << text;
+    good += expected ? 1 : 0;
+  }
+  EXPECT_GT(good, 1'000);
+  for (const std::size_t length : {40U, 48U, 49U, 50U, 51U, 52U, 60U, 300U}) {
+    const std::string local(length, 'a');
+    EXPECT_TRUE(is_email(local + "@shop.example")) << length;
+    EXPECT_FALSE(is_email(local + "@shop.example1")) << length;
+    EXPECT_FALSE(is_email(local + ".@shop.example")) << length;
   }
 }
 
