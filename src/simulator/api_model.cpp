@@ -43,6 +43,17 @@ std::string_view trim(std::string_view text) {
   return text.substr(0, text.find_last_not_of(spaces) + 1);
 }
 
+// Where the string ends that begins with the quote at `open`, in JSON that is known to be valid.
+std::size_t closing_quote(std::string_view json, std::size_t open) {
+  std::size_t at = open;
+  std::size_t backslashes = 0;
+  do {
+    at = json.find('"', at + 1);
+    backslashes = at - 1 - json.find_last_not_of('\\', at - 1);
+  } while (backslashes % 2 == 1);
+  return at;
+}
+
 // The items of a JSON array that is known to be valid, as they stand in the text.
 void split_items(std::string_view array, std::vector<std::string_view>& items) {
   items.clear();
@@ -51,9 +62,7 @@ void split_items(std::string_view array, std::vector<std::string_view>& items) {
   for (std::size_t i = 0; i < array.size(); ++i) {
     const char c = array[i];
     if (c == '"') {
-      for (++i; array[i] != '"'; ++i) {
-        i += array[i] == '\\' ? 1 : 0;
-      }
+      i = closing_quote(array, i);
     } else if (c == '[' || c == '{') {
       ++depth;
       start = depth == 1 ? i + 1 : start;

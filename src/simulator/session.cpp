@@ -51,6 +51,8 @@ class InFlight {
   StatsBook& book_;
 };
 
+constexpr std::size_t read_buffer_bytes = 128U << 10;
+
 template <class Stream>
 class Session {
  public:
@@ -60,6 +62,8 @@ class Session {
         timer_(stream_.get_executor()),
         live_{&transport(), &timer_} {
     host_.live.insert(&live_);
+    // Into a buffer that has no room Beast reads 512 bytes at a time.
+    buffer_.reserve(read_buffer_bytes);
   }
   ~Session() { host_.live.erase(&live_); }
   Session(const Session&) = delete;
