@@ -107,14 +107,16 @@ void add_batches(std::vector<Case>& cases) {
 }
 
 void add_classification(std::vector<Case>& cases) {
-  const auto add = [&](const std::string& name, deliver::UpstreamAnswer answer) {
-    cases.push_back({.name = "classify/" + name, .run = [answer = std::move(answer)] {
-                       benchmark::DoNotOptimize(deliver::classify(answer));
-                     }});
+  const auto add = [&](const std::string& name, const deliver::UpstreamAnswer& answer) {
+    cases.push_back({.name = "classify/" + name,
+                     .run = [answer] { benchmark::DoNotOptimize(deliver::classify(answer)); }});
   };
-  add("delivered", {.status = 202});
-  add("throttled", {.status = 429, .retry_after = "2"});
-  add("no_answer", {.failure = deliver::Failure::no_answer});
+  deliver::UpstreamAnswer answer;
+  answer.status = 202;
+  add("delivered", answer);
+  answer.status = 429;
+  answer.retry_after = "2";
+  add("throttled", answer);
   constexpr std::size_t events = 1'000;
   const std::string body =
       R"({"errors":[{"index":17,"code":"400","message":"no"},{"field":"[993].client","code":"400"}]})";

@@ -1,7 +1,6 @@
 // Goal: in the steady state, accepting an event allocates nothing: what a request needs is
 // allocated once per request, or kept from the one before.
 #include <cstdlib>
-#include <memory>
 #include <new>
 #include <string>
 
@@ -75,8 +74,8 @@ double allocations_per_event(const std::string& body) {
 
 TEST(Allocations, OfAnArrayOfAHundredAreFewerThanOneInTenEvents) {
   const std::size_t before = allocations;
-  const auto one = std::make_unique<std::string>(1'000, 'x');
-  ASSERT_EQ(allocations - before, 2) << "they are not counted, or not here";
+  ::operator delete(::operator new(1));  // a new expression might be optimised away
+  ASSERT_EQ(allocations - before, 1) << "they are not counted";
 
   const double per_event = allocations_per_event(array_of_events());
   RecordProperty("allocations_per_event", std::to_string(per_event));
