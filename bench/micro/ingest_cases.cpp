@@ -13,7 +13,7 @@ namespace {
 void add(std::vector<Case>& cases, const std::string& name, const std::string& path,
          const std::string& body, std::size_t events) {
   const std::string request = test::post_request(path, body);
-  auto accepting = std::make_shared<test::AcceptPath>(request);
+  auto accepting = std::make_shared<test::AcceptPath>(request, events);
   cases.push_back(
       {.name = "accept/" + name, .items = events, .bytes = request.size(), .run = [accepting] {
          accepting->run();

@@ -33,8 +33,9 @@ class FixedClock final : public Clock {
 // a request but reading, writing and delivering.
 class AcceptPath {
  public:
-  // `request`: what a client writes; all of its events are valid.
-  explicit AcceptPath(std::string request) : request_(std::move(request)) {
+  // `request`: what a client writes, with so many events, all of them valid.
+  AcceptPath(std::string request, std::size_t events)
+      : request_(std::move(request)), events_(events) {
     tables_.workspaces.push_back({.name = "default",
                                   .rules = {},
                                   .admission = &admission_,
@@ -63,16 +64,20 @@ class AcceptPath {
     SLUICE_ASSERT(session_->output().starts_with("HTTP/1.1 202"));
     session_->written();
     buffer_->read(groups_, SIZE_MAX);
+    std::size_t accepted = 0;
     for (Group::Owner& group : groups_) {
+      accepted += group->records().size();
       admission_.release_events(group->records().size());
       admission_.release_bytes(group->footprint_bytes());
       buffer_->release(std::move(group));
     }
     groups_.clear();
+    SLUICE_ASSERT(accepted == events_);
   }
 
  private:
   std::string request_;
+  std::size_t events_;
   FixedClock clock_;
   buffer::Admission admission_{{}};
   buffer::DedupWindow window_{{.window = std::chrono::minutes(10), .entries_max = 100'000}};

@@ -41,18 +41,20 @@ constexpr std::size_t events_per_request = 100;
 std::string array_of_events() {
   std::string out = "[";
   for (std::size_t i = 0; i < events_per_request; ++i) {
-    const std::string head = R"(","time":"2025-02-28T23:59:30.250Z","client":{"customId":"C)" +
-                             std::to_string(i) + R"(","email":"customer@mail.example"},"params":{)";
+    const std::string head =
+        R"(","time":"2025-02-28T23:59:30.250Z","client":{"customId":"C)" + std::to_string(i) +
+        R"(","email":"customer@mail.example"},"params":{"source":"WEB_DESKTOP",)";
     out += i == 0 ? "" : ",";
     if (i % 3 == 0) {
       out += R"({"type":"product-view","label":"View)" + head +
              R"("productId":"12345","name":"Merino pullover","category":"Women/Knitwear"}})";
     } else if (i % 3 == 1) {
-      out += R"({"type":"added-to-cart","label":"Cart)" + head +
-             R"("sku":"12345","quantity":2,"finalUnitPrice":{"amount":54.95,"currency":"EUR"}}})";
+      out +=
+          R"({"type":"added-to-cart","label":"Cart)" + head +
+          R"("sku":"12345","name":"Merino pullover","quantity":2,"finalUnitPrice":{"amount":54.95,"currency":"EUR"}}})";
     } else {
       out += R"({"type":"custom","action":"order.placed","label":"Order)" + head +
-             R"("orderId":"O-1","amount":54.95,"currency":"EUR","source":"WEB_DESKTOP"}})";
+             R"("orderId":"O-1","amount":54.95,"currency":"EUR"}})";
     }
   }
   return out + "]";
@@ -61,7 +63,7 @@ std::string array_of_events() {
 double allocations_per_event(const std::string& body) {
   constexpr int warm_runs = 50;
   constexpr int runs = 200;
-  test::AcceptPath path(test::post_request("/v4/events/batch", body));
+  test::AcceptPath path(test::post_request("/v4/events/batch", body), events_per_request);
   for (int i = 0; i < warm_runs; ++i) {
     path.run();
   }
