@@ -2,8 +2,7 @@
 #include <string>
 #include <vector>
 
-#include <accept_path.hpp>
-
+#include "accept_path.hpp"
 #include "cases.hpp"
 #include "payloads.hpp"
 
@@ -12,8 +11,8 @@ namespace {
 
 void add(std::vector<Case>& cases, const std::string& name, const std::string& path,
          const std::string& body, std::size_t events) {
-  const std::string request = test::post_request(path, body);
-  auto accepting = std::make_shared<test::AcceptPath>(request, events);
+  const std::string request = post_request(path, body);
+  auto accepting = std::make_shared<AcceptPath>(request, events);
   cases.push_back(
       {.name = "accept/" + name, .items = events, .bytes = request.size(), .run = [accepting] {
          accepting->run();

@@ -11,6 +11,7 @@
 #include <simdjson.h>
 #include <valgrind/callgrind.h>
 
+#include "allocations.hpp"
 #include "cases.hpp"
 
 namespace {
@@ -32,12 +33,14 @@ std::vector<Case> make_cases() {
   return cases;
 }
 
-// Prints a line per case, in the order of the dumps: its name, and by how much to divide the count.
+// Prints a line per case, in the order of the dumps: its name, by how much to divide the count, and
+// the allocations, to be divided likewise.
 void count(const std::vector<Case>& cases) {
   for (const Case& one : cases) {
     for (int i = 0; i < warm_runs; ++i) {
       one.run();
     }
+    const std::size_t allocations_before = sluice::micro::allocations();
     CALLGRIND_START_INSTRUMENTATION;
     CALLGRIND_ZERO_STATS;
     for (int i = 0; i < counted_runs; ++i) {
@@ -45,7 +48,8 @@ void count(const std::vector<Case>& cases) {
     }
     CALLGRIND_DUMP_STATS_AT(one.name.c_str());
     CALLGRIND_STOP_INSTRUMENTATION;
-    std::cout << one.name << '\t' << one.items * counted_runs << '\n';
+    std::cout << one.name << '\t' << one.items * counted_runs << '\t'
+              << sluice::micro::allocations() - allocations_before << '\n';
   }
 }
 

@@ -1,5 +1,5 @@
 // The way of a request from its bytes into a memory buffer, with the real session, handler,
-// normaliser and buffer, and without sockets: for what measures it.
+// normaliser and buffer, and without sockets.
 #pragma once
 
 #include <algorithm>
@@ -18,14 +18,13 @@
 #include <sluice/buffer/buffer.hpp>
 #include <sluice/buffer/dedup_window.hpp>
 
-namespace sluice::test {
+#include "payloads.hpp"
 
-// 2025-03-01T00:00:00.000Z, for ever.
+namespace sluice::micro {
+
 class FixedClock final : public Clock {
  public:
-  [[nodiscard]] WallTime wall_now() const override {
-    return WallTime(std::chrono::milliseconds(1'740'787'200'000));
-  }
+  [[nodiscard]] WallTime wall_now() const override { return received_at; }
   [[nodiscard]] MonoTime mono_now() const override { return MonoTime(std::chrono::hours(1)); }
 };
 
@@ -112,4 +111,4 @@ inline std::string post_request(const std::string& path, const std::string& body
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-}  // namespace sluice::test
+}  // namespace sluice::micro
