@@ -89,9 +89,10 @@ def scenario_section(scenario, results: Results) -> str:
 
 def instructions_section(path: pathlib.Path) -> str:
     head, *rows = (line.split("\t") for line in path.read_text().splitlines())
-    return ("## Instructions\n\nPer event (or what the case's name says), counted by callgrind: "
-            "`bench/instructions.sh` counts them again and fails when one has changed by more than "
-            "5 %. They are exact to a fraction of a percent whatever else the machine does.\n\n"
+    return ("## Instructions and allocations\n\nPer event, or what else the case is about. Instructions "
+            "are counted by callgrind, with simdjson's kernel `haswell`, and repeat whatever else the "
+            "machine does; allocations are calls of `operator new`. `bench/instructions.sh` counts "
+            "again and compares.\n\n"
             + table(head, rows))
 
 

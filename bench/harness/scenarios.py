@@ -303,6 +303,7 @@ SCENARIOS = (
         (WHOLE, CPU_PER_EVENT, P50, P99, *SHARES),
         (Ratio("sluice", "bare server", "whole_per_s", "events/s", "0.8 or more"),
          Ratio("sluice, pipeline 16", "bare server, pipeline 16", "whole_per_s", "events/s"),
+         Ratio("sluice", "bare server", "accepted_per_s", "answers/s while the load lasts"),
          Ratio("sluice", "bare server", "cpu_s_per_event", "CPU per event", "1.25 or less"))),
     Scenario(
         "arrays",
