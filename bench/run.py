@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,7 @@ def parse_arguments() -> argparse.Namespace:
                         help="all, or of: " + ", ".join(s.name for s in SCENARIOS))
     parser.add_argument("--quick", action="store_true", help="3 repetitions of 1 s: does it work?")
     parser.add_argument("--repetitions", type=int, help="5 unless told")
-    parser.add_argument("--seconds", type=float, help="of load per measurement; 5 unless told")
+    parser.add_argument("--seconds", type=float, help="of load per measurement; 4 unless told")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build",
                         help="where the buffers of the gateways are: the disk that is measured")
@@ -78,19 +79,21 @@ def run_scenario(scenario: Scenario, bench: Bench, machine: dict) -> None:
 
 def main() -> int:
     arguments = parse_arguments()
+    # As with an interrupt: what was started is stopped, and its directories are removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     wanted = [s for s in SCENARIOS if s.name in arguments.scenarios or "all" in arguments.scenarios]
     failed = []
     with tempfile.TemporaryDirectory(prefix="bench-", dir=arguments.work) as work:
         bench = Bench(bin_dir=arguments.bin.resolve(), work_dir=pathlib.Path(work),
                       server_cores=arguments.server_cores, load_cores=arguments.load_cores,
-                      seconds=arguments.seconds or (1 if arguments.quick else 5),
+                      seconds=arguments.seconds or (1 if arguments.quick else 4),
                       repetitions=arguments.repetitions or (3 if arguments.quick else 5),
                       quick=arguments.quick)
         machine = describe_machine(arguments.note)
         for scenario in wanted:
             try:
                 run_scenario(scenario, bench, machine)
-            except Failed as failure:
+            except (Failed, OSError, subprocess.SubprocessError) as failure:
                 failed.append(scenario.name)
                 print(f"  FAILED: {failure}", file=sys.stderr, flush=True)
     if arguments.report:

@@ -278,8 +278,8 @@ class Load:
 
 
 SINGLE = Load(path="/v4/events/custom", batch=1)
-ARRAYS_100 = Load(batch=100, connections=16)
-ARRAYS_1000 = Load(batch=1000, connections=8)
+ARRAYS_100 = Load(batch=100)
+ARRAYS_1000 = Load(batch=1000, connections=16)
 
 
 def load_command(bench: Bench, url: str, load: Load, seconds: float,
