@@ -149,8 +149,9 @@ def arrays(bench: Bench) -> Pairs:
 
 
 def disk(bench: Bench) -> Pairs:
-    yield "memory", measured(bench, ARRAYS_100)
-    yield "disk", measured(bench, ARRAYS_100, buffer="disk")
+    for name, upstream in (("simulator", Simulator), ("bare upstream", BareUpstream)):
+        for buffer in ("memory", "disk"):
+            yield f"{buffer}, {name}", measured(bench, ARRAYS_100, buffer=buffer, upstream=upstream)
 
 
 def latency(bench: Bench) -> Pairs:
@@ -317,10 +318,12 @@ SCENARIOS = (
         repetitions_max=3),
     Scenario(
         "disk",
-        "Arrays of 100, closed loop: each 202 of `disk` is on stable storage.",
+        "Arrays of 100, closed loop: each 202 of `disk` is on stable storage. Before the simulator, and "
+        "before a bare server, which leaves the gateway alone to be measured.",
         disk,
         (WHOLE, CPU_PER_EVENT, P50, P99, RSS, *SHARES),
-        (Ratio("disk", "memory", "whole_per_s", "events/s", "0.6 or more"),)),
+        tuple(Ratio(f"disk, {name}", f"memory, {name}", "whole_per_s", "events/s", "0.6 or more")
+              for name in ("simulator", "bare upstream"))),
     Scenario(
         "latency",
         "From a request's due time to its answer, open loop with Poisson arrivals at half of the rate "
