@@ -128,7 +128,7 @@ def write(bench: pathlib.Path, results_dir: pathlib.Path, scenarios) -> None:
            "[README.md](README.md) says what each scenario does and how to run it. Machines differ and "
            "are noisy: look at the ratios, whose sides were measured in turn on the same cores, and at "
            "the instruction counts. In every run below, each accepted event was delivered, and the "
-           "simulator has it once.\n"]
+           "simulator, where it was the upstream, has it once.\n"]
     if measured:
         out.append(machine_section(measured[-1][1].machine) + "\n")
         out.append("## Scenarios\n")
