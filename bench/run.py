@@ -44,20 +44,25 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def describe_machine(note: str) -> dict:
+def describe_run(arguments: argparse.Namespace) -> dict:
     def output(*command: str) -> str:
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
     cpu = next((line.partition(":")[2].strip() for line in open("/proc/cpuinfo", encoding="utf-8")
                 if line.startswith("model name")), platform.machine())
+    # What decides what was measured; not where things lie.
+    options = ["--quick"] if arguments.quick else []
+    for name in ("repetitions", "seconds"):
+        if getattr(arguments, name):
+            options += [f"--{name}", f"{getattr(arguments, name):g}"]
     return {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release(),
             "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
             "commit": output("git", "rev-parse", "--short", "HEAD"),
             "changed": bool(output("git", "status", "--porcelain", "--", "src", "include")),
             "compiler": output("g++", "--version").partition("\n")[0],
             "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-            "load_average": os.getloadavg()[0], "note": note,
-            "command": " ".join(["bench/run.sh", *sys.argv[1:]])}
+            "load_average": os.getloadavg()[0], "note": arguments.note,
+            "command": " ".join(["bench/run.sh", *arguments.scenarios, *options])}
 
 
 def run_scenario(scenario: Scenario, bench: Bench, machine: dict) -> None:
@@ -89,7 +94,7 @@ def main() -> int:
                       seconds=arguments.seconds or (1 if arguments.quick else 4),
                       repetitions=arguments.repetitions or (3 if arguments.quick else 5),
                       quick=arguments.quick)
-        machine = describe_machine(arguments.note)
+        machine = describe_run(arguments)
         for scenario in wanted:
             try:
                 run_scenario(scenario, bench, machine)

@@ -288,6 +288,7 @@ def load_command(bench: Bench, url: str, load: Load, seconds: float,
                "--insecure", "--target", url, "--connections", str(load.connections),
                "--threads", str(load.threads), "--pipeline", str(load.pipeline),
                "--profiles", str(load.profiles), "--warmup", "0s", "--duration", f"{seconds}s",
+               "--timeout", "30s",  # a stall is to be seen in the latencies
                "--json", str(report)]
     command += ["--shape", "single"] if load.batch == 1 else ["--batch", str(load.batch)]
     if load.rate_per_s:
