@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the release and runs benchmark scenarios; see bench/README.md.
-#   bench/run.sh all --report    everything, in under a quarter of an hour; writes bench/RESULTS.md
+#   bench/run.sh all --report    everything, in about a quarter of an hour; writes bench/RESULTS.md
 #   bench/run.sh single --quick
 # SLUICE_BIN_DIR=DIR takes the binaries from there instead of building them.
 set -euo pipefail
