@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Sets up, builds and passes everything: format, linter, the release with its tests from outside, and all
-# tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
-#   --quick   format, and the release with its tests from outside
+# Sets up, builds and passes everything: format, linter, the release with its tests from outside and its
+# instruction counts, and all tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
+#   --quick   format, and the release with its tests from outside and its instruction counts
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
@@ -34,8 +34,13 @@ step "format"
 git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
 # What needs speed or the binaries as they are shipped; linking each test program costs as much as all its
 # sources, so the others have their turn under the sanitizers.
-build_and_test release 'sluice synerise-sim sluice-load integration_test simulation_test deliver_test load_test' \
+build_and_test release 'sluice synerise-sim sluice-load sluice-micro integration_test simulation_test deliver_test load_test' \
   '^(integration|simulation\.Simulation|unit\.deliver|unit\.load)\.'
+step "instructions"
+./bench/instructions.sh >build/instructions.log || {
+  grep -E '<--|table|counted' build/instructions.log
+  exit 1
+}
 if [ "${1:-}" = --quick ]; then
   exit 0
 fi

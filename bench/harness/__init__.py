@@ -1,0 +1,1 @@
+"""The benchmark harness: processes, scenarios, report. Standard library only."""
