@@ -9,10 +9,11 @@ namespace {
 // Latency varies with the size of a batch alone; only what is far outside of that is congestion.
 constexpr double slow_factor = 4;
 constexpr double slow_margin_ns = 50e6;
-// One slow answer is noise: the average of about eight counts.
-constexpr double smoothing = 1.0 / 8;
-// The best latency drifts to the present one over some hundreds of answers.
-constexpr double forgetting = 1.0 / 512;
+// A few slow answers are noise: the average of about sixteen counts; of fewer while one request at
+// a time is measured.
+constexpr double smoothing = 1.0 / 16;
+constexpr double smoothing_alone = 1.0 / 4;
+constexpr unsigned answers_alone = 8;
 
 }  // namespace
 
@@ -27,11 +28,18 @@ void ConcurrencyLimit::on_accepted(std::chrono::nanoseconds latency, unsigned in
   if (best_latency_ns_ == 0) {
     best_latency_ns_ = smoothed_latency_ns_ = latency_ns;
   }
-  smoothed_latency_ns_ += (latency_ns - smoothed_latency_ns_) * smoothing;
+  const bool was_alone = limit_ < 2 && sent_at >= cut_at_;
+  smoothed_latency_ns_ +=
+      (latency_ns - smoothed_latency_ns_) * (was_alone ? smoothing_alone : smoothing);
   best_latency_ns_ =
-      std::min(latency_ns, best_latency_ns_ + (latency_ns - best_latency_ns_) * forgetting);
+      was_alone ? smoothed_latency_ns_ : std::min(best_latency_ns_, smoothed_latency_ns_);
   if (is_slow()) {
     on_congested(sent_at, now);
+    to_measure_ = limit_ < 2 ? answers_alone : 0;
+    return;
+  }
+  if (was_alone && to_measure_ > 0) {
+    --to_measure_;
     return;
   }
   // Half of it counts as used: answers that come together are looked at one after the other.
@@ -53,6 +61,7 @@ void ConcurrencyLimit::restart() {
   limit_ = 1;
   slow_start_until_ = max_;
   best_latency_ns_ = smoothed_latency_ns_ = 0;
+  to_measure_ = 0;
 }
 
 bool ConcurrencyLimit::is_slow() const {

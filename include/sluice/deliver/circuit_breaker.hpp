@@ -31,7 +31,7 @@ enum class CircuitState : std::uint8_t {
 
 struct CircuitBreakerOptions {
   unsigned failures_max = 5;  // in a row, over all lanes
-  BackoffPolicy open_for{.initial = std::chrono::seconds{1}, .max = std::chrono::seconds{60}};
+  BackoffPolicy open_for{.initial = std::chrono::seconds{1}, .max = std::chrono::seconds{15}};
 };
 
 class CircuitBreaker {

@@ -5,8 +5,11 @@
 // It starts at one and doubles each round trip (slow start) up to where it was last cut back, then
 // grows by one per round trip; only while it is what holds sending back, because an unused limit
 // proves nothing. It halves at most once per round trip: the answers to what was in flight before a
-// cut say nothing about after it. The best latency is forgotten slowly, so that a lasting change of
-// the path becomes the new measure. Not thread-safe; reads no clock.
+// cut say nothing about after it.
+//
+// Latency is judged by averages, the present one against the best: single answers of an upstream
+// may differ by far without any congestion. Where one request at a time is slow too, it is not our
+// requests that make it slow: that latency is the new measure. Not thread-safe; reads no clock.
 #pragma once
 
 #include <chrono>
@@ -36,8 +39,9 @@ class ConcurrencyLimit {
   double max_;
   double limit_ = 1;
   double slow_start_until_;
-  double best_latency_ns_ = 0;  // 0: none measured yet
+  double best_latency_ns_ = 0;  // of the averages; 0: none measured yet
   double smoothed_latency_ns_ = 0;
+  unsigned to_measure_ = 0;  // answers to requests that are alone, before the limit grows again
   MonoTime cut_at_ = MonoTime::min();
 };
 
