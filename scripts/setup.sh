@@ -1,7 +1,12 @@
 #!/usr/bin/env bash
 # Installs every Debian 12 package that Sluice is built, tested and demonstrated with. Asks for nothing;
 # does nothing, in well under a second, when all of them are there.
+#   --full   also what `scripts/test.sh --full` needs; what is no package of Debian's goes to build/tools
 set -euo pipefail
+cd "$(dirname "$0")/.."
+
+kustomize_version=v5.0.3
+kubernetes_validate_version=1.32.0
 
 packages=(
   # build
@@ -18,12 +23,40 @@ packages=(
   curl openssl python3
 )
 
+full=false
+if [ "${1-}" = --full ]; then
+  full=true
+  packages+=(buildah mmdebstrap python3-venv)
+  command -v go >/dev/null || packages+=(golang-go)
+fi
+
+# Prometheus is taken out of its package, not installed: as a package it would start a server on
+# the port of Sluice's admin API. kustomize and the schemas of Kubernetes are in no package.
+install_tools() {
+  local tools=$PWD/build/tools
+  mkdir -p "$tools/bin"
+  if [ ! -x "$tools/bin/promtool" ]; then
+    (cd "$tools" && apt-get download -qq prometheus && dpkg-deb -x prometheus_*.deb prometheus)
+    ln -sf ../prometheus/usr/bin/prometheus ../prometheus/usr/bin/promtool "$tools/bin"
+  fi
+  if [ ! -x "$tools/bin/kustomize" ]; then
+    GOBIN=$tools/bin go install "sigs.k8s.io/kustomize/kustomize/v5@$kustomize_version"
+  fi
+  if ! "$tools/venv/bin/python" -c 'import kubernetes_validate' 2>/dev/null; then
+    /usr/bin/python3 -m venv "$tools/venv"
+    "$tools/venv/bin/pip" install -q "kubernetes-validate==$kubernetes_validate_version"
+  fi
+}
+
 missing=()
 installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
 for package in "${packages[@]}"; do
   grep -qx "$package installed" <<<"$installed" || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then
+  if "$full"; then
+    install_tools
+  fi
   exit 0
 fi
 
@@ -40,3 +73,6 @@ export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
   -o Dpkg::Use-Pty=0 "${missing[@]}" >/dev/null
+if "$full"; then
+  install_tools
+fi

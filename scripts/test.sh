@@ -2,6 +2,8 @@
 # Sets up, builds and passes everything: format, linter, the release with its tests from outside and its
 # instruction counts, and all tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside and its instruction counts
+#   --full    also the files of deploy/, with Prometheus, kustomize and the schemas of Kubernetes, and the
+#             image; installs those with scripts/setup.sh --full
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
@@ -54,4 +56,11 @@ build_and_test asan
 build_and_test tsan \
   'queue_test buffer_test store_test net_test transport_test ingest_test deadletter_test integration_test chaos_test' \
   '^(integration|chaos|unit\.(queue|buffer|store|net|transport|ingest|deadletter))\.'
+if [ "${1:-}" = --full ]; then
+  step "deploy"
+  ./scripts/setup.sh --full
+  ./scripts/test_deploy.sh
+  step "image"
+  ./scripts/image.sh --prebuilt
+fi
 step "all passed"

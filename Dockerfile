@@ -1,0 +1,49 @@
+# Sluice as an image: built with scripts/build.sh, shipped with the libraries that it loads, and no more.
+# Both stages stand on the same base; for a build that can be repeated, name it by its digest:
+#   docker build --build-arg BASE=docker.io/library/debian:12-slim@sha256:... -t sluice .
+# scripts/image.sh builds it without an engine.
+ARG BASE=docker.io/library/debian:12-slim
+# `build` compiles. `prebuilt` takes build/release/bin of the checkout, built on Debian 12.
+ARG BINARIES=build
+
+FROM ${BASE} AS build
+WORKDIR /src
+COPY scripts/setup.sh scripts/build.sh scripts/
+RUN ./scripts/setup.sh
+COPY . .
+RUN ./scripts/build.sh && install -D -s build/release/bin/sluice /out/sluice
+
+FROM ${BASE} AS prebuilt
+COPY build/release/bin/sluice /out/sluice
+
+FROM ${BINARIES} AS binaries
+
+FROM ${BASE}
+# What `ldd sluice` names, by package; ca-certificates for the API's certificate, tzdata for the zones of
+# mapping rules.
+RUN apt-get update -qq \
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+      ca-certificates tzdata libbz2-1.0 libdate-tz3 libfmt9 libgcc-s1 libgflags2.2 liblz4-1 \
+      libprometheus-cpp-core1.0 librocksdb7.8 libsimdjson14 libsnappy1v5 libspdlog1.10 libssl3 \
+      libstdc++6 libxxhash0 libyaml-cpp0.7 libzstd1 zlib1g \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log \
+ && install -d -o 65532 -g 65532 -m 0750 /var/lib/sluice
+COPY --from=binaries /out/sluice /usr/bin/sluice
+
+ARG VERSION=0.1.0
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="sluice" \
+      org.opencontainers.image.description="Event-ingestion gateway for Synerise" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+
+# A number, so that runAsNonRoot can be checked. Only /var/lib/sluice is written to: the root file system
+# can be read-only.
+USER 65532:65532
+VOLUME ["/var/lib/sluice"]
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+# The configuration is mounted at /etc/sluice/sluice.yaml.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD ["/usr/bin/sluice", "health"]
+ENTRYPOINT ["/usr/bin/sluice"]
+CMD ["serve"]
