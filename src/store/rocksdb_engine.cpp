@@ -112,7 +112,8 @@ class WriteCounter final : public rocksdb::EventListener {
 rocksdb::Options rocksdb_options() {
   rocksdb::Options options;
   options.create_if_missing = true;
-  options.write_buffer_size = 24U << 20;
+  // At full speed what waits for its delivery is a part of it, and what it flushes as well.
+  options.write_buffer_size = 32U << 20;
   options.max_write_buffer_number = 3;
   options.num_levels = 2;
   options.level0_file_num_compaction_trigger = 4;
@@ -121,6 +122,8 @@ rocksdb::Options rocksdb_options() {
   options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
   options.max_open_files = 64;
   options.allow_concurrent_memtable_write = false;  // there is one writer
+  // Records come in large pieces: copying them into a buffer first would buy nothing.
+  options.writable_file_max_buffer_size = 4U << 10;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   // The log's records stand for themselves (release_log.hpp): each that can be read is worth it.
