@@ -55,7 +55,7 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
 fi
 
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-buildah build --quiet --pull-never --format docker --build-arg BASE="$base" \
+buildah build --quiet --layers --force-rm --pull-never --format docker --build-arg BASE="$base" \
   --build-arg BINARIES="$binaries" --build-arg REVISION="$revision" --tag localhost/sluice:latest . \
   >"$work/build.log" 2>&1 || {
   tail -n 30 "$work/build.log" >&2
