@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image of the Dockerfile without a container engine, starts its program in the image's own
-# file system, and prints the size. Says `skipped: <why>` where this machine cannot.
+# Builds the image of the Dockerfile without a container engine, prints the size, and starts and stops the
+# gateway in the image's own file system, read-only. Says `skipped: <why>` where this machine cannot.
 #
 #   ./scripts/image.sh             compiles in the image's first stage: some minutes
 #   ./scripts/image.sh --prebuilt  takes build/release/bin/sluice
@@ -55,7 +55,7 @@ if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
 fi
 
 revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-buildah build --quiet --pull-never --format docker --build-arg BASE="$base" \
+buildah build --quiet --layers --force-rm --pull-never --format docker --build-arg BASE="$base" \
   --build-arg BINARIES="$binaries" --build-arg REVISION="$revision" --tag localhost/sluice:latest . \
   >"$work/build.log" 2>&1 || {
   tail -n 30 "$work/build.log" >&2
@@ -63,8 +63,32 @@ buildah build --quiet --pull-never --format docker --build-arg BASE="$base" \
 }
 
 container=$(buildah from --pull-never localhost/sluice:latest)
-# As the image's user, on its own libraries.
-buildah run "$container" -- /usr/bin/sluice version
 mounted=$(buildah mount "$container")
 echo "image: $(du -sm --apparent-size "$mounted" | cut -f1) MB unpacked," \
   "of that sluice $(du -k --apparent-size "$mounted/usr/bin/sluice" | cut -f1) kB"
+
+# As it is meant to run: the image's user, its libraries, nothing to write to but the volume.
+cat >"$work/sluice.yaml" <<'END'
+ingest: {listen: 127.0.0.1:0}
+admin: {listen: 127.0.0.1:0}
+workspaces:
+  - auth: {method: jwt, api_key: a-key}
+END
+unshare --mount bash -s "$mounted" "$work" <<'END' || { cat "$work/sluice.log" >&2; exit 1; }
+set -euo pipefail
+root=$1 work=$2
+mount --bind "$root" "$root"
+mount -o remount,bind,ro "$root"
+mount -t tmpfs -o uid=65532,gid=65532,mode=750 sluice "$root/var/lib/sluice"
+install -m 0644 "$work/sluice.yaml" "$root/var/lib/sluice/sluice.yaml"
+chroot --userspec=65532:65532 "$root" /usr/bin/sluice serve --config /var/lib/sluice/sluice.yaml \
+  2>"$work/sluice.log" &
+for _ in $(seq 200); do
+  grep -q '"message":"ready"' "$work/sluice.log" && break
+  kill -0 $!
+  sleep 0.1
+done
+kill $!
+wait $!
+END
+echo "image: starts and stops with a read-only root file system, as user 65532"

@@ -26,7 +26,7 @@ packages=(
 full=false
 if [ "${1-}" = --full ]; then
   full=true
-  packages+=(buildah mmdebstrap python3-venv)
+  packages+=(buildah mmdebstrap dpkg-dev file python3-venv)
   command -v go >/dev/null || packages+=(golang-go)
 fi
 

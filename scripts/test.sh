@@ -60,6 +60,12 @@ if [ "${1:-}" = --full ]; then
   step "deploy"
   ./scripts/setup.sh --full
   ./scripts/test_deploy.sh
+  step "package"
+  (cd build/release && cpack >../package.log 2>&1) || {
+    tail -20 build/package.log
+    exit 1
+  }
+  dpkg-deb --field build/release/sluice_*.deb Package Version Depends
   step "image"
   ./scripts/image.sh --prebuilt
 fi

@@ -33,7 +33,8 @@ def mean(metric, labels, by=""):
 
 
 def quantiles(metric, labels):
-    return [(quantile(share, metric, labels), f"p{round(100 * share)}") for share in (0.5, 0.95, 0.99)]
+    return [(quantile(share, metric, labels), f"p{round(100 * share)}")
+            for share in (0.5, 0.95, 0.99)]
 
 
 def share_of(metric, part, labels, more=""):
@@ -43,10 +44,10 @@ def share_of(metric, part, labels, more=""):
 
 class Panel:
     def __init__(self, kind, title, unit, targets, text="", thresholds=NEVER, width=8, maximum=None,
-                 minimum=0, stack=False, mappings=()):
+                 minimum=0, stack=False):
         self.kind, self.title, self.unit, self.targets, self.text = kind, title, unit, targets, text
-        self.thresholds, self.width, self.maximum, self.minimum = thresholds, width, maximum, minimum
-        self.stack, self.mappings = stack, mappings
+        self.thresholds, self.width, self.stack = thresholds, width, stack
+        self.minimum, self.maximum = minimum, maximum
 
     def height(self):
         return 4 if self.kind == "stat" else 8
@@ -61,9 +62,6 @@ class Panel:
                     "thresholds": {"mode": "absolute", "steps": self.steps()}}
         if self.maximum is not None:
             defaults["max"] = self.maximum
-        if self.mappings:
-            options = {str(value): {"text": text, "index": value} for value, text in self.mappings}
-            defaults["mappings"] = [{"type": "value", "options": options}]
         if self.kind == "stat":
             options = {"colorMode": "value", "graphMode": "area", "textMode": "auto",
                        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False}}
@@ -174,7 +172,8 @@ DELIVERY = [
 
 BUFFER = [
     graph("Waiting events", "short", [
-        (f"sum by (workspace) (sluice_buffer_events{{{WORKSPACE}}})", "{{workspace}}")], stack=True),
+        (f"sum by (workspace) (sluice_buffer_events{{{WORKSPACE}}})", "{{workspace}}")],
+          stack=True),
     graph("Waiting bytes", "bytes", [
         (f"sum by (workspace) (sluice_buffer_bytes{{{WORKSPACE}}})", "{{workspace}}"),
         (f"sum(sluice_buffer_disk_bytes{{{INSTANCE}}})", "files on disk")]),
@@ -229,7 +228,8 @@ SATURATION = [
     graph("Events that do not add up", "short", [
         (f"sum(sluice_events_received_total{{{INSTANCE}}}) - sum(sluice_events_accepted_total"
          f"{{{INSTANCE}}}) - sum(sluice_events_duplicate_total{{{INSTANCE}}}) - "
-         f"sum(sluice_events_rejected_total{{{INSTANCE}}})", "received, but neither taken nor refused"),
+         f"sum(sluice_events_rejected_total{{{INSTANCE}}})",
+         "received, but neither taken nor refused"),
         (f"sum(sluice_events_accepted_total{{{INSTANCE}}}) + sum(sluice_events_recovered_total"
          f"{{{INSTANCE}}}) - sum(sluice_events_delivered_total{{{INSTANCE}}}) - "
          f"sum(sluice_events_dead_lettered_total{{{INSTANCE}}}) - sum(sluice_buffer_events"

@@ -25,9 +25,9 @@ SECRETS = ("synerise_api_key", "admin_token", "checkout_key")
 
 
 def render(overlay):
-    text = subprocess.run(["kustomize", "build", OVERLAYS / overlay], capture_output=True, text=True,
-                          check=True).stdout
-    return list(yaml.safe_load_all(text))
+    done = subprocess.run(["kustomize", "build", OVERLAYS / overlay], capture_output=True, text=True,
+                          check=True)
+    return list(yaml.safe_load_all(done.stdout))
 
 
 def pods_of(documents):

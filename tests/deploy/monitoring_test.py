@@ -141,7 +141,8 @@ class Monitoring(unittest.TestCase):
     def test_every_rule_is_evaluated(self):
         def evaluated():
             text = fetch(f"http://{self.prometheus}/api/v1/rules")[1]
-            rules = [rule for group in json.loads(text)["data"]["groups"] for rule in group["rules"]]
+            groups = json.loads(text)["data"]["groups"]
+            rules = [rule for group in groups for rule in group["rules"]]
             return rules if all(rule["health"] != "unknown" for rule in rules) else None
         rules = eventually(evaluated, DATA_SECONDS, "all rules are evaluated")
         self.assertEqual({rule["health"] for rule in rules}, {"ok"})
@@ -177,7 +178,8 @@ class Files(unittest.TestCase):
     def test_the_rules_pass_their_unit_tests(self):
         tests = RULES.with_name("alerts.test.yaml")
         for command in (["check", "rules", RULES], ["test", "rules", tests]):
-            done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
+            done = subprocess.run(["promtool", *command], capture_output=True, text=True,
+                                  check=False)
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_every_alert_has_a_unit_test_and_a_section_in_the_runbook(self):
