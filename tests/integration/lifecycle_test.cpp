@@ -71,7 +71,7 @@ TEST_F(Lifecycle, ServesReportsAndStopsWithEverythingDelivered) {
   EXPECT_THAT(get(upstream, "/sim/ledger?summary=1").body, HasSubstr("\"unique\":500"))
       << "a lingering batch is flushed by the drain";
   EXPECT_THAT(gateway.output(),
-              AllOf(HasSubstr("SIGHUP"), HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
+              AllOf(HasSubstr("reload: "), HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
 }
 
 TEST_F(Lifecycle, SighupTakesOverTheLogLevelAndKeepsARunningConfigurationFromABadFile) {
