@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs every Debian 12 package that Sluice is built, tested and demonstrated with. Asks for nothing;
 # does nothing, in well under a second, when all of them are there.
+#   --full    also what only the optional checks of scripts/test.sh --full need
 set -euo pipefail
 
 packages=(
@@ -17,6 +18,11 @@ packages=(
   # scripts
   curl openssl python3
 )
+if [ "${1:-}" = --full ]; then
+  packages+=(chromium)
+  # Not where node comes from elsewhere: Debian's npm conflicts with it.
+  command -v npm >/dev/null || packages+=(nodejs npm)
+fi
 
 missing=()
 installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)

@@ -2,9 +2,13 @@
 # Sets up, builds and passes everything: format, linter, the release with its tests from outside, and all
 # tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside
+#   --full    all, and the console in a browser
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
+if [ "${1:-}" = --full ]; then
+  ./scripts/setup.sh --full
+fi
 
 step() {
   printf '\n== %s (%d s)\n' "$*" "$SECONDS"
@@ -49,4 +53,13 @@ build_and_test asan
 build_and_test tsan \
   'queue_test buffer_test store_test net_test transport_test ingest_test deadletter_test integration_test chaos_test' \
   '^(integration|chaos|unit\.(queue|buffer|store|net|transport|ingest|deadletter))\.'
+# The console in a headless browser.
+test_console() {
+  step "console"
+  npm ci --prefix tests/console --silent --no-audit --no-fund
+  node tests/console/console_test.mjs "$PWD/build/release/bin"
+}
+if [ "${1:-}" = --full ]; then
+  test_console
+fi
 step "all passed"

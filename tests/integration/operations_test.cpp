@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -212,6 +213,42 @@ TEST_F(Operations, TellsTheServiceManagerWhatHappens) {
     EXPECT_EQ(manager.next_change(), "STOPPING=1");
     EXPECT_EQ(gateway_->wait(), 0) << gateway_->output();
   }
+}
+
+TEST_F(Operations, ServesTheConsoleAndTheConfigurationWithoutSecrets) {
+  start({});
+  for (const auto& [path, type] :
+       {std::pair("/", "text/html"), std::pair("/console.css", "text/css"),
+        std::pair("/console.js", "text/javascript")}) {
+    const HttpAnswer answer = get(admin_, path);
+    EXPECT_EQ(answer.status, 200) << path;
+    EXPECT_THAT(answer.headers.at("content-type"), testing::StartsWith(type));
+    EXPECT_THAT(answer.headers.at("content-security-policy"),
+                AllOf(HasSubstr("default-src 'none'"), Not(HasSubstr("unsafe"))));
+  }
+  EXPECT_THAT(get(admin_, "/config").body,
+              AllOf(HasSubstr("api_key: \"********\""), Not(HasSubstr("very-secret")),
+                    Not(HasSubstr("t0ken"))));
+  stop();
+}
+
+TEST_F(Operations, StreamsTheStatusToABoundedNumberOfViewers) {
+  start({});
+  std::vector<std::unique_ptr<HttpClient>> viewers;
+  for (int i = 0; i < 16; ++i) {
+    viewers.push_back(std::make_unique<HttpClient>(admin_));
+    viewers.back()->send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  EXPECT_TRUE(eventually([&] {
+    return HttpClient(admin_, {.patience = std::chrono::seconds(1)}).get("/events").status == 503;
+  }));
+  gateway_->kill(SIGTERM);
+  EXPECT_EQ(gateway_->wait(), 0) << gateway_->output();
+  const HttpAnswer stream = viewers.front()->read_answer();
+  EXPECT_EQ(stream.status, 200);
+  EXPECT_EQ(stream.headers.at("content-type"), "text/event-stream");
+  EXPECT_THAT(stream.body, AllOf(testing::StartsWith("data: {\"version\""),
+                                 HasSubstr("\"workspaces\":["), HasSubstr("\n\n")));
 }
 
 TEST_F(Operations, ReloadTakesOverProducersOnConnectionsThatStayOpen) {
