@@ -107,6 +107,9 @@ int run(int argc, const char* const* argv) {
   health_command->callback([&] {
     exit_code = health(config_file, std::chrono::milliseconds(std::lround(timeout_s * 1'000)));
   });
+  add_command("top", "Show what the running gateway does, each second; q quits.")->callback([&] {
+    exit_code = top(config_file);
+  });
   DlqOptions dlq_options;
   add_dlq(app, dlq_options, config_file,
           [&](DlqAction action) { exit_code = dlq(config_file, action, dlq_options); });

@@ -52,6 +52,9 @@ enum class BufferAction : std::uint8_t { verify, stat, export_events, repair };
 // Whether the running gateway is ready; if not, one line says why.
 [[nodiscard]] int health(const std::string& config_file, std::chrono::milliseconds timeout);
 
+// What the running gateway does, each second; once when this is no terminal.
+[[nodiscard]] int top(const std::string& config_file);
+
 [[nodiscard]] int version();
 
 }  // namespace sluice::cli

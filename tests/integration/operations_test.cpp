@@ -232,6 +232,20 @@ TEST_F(Operations, ServesTheConsoleAndTheConfigurationWithoutSecrets) {
   stop();
 }
 
+TEST_F(Operations, TopPrintsOnceWhenItIsNoTerminal) {
+  start({});
+  ASSERT_EQ(post(port_, "/v4/events/batch", events(7)).status, 202);
+  const std::string config =
+      file("top.yaml", "admin: {listen: 127.0.0.1:" + std::to_string(admin_) +
+                           "}\nworkspaces: [{auth: {method: jwt, api_key: k}}]\n");
+  Process top = run({"top", "--config", config});
+  EXPECT_EQ(top.wait(), 0);
+  EXPECT_THAT(top.output(),
+              AllOf(HasSubstr(": ready\n"), HasSubstr("accepted 7 "), HasSubstr("default"),
+                    HasSubstr("delivering"), Not(HasSubstr("\x1b"))));
+  stop();
+}
+
 TEST_F(Operations, StreamsTheStatusToABoundedNumberOfViewers) {
   start({});
   std::vector<std::unique_ptr<HttpClient>> viewers;

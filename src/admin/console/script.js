@@ -30,8 +30,9 @@ function bytes(value) {
 }
 function seconds(value) {
   if (value === null) return "–";
+  if (value === 0) return "0";
   if (value < 1) return (value * 1000).toFixed(value < 0.01 ? 2 : 0) + " ms";
-  if (value < 120) return value.toFixed(1) + " s";
+  if (value < 120) return value.toFixed(value < 10 ? 1 : 0) + " s";
   return value < 7200 ? Math.round(value / 60) + " min" : (value / 3600).toFixed(1) + " h";
 }
 const sum = (items, pick) => items.reduce((total, item) => total + pick(item), 0);
@@ -105,7 +106,7 @@ class Chart {
       this.add("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) });
       this.add("text", { x: left - 6, y: y(value) + 4, "text-anchor": "end" }, this.format(value));
     }
-    for (const minutes of [5, 4, 3, 2, 1, 0]) {
+    for (const minutes of box.width < 400 ? [4, 2, 0] : [5, 4, 3, 2, 1, 0]) {
       const at = right - minutes * 60 * (right - left) / historyMax;
       const anchor = minutes === 0 ? "end" : minutes === 5 ? "start" : "middle";
       this.add("text", { x: at, y: box.height - 4, "text-anchor": anchor },
@@ -115,6 +116,10 @@ class Chart {
       let points = [];
       const flush = () => {
         if (points.length > 0) {
+          if (series === 0 && points.length > 1) {
+            const [first, last] = [points[0].split(",")[0], points[points.length - 1].split(",")[0]];
+            this.add("polygon", { class: "area", points: `${first},${bottom} ${points.join(" ")} ${last},${bottom}` });
+          }
           this.add("polyline", { class: series === 0 ? "first" : "second", points: points.join(" ") });
         }
         points = [];
@@ -264,7 +269,7 @@ function workspaceCard(w) {
     ["Waiting", short(w.buffered), bytes(w.buffered_bytes)],
     ["Oldest", w.buffered > 0 ? seconds(w.oldest_event_age_s) : "–"],
     ["Delivered", short(w.delivered)],
-    ["Dead letters since the start", short(w.dead_lettered)],
+    ["Became dead letters", short(w.dead_lettered)],
     ["Requests under way", `${w.in_flight} of ${w.concurrency_limit}`],
     ["Pace", w.pace_per_s === null ? "not limited" : `${w.pace_per_s} / s`],
   ]);
