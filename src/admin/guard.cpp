@@ -59,7 +59,7 @@ std::optional<Page> refuse_change(const Credentials& credentials,
   if (!token) {
     return problem(http::status::forbidden,
                    "nothing can be changed here as no token is configured: set admin.token_file "
-                   "(or admin.token), restart, and send it as Authorization: Bearer");
+                   "(or admin.token), reload, and send it as Authorization: Bearer");
   }
   if (!carries(credentials.authorization, *token)) {
     Page page = problem(http::status::unauthorized,
