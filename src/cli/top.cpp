@@ -1,14 +1,10 @@
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <iostream>
-#include <iterator>
 #include <optional>
 #include <string>
 
-#include <fmt/format.h>
 #include <poll.h>
-#include <simdjson.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>

@@ -32,7 +32,7 @@ TopWorkspace read_workspace(const dom::element& from) {
   return workspace;
 }
 
-// "12,345 (678/s)"
+// "12345 (678/s)"
 std::string counted(std::uint64_t now, std::optional<std::uint64_t> before, double seconds) {
   std::string text = fmt::format("{}", now);
   if (before && seconds > 0) {
@@ -78,21 +78,21 @@ std::string top_text(const TopState& now, const std::optional<TopState>& before,
       fmt::format("sluice {}, up for {:.0f} s: {}", now.version, now.uptime_s,
                   now.not_ready.empty() ? "ready" : "not ready: " + now.not_ready),
       fmt::format(
-          "accepted {}   rejected {}   duplicates {}   dead letters {}   connections {}",
+          "accepted {}  rejected {}  duplicates {}  dead letters {}  connections {}",
           counted(now.accepted, before ? std::optional(before->accepted) : std::nullopt, seconds),
           now.rejected, now.duplicates, now.dead_letters, now.connections),
       "",
-      fmt::format("{:<16} {:>22} {:>10} {:>9} {:>5} {:>9}  {}", "WORKSPACE", "DELIVERED", "WAITING",
-                  "OLDEST", "FULL", "REQUESTS", "STATE")};
+      fmt::format("{:<14} {:<20} {:>16} {:>9} {:>9} {:>5} {:>8}", "WORKSPACE", "STATE", "DELIVERED",
+                  "WAITING", "OLDEST", "FULL", "REQUESTS")};
   for (std::size_t i = 0; i < now.workspaces.size(); ++i) {
     const TopWorkspace& workspace = now.workspaces[i];
     const bool known = before && i < before->workspaces.size();
     lines.push_back(fmt::format(
-        "{:<16} {:>22} {:>10} {:>7.1f} s {:>4.0f}% {:>9}  {}", workspace.name,
+        "{:<14} {:<20} {:>16} {:>9} {:>7.1f} s {:>4.0f}% {:>8}", workspace.name, workspace.state,
         counted(workspace.delivered,
                 known ? std::optional(before->workspaces[i].delivered) : std::nullopt, seconds),
         workspace.buffered, workspace.oldest_s, 100 * workspace.pressure,
-        fmt::format("{}/{}", workspace.in_flight, workspace.concurrency_limit), workspace.state));
+        fmt::format("{}/{}", workspace.in_flight, workspace.concurrency_limit)));
   }
   std::string text;
   for (std::size_t i = 0; i < std::min(lines.size(), lines_max); ++i) {
