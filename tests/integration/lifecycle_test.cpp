@@ -71,8 +71,7 @@ TEST_F(Lifecycle, ServesReportsAndStopsWithEverythingDelivered) {
   EXPECT_TRUE(kept_open.closed_by_server());
   EXPECT_THAT(get(upstream, "/sim/ledger?summary=1").body, HasSubstr("\"unique\":500"))
       << "a lingering batch is flushed by the drain";
-  EXPECT_THAT(gateway.output(),
-              AllOf(HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
+  EXPECT_THAT(gateway.output(), AllOf(HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
 }
 
 TEST_F(Lifecycle, SighupTakesOverTheLogLevelAndKeepsARunningConfigurationFromABadFile) {

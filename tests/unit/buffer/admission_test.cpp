@@ -40,7 +40,7 @@ TEST(Admission, BoundsEventsToo) {
 TEST(Admission, GoesByOtherLimitsOnceTheyAreSet) {
   Admission admission({.bytes_max = 1000, .events_max = 0, .producer_share = 1, .producers = 1});
   EXPECT_TRUE(admission.try_admit(1, 900, 1));
-  EXPECT_FALSE(admission.try_admit(1, 100, 1));
+  EXPECT_FALSE(admission.try_admit(1, 100));
   EXPECT_TRUE(admission.must_refuse());
   admission.set_limits({.bytes_max = 10'000, .events_max = 0, .producer_share = 1});
   EXPECT_FALSE(admission.must_refuse());
