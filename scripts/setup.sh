@@ -22,12 +22,13 @@ packages=(
   # scripts
   curl openssl python3
 )
-
 full=false
 if [ "${1-}" = --full ]; then
   full=true
-  packages+=(buildah mmdebstrap dpkg-dev file python3-venv)
+  packages+=(buildah mmdebstrap dpkg-dev file python3-venv chromium)
   command -v go >/dev/null || packages+=(golang-go)
+  # Not where node comes from elsewhere: Debian's npm conflicts with it.
+  command -v npm >/dev/null || packages+=(nodejs npm)
 fi
 
 # Prometheus is taken out of its package, not installed: as a package it would start a server on

@@ -2,11 +2,14 @@
 # Sets up, builds and passes everything: format, linter, the release with its tests from outside and its
 # instruction counts, and all tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside and its instruction counts
-#   --full    also the files of deploy/, with Prometheus, kustomize and the schemas of Kubernetes, and the
-#             image; installs those with scripts/setup.sh --full
+#   --full    also the files of deploy/, with Prometheus, kustomize and the schemas of Kubernetes, the image
+#             and the console in a browser; installs those with scripts/setup.sh --full
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
+if [ "${1:-}" = --full ]; then
+  ./scripts/setup.sh --full
+fi
 
 step() {
   printf '\n== %s (%d s)\n' "$*" "$SECONDS"
@@ -68,5 +71,8 @@ if [ "${1:-}" = --full ]; then
   dpkg-deb --field build/release/sluice_*.deb Package Version Depends
   step "image"
   ./scripts/image.sh --prebuilt
+  step "console"
+  npm ci --prefix tests/console --silent --no-audit --no-fund
+  node tests/console/console_test.mjs "$PWD/build/release/bin"
 fi
 step "all passed"

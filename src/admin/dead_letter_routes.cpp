@@ -1,11 +1,9 @@
 #include "dead_letter_routes.hpp"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "dead_letter_text.hpp"
-#include "guard.hpp"
 
 namespace sluice::admin {
 namespace {
@@ -15,8 +13,6 @@ using net::Task;
 
 constexpr std::string_view root = "/dlq";
 
-std::string_view view(boost::beast::string_view text) { return {text.data(), text.size()}; }
-
 Page problem_of(const Error& error) {
   if (error.code == std::errc::invalid_argument) {
     return problem(http::status::bad_request, error.message);
@@ -25,12 +21,6 @@ Page problem_of(const Error& error) {
     return problem(http::status::conflict, error.message);
   }
   return problem(http::status::internal_server_error, error.message);
-}
-
-Page wrong_method(std::string_view allowed) {
-  Page page = problem(http::status::method_not_allowed, "this path takes other methods");
-  page.fields.emplace_back(http::field::allow, allowed);
-  return page;
 }
 
 Task<Page> list(std::string_view query_text, DeadLetters& letters) {
@@ -95,27 +85,21 @@ bool is_dead_letter_path(std::string_view path) {
 
 Task<Page> answer_dead_letters(const Request& request, DeadLetters& letters,
                                const std::optional<config::Secret>& token) {
-  const std::string_view target = view(request.target());
-  const std::size_t path_size = std::min(target.find('?'), target.size());
-  const std::string_view path = target.substr(0, path_size);
-  const Credentials credentials{.host = view(request[http::field::host]),
-                                .origin = view(request[http::field::origin]),
-                                .authorization = view(request[http::field::authorization]),
-                                .content_type = view(request[http::field::content_type])};
-  const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
+  const std::string_view path = path_of(request);
+  const Credentials credentials = credentials_of(request);
   const bool replays = path == "/dlq/replay";
   const bool changes = replays || path == "/dlq/purge";
   if (is_cross_site(credentials)) {
-    co_return problem(http::status::forbidden, "the Origin is another site than the Host");
+    co_return other_site();
   }
   if (changes && request.method() != http::verb::post) {
     co_return wrong_method("POST");
   }
-  if (!changes && !reads) {
+  if (!changes && !reads(request)) {
     co_return wrong_method("GET, HEAD");
   }
-  if (path_size == root.size()) {
-    co_return co_await list(target.substr(std::min(path_size + 1, target.size())), letters);
+  if (path.size() == root.size()) {
+    co_return co_await list(query_of(request), letters);
   }
   if (!changes) {
     co_return co_await show(path.substr(root.size() + 1), letters);

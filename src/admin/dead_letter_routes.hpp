@@ -4,17 +4,12 @@
 #include <optional>
 #include <string_view>
 
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/string_body.hpp>
-
 #include <sluice/admin/dead_letters.hpp>
 #include <sluice/config/config.hpp>
 
-#include "page.hpp"
+#include "request.hpp"
 
 namespace sluice::admin {
-
-using Request = boost::beast::http::request<boost::beast::http::string_body>;
 
 [[nodiscard]] bool is_dead_letter_path(std::string_view path);
 

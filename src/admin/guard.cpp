@@ -59,12 +59,12 @@ std::optional<Page> refuse_change(const Credentials& credentials,
   if (!token) {
     return problem(http::status::forbidden,
                    "nothing can be changed here as no token is configured: set admin.token_file "
-                   "(or admin.token), restart, and send it as Authorization: Bearer");
+                   "(or admin.token), reload, and send it as Authorization: Bearer");
   }
   if (!carries(credentials.authorization, *token)) {
     Page page = problem(http::status::unauthorized,
                         "send the token of admin.token_file as Authorization: Bearer");
-    page.fields.emplace_back(http::field::www_authenticate, "Bearer");
+    page.fields.emplace_back("WWW-Authenticate", "Bearer");
     return page;
   }
   if (!is_json(credentials.content_type)) {
@@ -78,6 +78,16 @@ Page problem(http::status status, std::string_view message) {
       "{\"status\":" + std::to_string(static_cast<unsigned>(status)) + ",\"message\":";
   append_json_string(body, message);
   return {.status = status, .content_type = json, .body = body + "}\n"};
+}
+
+Page other_site() {
+  return problem(http::status::forbidden, "the Origin is another site than the Host");
+}
+
+Page wrong_method(std::string_view allowed) {
+  Page page = problem(http::status::method_not_allowed, "this path takes other methods");
+  page.fields.emplace_back("Allow", allowed);
+  return page;
 }
 
 }  // namespace sluice::admin

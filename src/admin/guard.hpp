@@ -28,5 +28,8 @@ struct Credentials {
 
 // {"status":403,"message":"…"}
 [[nodiscard]] Page problem(boost::beast::http::status status, std::string_view message);
+[[nodiscard]] Page other_site();
+// `allowed` is a literal: the methods that the path takes.
+[[nodiscard]] Page wrong_method(std::string_view allowed);
 
 }  // namespace sluice::admin

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include <boost/beast/http/field.hpp>
 #include <boost/beast/http/status.hpp>
 
 namespace sluice::admin {
@@ -15,7 +14,7 @@ struct Page {
   boost::beast::http::status status{};
   std::string_view content_type;  // a literal
   std::string body;
-  std::vector<std::pair<boost::beast::http::field, std::string_view>> fields{};  // of literals
+  std::vector<std::pair<std::string_view, std::string_view>> fields{};  // of literals
 };
 
 inline constexpr std::string_view plain = "text/plain; charset=utf-8";

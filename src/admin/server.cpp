@@ -13,8 +13,11 @@
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/listener.hpp>
 
+#include "console.hpp"
+#include "control_routes.hpp"
 #include "dead_letter_routes.hpp"
 #include "guard.hpp"
+#include "status_feed.hpp"
 
 namespace sluice::admin {
 namespace {
@@ -29,6 +32,33 @@ using Answer = http::response<http::string_body>;
 constexpr std::chrono::seconds idle_timeout{60};
 constexpr std::size_t connections_max = 64;
 constexpr std::size_t body_bytes_max = 1U << 20;
+
+constexpr std::string_view html = "text/html; charset=utf-8";
+constexpr std::string_view css = "text/css; charset=utf-8";
+constexpr std::string_view javascript = "text/javascript; charset=utf-8";
+constexpr std::string_view yaml = "application/yaml";
+
+Page console_page(std::string_view content_type, std::string_view body) {
+  return {.status = http::status::ok,
+          .content_type = content_type,
+          .body = std::string(body),
+          .fields = {{"Content-Security-Policy", console::content_security_policy},
+                     {"X-Content-Type-Options", "nosniff"},
+                     {"Referrer-Policy", "no-referrer"}}};
+}
+
+std::optional<Page> find_console(std::string_view path) {
+  if (path == "/") {
+    return console_page(html, console::page);
+  }
+  if (path == "/console.css") {
+    return console_page(css, console::style);
+  }
+  if (path == "/console.js") {
+    return console_page(javascript, console::script);
+  }
+  return std::nullopt;
+}
 
 Page make_page(std::string_view path, const Hooks& hooks) {
   if (path == "/livez") {
@@ -45,8 +75,19 @@ Page make_page(std::string_view path, const Hooks& hooks) {
   if (path == "/status") {
     return {http::status::ok, json, hooks.status()};
   }
+  if (path == "/config") {
+    return {http::status::ok, yaml, hooks.config()};
+  }
+  if (path == "/events") {
+    return problem(http::status::service_unavailable,
+                   "as many as can look at the events at once do so already");
+  }
+  if (auto page = find_console(path)) {
+    return *std::move(page);
+  }
   return {http::status::not_found, plain,
-          "nothing here; there is /metrics, /livez, /readyz, /status and /dlq\n"};
+          "nothing here; there is /, /metrics, /livez, /readyz, /status, /events, /config and "
+          "/dlq\n"};
 }
 
 class BeastServer final : public Server {
@@ -56,13 +97,16 @@ class BeastServer final : public Server {
       : executor_(executor),
         gate_(gate),
         acceptor_(std::move(acceptor)),
-        hooks_(std::move(hooks)) {}
+        hooks_(std::move(hooks)),
+        feed_(executor, gate, hooks_.status) {}
 
   void start() { net::spawn(executor_, gate_, accept()); }
   [[nodiscard]] config::ListenAddress address() const override {
     return net::local_address(acceptor_);
   }
+  void set_token(std::optional<config::Secret> token) override { token_ = std::move(token); }
   void stop() override {
+    feed_.stop();
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     for (net::Socket* socket : sockets_) {
@@ -104,6 +148,11 @@ class BeastServer final : public Server {
         break;
       }
       const Request& request = parser.get();
+      if (path_of(request) == "/events" && request.method() == http::verb::get &&
+          !feed_.is_full()) {
+        co_await feed_.serve(socket);
+        break;
+      }
       Page page = problem(http::status::payload_too_large, "the body is above 1 MiB");
       if (!is_too_large) {
         page = co_await make_answer_page(request);
@@ -118,18 +167,22 @@ class BeastServer final : public Server {
   }
 
   Task<Page> make_answer_page(const Request& request) {
-    const std::string_view target(request.target().data(), request.target().size());
-    const std::string_view path = target.substr(0, target.find('?'));
+    const std::string_view path = path_of(request);
+    // A token that is replaced meanwhile is still good for this request.
+    const std::optional<config::Secret> token = token_;
     if (is_dead_letter_path(path)) {
-      co_return co_await answer_dead_letters(request, *hooks_.dead_letters, hooks_.token);
+      co_return co_await answer_dead_letters(request, *hooks_.dead_letters, token);
     }
-    if (request.method() == http::verb::get || request.method() == http::verb::head) {
+    if (is_control_path(path)) {
+      co_return co_await answer_control(request, hooks_, token);
+    }
+    if (reads(request)) {
       co_return make_page(path, hooks_);
     }
     co_return Page{.status = http::status::method_not_allowed,
                    .content_type = plain,
                    .body = "GET only\n",
-                   .fields = {{http::field::allow, "GET, HEAD"}}};
+                   .fields = {{"Allow", "GET, HEAD"}}};
   }
 
   static Answer to_answer(Page page, const Request& request) {
@@ -137,7 +190,7 @@ class BeastServer final : public Server {
     answer.set(http::field::content_type, page.content_type);
     answer.set(http::field::cache_control, "no-store");
     for (const auto& [name, value] : page.fields) {
-      answer.set(name, value);
+      answer.set(boost::beast::string_view(name.data(), name.size()), value);
     }
     answer.body() = std::move(page.body);
     answer.prepare_payload();
@@ -151,6 +204,8 @@ class BeastServer final : public Server {
   net::Gate& gate_;
   net::Acceptor acceptor_;
   Hooks hooks_;
+  StatusFeed feed_;
+  std::optional<config::Secret> token_;
   std::set<net::Socket*> sockets_;
 };
 

@@ -5,9 +5,18 @@
 
 namespace sluice::buffer {
 
-Admission::Admission(Limits limits) : limits_(limits), bytes_by_producer_(limits.producers) {
+Admission::Admission(const Limits& limits) : bytes_by_producer_(limits.producers) {
+  set_limits(limits);
+}
+
+void Admission::set_limits(const Limits& limits) {
   SLUICE_ASSERT(limits.low_watermark > 0 && limits.low_watermark < limits.high_watermark &&
                 limits.high_watermark <= 1);
+  bytes_max_.store(limits.bytes_max, relaxed);
+  events_max_.store(limits.events_max, relaxed);
+  high_watermark_.store(limits.high_watermark, relaxed);
+  low_watermark_.store(limits.low_watermark, relaxed);
+  producer_share_.store(limits.producer_share, relaxed);
 }
 
 bool Admission::try_admit(std::uint64_t events, std::uint64_t bytes, std::size_t producer) {
@@ -21,11 +30,11 @@ bool Admission::try_admit(std::uint64_t events, std::uint64_t bytes, std::size_t
     return true;
   }
   if (closed_.load(std::memory_order_relaxed) &&
-      level(events_before, bytes_before) < limits_.low_watermark) {
+      level(events_before, bytes_before) < low_watermark()) {
     closed_.store(false, std::memory_order_relaxed);
   }
   if (!closed_.load(std::memory_order_relaxed) &&
-      level(events_before + events, bytes_before + bytes) <= limits_.high_watermark) {
+      level(events_before + events, bytes_before + bytes) <= high_watermark()) {
     return true;
   }
   closed_.store(true, std::memory_order_relaxed);
@@ -40,9 +49,10 @@ bool Admission::try_admit_to_share(std::uint64_t bytes, std::size_t producer) {
   }
   auto& held = bytes_by_producer_[producer - 1];
   const std::uint64_t before = held.fetch_add(bytes, std::memory_order_relaxed);
+  const std::uint64_t limit = bytes_max();
   const double allowed =
-      limits_.producer_share * limits_.high_watermark * static_cast<double>(limits_.bytes_max);
-  if (before == 0 || limits_.bytes_max == 0 || static_cast<double>(before + bytes) <= allowed) {
+      producer_share_.load(relaxed) * high_watermark() * static_cast<double>(limit);
+  if (before == 0 || limit == 0 || static_cast<double>(before + bytes) <= allowed) {
     return true;
   }
   held.fetch_sub(bytes, std::memory_order_relaxed);
@@ -65,19 +75,18 @@ void Admission::release_bytes(std::uint64_t bytes, std::size_t producer) {
 }
 
 bool Admission::must_refuse() const {
-  return closed_.load(std::memory_order_relaxed) &&
-         level(events(), bytes()) >= limits_.low_watermark;
+  return closed_.load(std::memory_order_relaxed) && level(events(), bytes()) >= low_watermark();
 }
 
 double Admission::pressure() const {
-  return std::min(1.0, level(events(), bytes()) / limits_.high_watermark);
+  return std::min(1.0, level(events(), bytes()) / high_watermark());
 }
 
 double Admission::level(std::uint64_t events, std::uint64_t bytes) const {
   const auto share = [](std::uint64_t value, std::uint64_t limit) {
     return limit == 0 ? 0.0 : static_cast<double>(value) / static_cast<double>(limit);
   };
-  return std::max(share(events, limits_.events_max), share(bytes, limits_.bytes_max));
+  return std::max(share(events, events_max()), share(bytes, bytes_max()));
 }
 
 }  // namespace sluice::buffer

@@ -1,6 +1,5 @@
 #include "admin_client.hpp"
 
-#include <chrono>
 #include <variant>
 
 #include <boost/asio/connect.hpp>
@@ -21,12 +20,14 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Request = http::request<http::string_body>;
 
-constexpr std::chrono::seconds patience{30};
 constexpr std::uint64_t answer_bytes_max = 64U << 20;
 
 // One exchange. Blocking calls of Asio know no time-out: asynchronous ones are run instead.
 class Exchange {
  public:
+  explicit Exchange(std::chrono::milliseconds patience)
+      : deadline_(std::chrono::steady_clock::now() + patience) {}
+
   Result<AdminAnswer, error_code> run(const config::ListenAddress& address,
                                       const Request& request) {
     if (const error_code error = connect(address)) {
@@ -91,8 +92,7 @@ class Exchange {
     return result;
   }
 
-  const std::chrono::steady_clock::time_point deadline_ =
-      std::chrono::steady_clock::now() + patience;
+  const std::chrono::steady_clock::time_point deadline_;
   asio::io_context context_;
   asio::generic::stream_protocol::socket socket_{context_};
   boost::beast::flat_buffer buffer_;
@@ -104,11 +104,12 @@ std::string host_of(const config::ListenAddress& address) {
                                                              : "localhost";
 }
 
-Result<AdminAnswer> send(const config::ListenAddress& address, Request request) {
+Result<AdminAnswer> send(const config::ListenAddress& address, std::chrono::milliseconds patience,
+                         Request request) {
   request.set(http::field::host, host_of(address));
   request.keep_alive(false);
   request.prepare_payload();
-  auto answer = Exchange().run(address, request);
+  auto answer = Exchange(patience).run(address, request);
   if (answer) {
     return *std::move(answer);
   }
@@ -123,7 +124,8 @@ Result<AdminAnswer> send(const config::ListenAddress& address, Request request) 
 }  // namespace
 
 Result<AdminAnswer> AdminClient::get(std::string_view target) const {
-  return send(admin_.listen, Request(http::verb::get, {target.data(), target.size()}, 11));
+  return send(admin_.listen, patience_,
+              Request(http::verb::get, {target.data(), target.size()}, 11));
 }
 
 Result<AdminAnswer> AdminClient::post(std::string_view target, std::string_view body) const {
@@ -132,7 +134,7 @@ Result<AdminAnswer> AdminClient::post(std::string_view target, std::string_view 
   if (admin_.token) {
     request.set(http::field::authorization, "Bearer " + admin_.token->value);
   }
-  return send(admin_.listen, std::move(request));
+  return send(admin_.listen, patience_, std::move(request));
 }
 
 std::string AdminClient::address() const { return net::to_string(admin_.listen); }

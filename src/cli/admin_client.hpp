@@ -1,6 +1,7 @@
 // Asks a running gateway, over its admin address.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,12 @@ struct AdminAnswer {
   std::string body;
 };
 
-// Blocks, for half a minute at most. One connection per request.
+// Blocks, for as long as its patience is at most. One connection per request.
 class AdminClient {
  public:
-  explicit AdminClient(const config::Admin& admin) : admin_(admin) {}
+  explicit AdminClient(const config::Admin& admin,
+                       std::chrono::milliseconds patience = std::chrono::seconds(30))
+      : admin_(admin), patience_(patience) {}
 
   // The error std::errc::connection_refused says that nobody listens there.
   [[nodiscard]] Result<AdminAnswer> get(std::string_view target) const;
@@ -27,6 +30,7 @@ class AdminClient {
 
  private:
   const config::Admin admin_;
+  const std::chrono::milliseconds patience_;
 };
 
 }  // namespace sluice::cli

@@ -1,3 +1,5 @@
+#include <chrono>
+#include <cmath>
 #include <exception>
 #include <functional>
 #include <iostream>
@@ -97,6 +99,17 @@ int run(int argc, const char* const* argv) {
                           "the source; may be left out when there is one");
   map_command->add_flag("--ndjson", map_options.lines, "one raw event per line");
   map_command->callback([&] { exit_code = map(config_file, map_options); });
+  double timeout_s = 5;
+  CLI::App* health_command =
+      add_command("health", "Exit with 0 when the running gateway is ready, else with 1.");
+  health_command->add_option("--timeout", timeout_s, "seconds to wait for its answer; default: 5")
+      ->check(CLI::Range(0.001, 3600.0));
+  health_command->callback([&] {
+    exit_code = health(config_file, std::chrono::milliseconds(std::lround(timeout_s * 1'000)));
+  });
+  add_command("top", "Show what the running gateway does, each second; q quits.")->callback([&] {
+    exit_code = top(config_file);
+  });
   DlqOptions dlq_options;
   add_dlq(app, dlq_options, config_file,
           [&](DlqAction action) { exit_code = dlq(config_file, action, dlq_options); });

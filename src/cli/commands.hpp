@@ -2,6 +2,7 @@
 // given.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -12,7 +13,10 @@
 
 namespace sluice::cli {
 
-// Finds and loads the configuration; prints every mistake in it to standard error.
+// Finds and loads the configuration, or says in one line each what is wrong.
+[[nodiscard]] Result<config::Config, std::vector<std::string>> read_config(
+    const std::string& config_file);
+// The same; prints every mistake in it to standard error.
 [[nodiscard]] Result<config::Config, int> load_config(const std::string& config_file);
 
 [[nodiscard]] int serve(const std::string& config_file);
@@ -44,6 +48,12 @@ struct DlqOptions {
 enum class BufferAction : std::uint8_t { verify, stat, export_events, repair };
 // The store of a gateway that does not run. Not sound, or not to be had: exit_failure.
 [[nodiscard]] int buffer(const std::string& config_file, BufferAction action, bool json);
+
+// Whether the running gateway is ready; if not, one line says why.
+[[nodiscard]] int health(const std::string& config_file, std::chrono::milliseconds timeout);
+
+// What the running gateway does, each second; once when this is no terminal.
+[[nodiscard]] int top(const std::string& config_file);
 
 [[nodiscard]] int version();
 

@@ -8,22 +8,32 @@
 
 namespace sluice::cli {
 
-Result<config::Config, int> load_config(const std::string& config_file) {
+Result<config::Config, std::vector<std::string>> read_config(const std::string& config_file) {
   const config::Environment& environment = config::process_environment();
   const auto file = config::find_file(config_file, environment);
   if (!file) {
-    std::cerr << "sluice: " << file.error().message << '\n';
-    return std::unexpected(exit_configuration);
+    return std::unexpected(std::vector{file.error().message});
   }
   auto loaded = config::load(*file, environment);
   if (!loaded) {
+    std::vector<std::string> mistakes;
     for (const config::Mistake& mistake : loaded.error()) {
-      std::cerr << mistake.to_string() << '\n';
+      mistakes.push_back(mistake.to_string());
     }
-    return std::unexpected(exit_configuration);
+    return std::unexpected(std::move(mistakes));
   }
   if (const auto supported = runtime::check_supported(*loaded); !supported) {
-    std::cerr << loaded->file << ": " << supported.error().message << '\n';
+    return std::unexpected(std::vector{loaded->file + ": " + supported.error().message});
+  }
+  return std::move(*loaded);
+}
+
+Result<config::Config, int> load_config(const std::string& config_file) {
+  auto loaded = read_config(config_file);
+  if (!loaded) {
+    for (const std::string& mistake : loaded.error()) {
+      std::cerr << mistake << '\n';
+    }
     return std::unexpected(exit_configuration);
   }
   return std::move(*loaded);

@@ -1,11 +1,10 @@
-#include <atomic>
 #include <csignal>
-#include <functional>
 #include <iostream>
 #include <thread>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <sluice/base/log.hpp>
@@ -20,17 +19,12 @@ namespace {
 
 namespace asio = boost::asio;
 
-// Waits for the signals that a daemon is run with. The first SIGTERM or SIGINT ends
-// wait_for_stop(); on_second_stop() deals with the next one, on a thread of its own.
+// Waits for what a daemon is told by signals. The first SIGTERM or SIGINT, or request_stop(), ends
+// wait_for_stop(); on_second_stop() deals with the next signal, on a thread of its own.
 class Signals {
  public:
-  // `on_hangup` is called on the thread that waits, for each SIGHUP.
-  explicit Signals(std::function<void()> on_hangup)
-      : on_hangup_(std::move(on_hangup)),
-        stop_(context_, SIGTERM, SIGINT),
-        hangup_(context_, SIGHUP) {
+  Signals() : stop_(context_, SIGTERM, SIGINT), hangup_(context_, SIGHUP) {
     std::signal(SIGPIPE, SIG_IGN);
-    wait_for_hangup();
   }
   ~Signals() {
     context_.stop();
@@ -41,10 +35,24 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  void wait_for_stop() {
-    stop_.async_wait([this](const boost::system::error_code&, int) { context_.stop(); });
+  void wait_for_stop(runtime::Gateway& gateway) {
+    wait_for_hangup(gateway);
+    stop_.async_wait([this](const boost::system::error_code& error, int) {
+      if (!error) {
+        end_wait();
+      }
+    });
     context_.run();
     context_.restart();
+  }
+  // Any thread; nothing more happens when the stop has begun.
+  void request_stop() {
+    asio::post(context_, [this] {
+      if (!stopping_) {
+        stop_.cancel();
+        end_wait();
+      }
+    });
   }
   void on_second_stop(runtime::Gateway& gateway) {
     stop_.async_wait([&gateway](const boost::system::error_code& error, int) {
@@ -57,32 +65,28 @@ class Signals {
   }
 
  private:
-  void wait_for_hangup() {
-    hangup_.async_wait([this](const boost::system::error_code& error, int) {
-      if (!error) {
-        on_hangup_();
-        wait_for_hangup();
+  void end_wait() {
+    stopping_ = true;
+    context_.stop();
+  }
+  void wait_for_hangup(runtime::Gateway& gateway) {
+    hangup_.async_wait([this, &gateway](const boost::system::error_code& error, int) {
+      if (error) {
+        return;
       }
+      if (!stopping_) {
+        gateway.reload();
+      }
+      wait_for_hangup(gateway);
     });
   }
 
-  std::function<void()> on_hangup_;
   asio::io_context context_{1};
   asio::signal_set stop_;
   asio::signal_set hangup_;
+  bool stopping_ = false;  // on the context's thread, of which there is one at a time
   std::thread thread_;
 };
-
-// What can change at run time: for now, how much is logged and how.
-void reload(const std::string& config_file) {
-  const auto config = load_config(config_file);
-  if (!config) {
-    SLUICE_LOG(error, "SIGHUP: the configuration has mistakes, see above; nothing has changed");
-    return;
-  }
-  log::configure(config->log.level, config->log.format);
-  SLUICE_LOG(info, "SIGHUP: took over the log's level and format; the rest changes at a restart");
-}
 
 // The last line of the log, and the exit code.
 int tell_end(const runtime::Gateway::StopReport& report) {
@@ -111,8 +115,11 @@ int serve(const std::string& config_file) {
     return config.error();
   }
   log::configure(config->log.level, config->log.format);
-  Signals signals([&config_file] { reload(config_file); });
-  auto gateway = runtime::start_gateway(*config, system_clock());
+  Signals signals;
+  auto gateway =
+      runtime::start_gateway(*config, system_clock(),
+                             {.load = [&config_file] { return read_config(config_file); },
+                              .quit = [&signals] { signals.request_stop(); }});
   if (!gateway) {
     std::cerr << "sluice: " << gateway.error().message << '\n';
     return exit_failure;
@@ -122,9 +129,8 @@ int serve(const std::string& config_file) {
   }
   SLUICE_LOG(info, "ready", {"admin", net::to_string((*gateway)->admin_address())},
              {"config", config->file});
-  signals.wait_for_stop();
-  SLUICE_LOG(info, "stopping: no new events; delivering what is left",
-             {"drain_timeout_ms", config->drain_timeout.count()});
+  signals.wait_for_stop(**gateway);
+  SLUICE_LOG(info, "stopping: no new events; delivering what is left");
   signals.on_second_stop(**gateway);
   const runtime::Gateway::StopReport report = (*gateway)->stop();
   return tell_end(report);

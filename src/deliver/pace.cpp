@@ -63,6 +63,10 @@ void Pace::on_throttled(MonoTime sent_at, MonoTime now, MonoTime held_until) {
   held_until_ = next_at_ = held_until;
 }
 
+std::optional<double> Pace::limit(MonoTime now) const {
+  return has_let_go(now) ? std::nullopt : std::optional(rate_at(now));
+}
+
 bool Pace::has_let_go(MonoTime now) const {
   return rate_ == 0 || now - held_until_ > 2 * growth_time_;
 }

@@ -114,15 +114,21 @@ std::unexpected<Problem> refused(Refusal refusal, std::string message) {
 }  // namespace
 
 Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe)
-    : options_(options),
+    : options_(&options, [](const HandlerOptions*) {}),
       thread_(thread),
       rng_(rng),
       probe_(probe),
       normaliser_(Rng(rng_())),
       request_id_prefix_(fmt::format("{:016x}-", rng_())) {}
 
+void Handler::adopt(HandlerOptionsPtr options) {
+  options_ = std::move(options);
+  last_credentials_.clear();
+  last_producer_ = nullptr;
+}
+
 Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
-  Admitted admitted;
+  Admitted admitted{.options = options_};
   const std::string_view path = head.path();
   const auto route = find_route(path);
   if (!route) {
@@ -165,7 +171,7 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
 }
 
 Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admitted) {
-  if (!options_.producers->anonymous()) {
+  if (!admitted.options->producers->anonymous()) {
     const auto key = key_from_credentials(head.authorization, head.api_key);
     if (!key) {
       return refused(
@@ -174,7 +180,7 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admit
           "password of Basic");
     }
     if (last_producer_ == nullptr || *key != last_credentials_) {
-      last_producer_ = options_.producers->find(*key);
+      last_producer_ = admitted.options->producers->find(*key);
       last_credentials_ = *key;
     }
     if (last_producer_ == nullptr) {
@@ -187,7 +193,7 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admit
   if (admitted.route.id != RouteId::source) {
     return {};
   }
-  const auto& sources = options_.tables->sources;
+  const auto& sources = admitted.options->tables->sources;
   const auto source = std::ranges::find(sources, admitted.route.source, &SourceTarget::name);
   if (source == sources.end()) {
     return refused(
@@ -204,7 +210,7 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admit
 }
 
 Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
-  const WorkspaceTarget& workspace = options_.tables->workspaces[admitted.workspace];
+  const WorkspaceTarget& workspace = admitted.options->tables->workspaces[admitted.workspace];
   if (draining()) {
     return std::unexpected(
         Problem{.refusal = Refusal::draining,
@@ -218,7 +224,7 @@ Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
     return std::unexpected(not_stored(trouble));
   }
   if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
-    const auto wait = admitted.producer->rate_limit->wait(options_.clock->mono_now());
+    const auto wait = admitted.producer->rate_limit->wait(options_->clock->mono_now());
     if (wait.count() > 0) {
       return std::unexpected(
           Problem{.refusal = Refusal::over_rate,
@@ -250,8 +256,8 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   if (const auto read = read_events(head, admitted, body); !read) {
     return refuse_with(read.error());
   }
-  const WorkspaceTarget& workspace = options_.tables->workspaces[admitted.workspace];
-  const MonoTime now = options_.clock->mono_now();
+  const WorkspaceTarget& workspace = admitted.options->tables->workspaces[admitted.workspace];
+  const MonoTime now = options_->clock->mono_now();
   Reservation reservation(*workspace.dedup, reserved_);
   const auto duplicates = absorb_duplicates(*workspace.dedup, now);
   if (!duplicates) {
@@ -314,7 +320,7 @@ void Handler::settle_events(const Handed& handed, bool kept) {
     probe_.accepted[handed.workspace].add(handed.events);
     return;
   }
-  buffer::Admission& admission = *options_.tables->workspaces[handed.workspace].admission;
+  buffer::Admission& admission = *options_->tables->workspaces[handed.workspace].admission;
   admission.release_bytes(handed.bytes, handed.producer);
   admission.release_events(handed.events);
   probe_.refused_storage.add(handed.events);
@@ -323,7 +329,7 @@ void Handler::settle_events(const Handed& handed, bool kept) {
 void Handler::refuse(const RequestHead& head, RouteId route, const Problem& problem,
                      bool keep_alive, std::string& out) {
   const bool lists_events = problem.refusal == Refusal::invalid_events;
-  answers_.problem(out, answer_head(head, options_.clock->wall_now(), problem.pressure, keep_alive),
+  answers_.problem(out, answer_head(head, options_->clock->wall_now(), problem.pressure, keep_alive),
                    problem, head.path(),
                    lists_events ? std::span<const normalise::Rejection>(events_.rejections)
                                 : std::span<const normalise::Rejection>());
@@ -349,14 +355,14 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
   if (admitted.coding == ContentCoding::identity) {
     return body;
   }
-  auto decoded = decoder_.decode(admitted.coding, body, options_.body_bytes_max,
+  auto decoded = decoder_.decode(admitted.coding, body, admitted.options->body_bytes_max,
                                  normalise::Normaliser::padding_bytes);
   if (decoded) {
     return *decoded;
   }
   if (decoded.error() == DecodeError::too_large) {
     return refused(Refusal::body_too_large, "the body is above ingest.max_body_bytes (" +
-                                                std::to_string(options_.body_bytes_max) +
+                                                std::to_string(admitted.options->body_bytes_max) +
                                                 ") once decoded: send less in one request");
   }
   return refused(Refusal::undecodable_body,
@@ -367,7 +373,7 @@ Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted
                                          std::span<char> body) {
   events_.clear();
   idempotency_key_.clear();
-  received_at_ = options_.clock->wall_now();
+  received_at_ = options_->clock->wall_now();
   normalise::Request request{.framing = admitted.framing,
                              .kind = admitted.route.kind,
                              .type = admitted.route.type,
@@ -380,7 +386,7 @@ Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted
     idempotency_key_ += head.idempotency_key;
     request.idempotency_key = idempotency_key_;
   }
-  const normalise::Rules& rules = options_.tables->workspaces[admitted.workspace].rules;
+  const normalise::Rules& rules = admitted.options->tables->workspaces[admitted.workspace].rules;
   if (admitted.source != nullptr) {
     return map(admitted, body, request, rules);
   }
@@ -422,10 +428,7 @@ Result<void, Problem> Handler::map(const Admitted& admitted, std::span<char> bod
 }
 
 void Handler::count_events(const Admitted& admitted) {
-  const std::size_t source =
-      admitted.source == nullptr
-          ? options_.tables->sources.size()
-          : static_cast<std::size_t>(admitted.source - options_.tables->sources.data());
+  const std::size_t source = admitted.source == nullptr ? 0 : admitted.source->slot;
   probe_.received[source].add(events_.records.size() + events_.rejected_events);
   if (events_.rejected_events > 0) {
     for (std::size_t i = 0; i < normalise::reject_reason_count; ++i) {
@@ -449,7 +452,7 @@ Result<void, Problem> Handler::judge(const Admitted& admitted) {
   if (events_.records.empty()) {
     return refused(Refusal::invalid_events, "none of the events is valid");
   }
-  if (options_.reject_request_on_invalid) {
+  if (admitted.options->reject_request_on_invalid) {
     probe_.refused_request.add(events_.records.size());
     return refused(Refusal::invalid_events,
                    "some events are invalid, and ingest.on_invalid is reject_request");

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <boost/smart_ptr/local_shared_ptr.hpp>
+
 #include <sluice/base/clock.hpp>
 #include <sluice/base/rng.hpp>
 #include <sluice/ingest/replay.hpp>
@@ -26,7 +28,8 @@
 
 namespace sluice::ingest {
 
-// What the handlers of all threads share; outlives them.
+// What the handlers of all threads share. Immutable: a reload replaces it as a whole, and requests
+// that are under way keep the one they began with.
 struct HandlerOptions {
   const Clock* clock = nullptr;
   const Tables* tables = nullptr;
@@ -36,9 +39,13 @@ struct HandlerOptions {
   std::size_t body_bytes_max = 0;
 };
 
+// Counts references within one thread.
+using HandlerOptionsPtr = boost::local_shared_ptr<const HandlerOptions>;
+
 // The outcome of looking at a request's head.
 struct Admitted {
-  Route route;
+  HandlerOptionsPtr options;  // holds what the rest points at
+  Route route{};
   const Producer* producer = nullptr;  // nullptr: anonymous
   std::size_t workspace = 0;
   const SourceTarget* source = nullptr;
@@ -57,8 +64,11 @@ struct Handed {
 
 class Handler {
  public:
-  // `thread` is this handler's producer index in the buffers.
+  // `thread` is this handler's producer index in the buffers. The options outlive the handler.
   Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe);
+
+  // For the requests that begin from now on.
+  void adopt(HandlerOptionsPtr options);
 
   // Before the body is read: whether it is worth reading. Sets the request's id, route and
   // workspace.
@@ -84,9 +94,11 @@ class Handler {
   void refuse(const RequestHead& head, RouteId route, const Problem& problem, bool keep_alive,
               std::string& out);
 
-  [[nodiscard]] bool draining() const { return options_.draining->load(std::memory_order_relaxed); }
-  [[nodiscard]] const Clock& clock() const { return *options_.clock; }
-  [[nodiscard]] std::size_t body_bytes_max() const { return options_.body_bytes_max; }
+  [[nodiscard]] bool draining() const {
+    return options_->draining->load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] const Clock& clock() const { return *options_->clock; }
+  [[nodiscard]] std::size_t body_bytes_max() const { return options_->body_bytes_max; }
   [[nodiscard]] Probe& probe() { return probe_; }
 
  private:
@@ -110,7 +122,7 @@ class Handler {
   AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);
   [[nodiscard]] std::optional<DedupKey> idempotent_request() const;
 
-  const HandlerOptions& options_;
+  HandlerOptionsPtr options_;
   std::size_t thread_;
   Rng rng_;
   Probe& probe_;

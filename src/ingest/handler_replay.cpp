@@ -6,12 +6,13 @@ namespace sluice::ingest {
 
 std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outcome,
                                       buffer::Buffer::Acknowledge acknowledge) {
-  const Admitted admitted{.route = {.kind = replay.kind}, .workspace = replay.workspace};
+  const Admitted admitted{
+      .options = options_, .route = {.kind = replay.kind}, .workspace = replay.workspace};
   if (const auto room = check_capacity(admitted); !room) {
     outcome.refused = room.error().message;
     return std::nullopt;
   }
-  const WorkspaceTarget& workspace = options_.tables->workspaces[replay.workspace];
+  const WorkspaceTarget& workspace = options_->tables->workspaces[replay.workspace];
   normalise_again(replay, workspace.rules);
   count_events(admitted);
   outcome.rejections = events_.rejections;
@@ -21,7 +22,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   const Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size())};
   // The window may well hold these events' keys, as they came lately.
   reserved_.clear();
-  Group::Owner group = make_group(counts, 0, options_.clock->mono_now());
+  Group::Owner group = make_group(counts, 0, options_->clock->mono_now());
   const Handed handed{
       .workspace = replay.workspace, .events = counts.accepted, .bytes = group->footprint_bytes()};
   if (!workspace.admission->try_admit(handed.events, handed.bytes)) {
@@ -42,7 +43,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
 void Handler::normalise_again(const Replay& replay, const normalise::Rules& rules) {
   events_.clear();
   idempotency_key_.clear();
-  received_at_ = options_.clock->wall_now();
+  received_at_ = options_->clock->wall_now();
   std::string body;
   for (std::uint32_t index = 0; index < replay.events.size(); ++index) {
     body = replay.events[index];

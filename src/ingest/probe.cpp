@@ -19,6 +19,14 @@ std::uint64_t sum(Probes probes, Pick&& pick) {
   return total;
 }
 
+metrics::HistogramSnapshot durations(Probes probes) {
+  metrics::HistogramSnapshot duration = probes.front()->duration.snapshot();
+  for (const auto& probe : probes.subspan(1)) {
+    duration.add(probe->duration.snapshot());
+  }
+  return duration;
+}
+
 void expose_requests(Probes probes, metrics::Exposition& exposition) {
   for (std::size_t route = 0; route < route_count; ++route) {
     for (std::size_t i = 0; i < counted_statuses.size(); ++i) {
@@ -33,20 +41,13 @@ void expose_requests(Probes probes, metrics::Exposition& exposition) {
                          count);
     }
   }
-  metrics::HistogramSnapshot duration = probes.front()->duration.snapshot();
-  for (const auto& probe : probes.subspan(1)) {
-    duration.add(probe->duration.snapshot());
-  }
   exposition.histogram("ingest_request_duration_seconds",
                        "From the first byte of a request to its answer being ready to be written.",
-                       {}, duration);
+                       {}, durations(probes));
 }
 
-void expose_rejected(Probes probes, metrics::Exposition& exposition) {
-  constexpr auto help = "Events that were not accepted, by their first reason.";
-  const auto put = [&](std::string_view reason, std::uint64_t count) {
-    exposition.counter("events_rejected_total", help, {{"reason", reason}}, count);
-  };
+template <class Put>
+void for_each_rejected(Probes probes, Put put) {
   for (std::size_t i = 0; i < normalise::reject_reason_count; ++i) {
     put(normalise::to_string(static_cast<normalise::RejectReason>(i)),
         sum(probes, [&](const Probe& p) -> auto& { return p.rejected[i]; }));
@@ -54,6 +55,14 @@ void expose_rejected(Probes probes, metrics::Exposition& exposition) {
   put("buffer_full", sum(probes, [](const Probe& p) -> auto& { return p.refused_full; }));
   put("buffer_failed", sum(probes, [](const Probe& p) -> auto& { return p.refused_storage; }));
   put("request_rejected", sum(probes, [](const Probe& p) -> auto& { return p.refused_request; }));
+}
+
+void expose_rejected(Probes probes, metrics::Exposition& exposition) {
+  for_each_rejected(probes, [&](std::string_view reason, std::uint64_t count) {
+    exposition.counter("events_rejected_total",
+                       "Events that were not accepted, by their first reason.",
+                       {{"reason", reason}}, count);
+  });
 }
 
 struct PlainCounter {
@@ -87,15 +96,45 @@ void Probe::count_request(RouteId route, unsigned status) {
       .add();
 }
 
-void expose(Probes probes, const Tables& tables, metrics::Exposition& exposition) {
+Totals sum_totals(Probes probes) {
+  Totals totals;
+  const auto sum_cells = [&](auto pick) {
+    std::uint64_t total = 0;
+    for (const auto& probe : probes) {
+      for (const metrics::Counter& cell : pick(*probe)) {
+        total += cell.value();
+      }
+    }
+    return total;
+  };
+  const auto reject = [&](std::string_view reason, std::uint64_t count) {
+    if (count > 0) {
+      totals.rejected.emplace_back(reason, count);
+    }
+  };
+  totals.received = sum_cells([](const Probe& p) -> auto& { return p.received; });
+  totals.accepted = sum_cells([](const Probe& p) -> auto& { return p.accepted; });
+  totals.duplicates = sum(probes, [](const Probe& p) -> auto& { return p.duplicates; });
+  for_each_rejected(probes, reject);
+  const std::uint64_t opened =
+      sum(probes, [](const Probe& p) -> auto& { return p.connections_opened; });
+  const std::uint64_t closed =
+      sum(probes, [](const Probe& p) -> auto& { return p.connections_closed; });
+  totals.connections = opened - std::min(opened, closed);
+  totals.duration = durations(probes);
+  return totals;
+}
+
+void expose(Probes probes, std::span<const std::string> source_names,
+            metrics::Exposition& exposition) {
   expose_requests(probes, exposition);
-  for (std::size_t i = 0; i <= tables.sources.size(); ++i) {
+  for (std::size_t slot = 0; slot <= source_names.size(); ++slot) {
     exposition.counter("events_received_total", "Events read from requests, by source.",
-                       {{"source", i < tables.sources.size() ? tables.sources[i].name : "api"}},
-                       sum(probes, [&](const Probe& p) -> auto& { return p.received[i]; }));
+                       {{"source", slot == 0 ? "api" : source_names[slot - 1]}},
+                       sum(probes, [&](const Probe& p) -> auto& { return p.received[slot]; }));
   }
   std::uint64_t accepted = 0;
-  for (std::size_t i = 0; i < tables.workspaces.size(); ++i) {
+  for (std::size_t i = 0; i < probes.front()->accepted.size(); ++i) {
     accepted += sum(probes, [&](const Probe& p) -> auto& { return p.accepted[i]; });
   }
   exposition.counter("events_accepted_total", "Events answered 202 and taken into the buffer.", {},
@@ -105,12 +144,8 @@ void expose(Probes probes, const Tables& tables, metrics::Exposition& exposition
     exposition.counter(counter.name, counter.help, {},
                        sum(probes, [&](const Probe& p) -> auto& { return p.*counter.cell; }));
   }
-  const std::uint64_t opened =
-      sum(probes, [](const Probe& p) -> auto& { return p.connections_opened; });
-  const std::uint64_t closed =
-      sum(probes, [](const Probe& p) -> auto& { return p.connections_closed; });
   exposition.gauge("ingest_connections", "Connections open now.", {},
-                   static_cast<double>(opened - std::min(opened, closed)));
+                   static_cast<double>(sum_totals(probes).connections));
 }
 
 }  // namespace sluice::ingest

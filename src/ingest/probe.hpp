@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
+#include <sluice/ingest/server.hpp>
 #include <sluice/ingest/tables.hpp>
 #include <sluice/metrics/cells.hpp>
 #include <sluice/metrics/exposition.hpp>
@@ -20,15 +22,18 @@ namespace sluice::ingest {
 inline constexpr std::array<unsigned, 13> counted_statuses{202, 400, 401, 403, 404, 405, 408,
                                                            413, 415, 429, 431, 500, 503};
 
+// Sources that can be added by reloading, over the life of the process.
+inline constexpr std::size_t spare_sources = 256;
+
 struct Probe {
   explicit Probe(const Tables& tables)
-      : received(tables.sources.size() + 1), accepted(tables.workspaces.size()) {}
+      : received(1 + tables.sources.size() + spare_sources), accepted(tables.workspaces.size()) {}
 
   void count_request(RouteId route, unsigned status);
 
   std::array<std::array<metrics::Counter, counted_statuses.size()>, route_count> requests;
   metrics::Histogram<metrics::accept_seconds.size()> duration{metrics::accept_seconds};
-  std::vector<metrics::Counter> received;  // per source; the last one is the /v4 API
+  std::vector<metrics::Counter> received;  // per source, by its slot; at 0 the /v4 API
   std::vector<metrics::Counter> accepted;  // per workspace
   metrics::Counter duplicates;
   std::array<metrics::Counter, normalise::reject_reason_count> rejected;
@@ -45,8 +50,9 @@ struct Probe {
   metrics::Counter timeouts;
 };
 
-// Adds the sums over all threads.
-void expose(std::span<const std::unique_ptr<Probe>> probes, const Tables& tables,
-            metrics::Exposition& exposition);
+[[nodiscard]] Totals sum_totals(std::span<const std::unique_ptr<Probe>> probes);
+// Adds the sums over all threads. The names are those of the slots from 1.
+void expose(std::span<const std::unique_ptr<Probe>> probes,
+            std::span<const std::string> source_names, metrics::Exposition& exposition);
 
 }  // namespace sluice::ingest

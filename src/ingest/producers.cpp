@@ -65,11 +65,12 @@ void RateLimit::charge(std::uint64_t events, MonoTime now) {
 }
 
 Producers::Producers(const std::vector<config::Producer>& producers,
-                     const std::vector<std::string>& workspace_names) {
+                     const std::vector<std::string>& workspace_names, const Producers* previous)
+    : known_(previous == nullptr ? std::vector<std::string>() : previous->known_) {
   for (const config::Producer& given : producers) {
     Producer& producer = producers_.emplace_back();
     producer.name = given.name;
-    producer.index = static_cast<std::uint32_t>(producers_.size());
+    producer.index = index_of(given.name);
     const auto workspace = std::ranges::find(workspace_names, given.workspace);
     SLUICE_ASSERT(workspace != workspace_names.end());
     producer.workspace = static_cast<std::size_t>(workspace - workspace_names.begin());
@@ -77,9 +78,30 @@ Producers::Producers(const std::vector<config::Producer>& producers,
       producer.key_hashes.push_back(sha256(key.value));
     }
     if (given.rate_limit_per_second > 0) {
-      producer.rate_limit = std::make_unique<RateLimit>(given.rate_limit_per_second);
+      producer.rate_limit = std::make_shared<RateLimit>(given.rate_limit_per_second);
     }
   }
+  if (previous != nullptr) {
+    take_over_rates(*previous);
+  }
+}
+
+void Producers::take_over_rates(const Producers& previous) {
+  for (Producer& producer : producers_) {
+    const auto before = std::ranges::find(previous.producers_, producer.name, &Producer::name);
+    if (producer.rate_limit != nullptr && before != previous.producers_.end() &&
+        before->rate_limit != nullptr && before->rate_limit->has_same_rate(*producer.rate_limit)) {
+      producer.rate_limit = before->rate_limit;
+    }
+  }
+}
+
+std::uint32_t Producers::index_of(const std::string& name) {
+  auto at = std::ranges::find(known_, name);
+  if (at == known_.end()) {
+    at = known_.insert(known_.end(), name);
+  }
+  return static_cast<std::uint32_t>(at - known_.begin() + 1);
 }
 
 const Producer* Producers::find(std::string_view key) const {

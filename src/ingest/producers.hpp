@@ -24,6 +24,10 @@ class RateLimit {
   // A burst of one second's events is let through at once.
   explicit RateLimit(double events_per_second);
 
+  [[nodiscard]] bool has_same_rate(const RateLimit& other) const {
+    return interval_ == other.interval_;
+  }
+
   // How long to wait until the next event is within the rate; zero or less: now.
   [[nodiscard]] std::chrono::nanoseconds wait(MonoTime now) const;
   // Charges events that were let in; a request may take more than is left, and those after it pay.
@@ -38,26 +42,33 @@ class RateLimit {
 
 struct Producer {
   std::string name;
-  std::uint32_t index = 0;                                // among all producers, from 1
-  std::size_t workspace = 0;                              // index
+  std::uint32_t index = 0;    // among all producers there have been, from 1; never another's
+  std::size_t workspace = 0;  // index
   std::vector<std::array<unsigned char, 32>> key_hashes;  // SHA-256
-  std::unique_ptr<RateLimit> rate_limit;                  // none: unlimited
+  std::shared_ptr<RateLimit> rate_limit;                  // none: unlimited
 };
 
 // Immutable once made; shared by the ingest threads.
 class Producers {
  public:
-  // `workspace_names` are in the order of their indexes.
+  // `workspace_names` are in the order of their indexes. What a producer has used of its rate is
+  // taken over from `previous`, unless the rate is another one.
   Producers(const std::vector<config::Producer>& producers,
-            const std::vector<std::string>& workspace_names);
+            const std::vector<std::string>& workspace_names, const Producers* previous = nullptr);
 
   // None are configured: whoever reaches the address may write to the first workspace.
   [[nodiscard]] bool anonymous() const { return producers_.empty(); }
   // Whose key it is, or nullptr. Takes the same time whichever key matches.
   [[nodiscard]] const Producer* find(std::string_view key) const;
+  // The greatest index there has been.
+  [[nodiscard]] std::size_t indexes() const { return known_.size(); }
 
  private:
+  std::uint32_t index_of(const std::string& name);
+  void take_over_rates(const Producers& previous);
+
   std::vector<Producer> producers_;
+  std::vector<std::string> known_;  // by index, those that were removed included
 };
 
 // The key that the request's credentials carry: X-Api-Key, `Bearer KEY`, or the password of Basic

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -49,14 +50,24 @@ constexpr std::chrono::milliseconds accept_rest{100};
 
 // What all threads share.
 struct Shared {
-  Server::Options options;
-  Producers producers;
-  SessionLimits limits;
-  HandlerOptions handler_options;
-  std::optional<asio::ssl::context> tls;
+  std::size_t threads;
+  std::size_t producers_max;
+  const Clock& clock;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
 };
+
+// What requests go by. Immutable; a reload gives the threads another one.
+struct Snapshot {
+  config::Ingest config;
+  Tables tables;
+  Producers producers;
+  std::vector<std::string> source_names;  // by slot from 1, those that were removed included
+  SessionLimits limits;
+  HandlerOptions handler;
+  std::shared_ptr<asio::ssl::context> tls;  // none: connections are plain
+};
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 // A connection as the sweeper sees it.
 class Connection : public boost::intrusive::list_base_hook<> {
@@ -115,12 +126,14 @@ class StreamConnection final : public Connection {
 
 class Thread {
  public:
-  Thread(Shared& shared, std::size_t index, Probe& probe)
+  Thread(Shared& shared, SnapshotPtr snapshot, std::size_t index, Probe& probe)
       : shared_(shared),
         context_(1),
-        handler_(shared.handler_options, index, Rng::from_system_entropy(), probe),
+        handler_(snapshot->handler, index, Rng::from_system_entropy(), probe),
         probe_(probe),
-        sweep_timer_(context_) {}
+        sweep_timer_(context_) {
+    adopt(std::move(snapshot));
+  }
 
   Result<void> add_listener(const config::ListenAddress& address) {
     auto acceptor = net::listen(context_.get_executor(), address, {.reuse_port = true});
@@ -162,6 +175,9 @@ class Thread {
       }
     });
   }
+  void update(const SnapshotPtr& snapshot) {
+    asio::post(context_, [this, snapshot] { adopt(snapshot); });
+  }
   void begin_drain() {
     asio::post(context_, [this] {
       for (net::Acceptor& acceptor : acceptors_) {
@@ -184,6 +200,14 @@ class Thread {
   }
 
  private:
+  void adopt(SnapshotPtr snapshot) {
+    snapshot_ = std::move(snapshot);
+    limits_ = snapshot_->limits;
+    // Requests count references within this thread; the last one lets the snapshot go.
+    handler_.adopt(
+        HandlerOptionsPtr(&snapshot_->handler, [keep = snapshot_](const HandlerOptions*) {}));
+  }
+
   // Keeps the thread until it is done.
   struct ReplayJob {
     ReplayJob(Replay given, ReplayDone when_done, asio::io_context& context)
@@ -223,7 +247,7 @@ class Thread {
 
   void admit(net::Socket socket) {
     if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >=
-        shared_.options.config.max_connections) {
+        snapshot_->config.max_connections) {
       shared_.connections.fetch_sub(1, std::memory_order_relaxed);
       probe_.connections_refused.add();
       return;
@@ -232,15 +256,16 @@ class Thread {
     boost::system::error_code ignored;  // not every kind of socket has the option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.non_blocking(true, ignored);
-    if (shared_.tls && socket.local_endpoint(ignored).protocol().family() != AF_UNIX) {
-      net::spawn(
-          context_.get_executor(), gate_,
-          serve(std::make_unique<StreamConnection<TlsStream>>(
-              TlsStream(std::move(socket), *shared_.tls), handler_, shared_.limits, context_)));
+    if (snapshot_->tls && socket.local_endpoint(ignored).protocol().family() != AF_UNIX) {
+      // OpenSSL counts references to what a stream needs of its context.
+      TlsStream stream(std::move(socket), *snapshot_->tls);
+      net::spawn(context_.get_executor(), gate_,
+                 serve(std::make_unique<StreamConnection<TlsStream>>(std::move(stream), handler_,
+                                                                     limits_, context_)));
     } else {
       net::spawn(context_.get_executor(), gate_,
                  serve(std::make_unique<StreamConnection<net::Socket>>(std::move(socket), handler_,
-                                                                       shared_.limits, context_)));
+                                                                       limits_, context_)));
     }
   }
 
@@ -249,7 +274,7 @@ class Thread {
     connections_.push_back(*connection);
     bool ready = true;
     if constexpr (std::is_same_v<Stream, TlsStream>) {
-      connection->deadline = shared_.options.clock->mono_now() + shared_.limits.head_timeout;
+      connection->deadline = shared_.clock.mono_now() + limits_.head_timeout;
       auto [error] = co_await connection->stream.async_handshake(TlsStream::server, as_result);
       ready = !error;
     }
@@ -266,7 +291,7 @@ class Thread {
   template <class Stream>
   Task<> exchange(StreamConnection<Stream>& connection) {
     Session& session = connection.session;
-    MonoTime now = shared_.options.clock->mono_now();
+    MonoTime now = shared_.clock.mono_now();
     while (true) {
       const Session::Next next = session.next(now);
       connection.deadline = session.deadline();
@@ -301,7 +326,7 @@ class Thread {
           break;
         }
       }
-      now = shared_.options.clock->mono_now();
+      now = shared_.clock.mono_now();
       if (error == asio::error::operation_aborted && connection.expired) {
         session.timed_out();
       } else if (error == asio::error::operation_aborted && session.idle()) {
@@ -327,7 +352,7 @@ class Thread {
 
   template <class Stream>
   Task<> close(StreamConnection<Stream>& connection) {
-    connection.deadline = shared_.options.clock->mono_now() + linger_time;
+    connection.deadline = shared_.clock.mono_now() + linger_time;
     boost::system::error_code ignored;
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       co_await connection.stream.async_shutdown(as_result);
@@ -350,7 +375,7 @@ class Thread {
     while (true) {
       sweep_timer_.expires_after(sweep_interval);
       co_await sweep_timer_.async_wait(as_result);
-      const MonoTime now = shared_.options.clock->mono_now();
+      const MonoTime now = shared_.clock.mono_now();
       const bool stopping = stop_at_ != MonoTime::max();
       for (Connection& connection : connections_) {
         if (connection.deadline <= now || (stopping && now >= stop_at_)) {
@@ -365,6 +390,8 @@ class Thread {
   }
 
   Shared& shared_;
+  SnapshotPtr snapshot_;
+  SessionLimits limits_;  // those of the snapshot; the sessions refer to them
   asio::io_context context_;
   net::Gate gate_{"ingest"};
   std::vector<net::Acceptor> acceptors_;
@@ -378,15 +405,16 @@ class Thread {
 
 class ThreadedServer final : public Server {
  public:
-  explicit ThreadedServer(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
+  ThreadedServer(std::unique_ptr<Shared> shared, SnapshotPtr snapshot)
+      : shared_(std::move(shared)), snapshot_(std::move(snapshot)) {}
   ~ThreadedServer() override { stop(std::chrono::nanoseconds(0)); }
 
   Result<void> listen() {
-    for (std::size_t i = 0; i < shared_->options.threads; ++i) {
-      probes_.push_back(std::make_unique<Probe>(shared_->options.tables));
-      threads_.push_back(std::make_unique<Thread>(*shared_, i, *probes_.back()));
+    for (std::size_t i = 0; i < shared_->threads; ++i) {
+      probes_.push_back(std::make_unique<Probe>(snapshot_->tables));
+      threads_.push_back(std::make_unique<Thread>(*shared_, snapshot_, i, *probes_.back()));
     }
-    for (const config::ListenAddress& address : shared_->options.config.listen) {
+    for (const config::ListenAddress& address : snapshot_->config.listen) {
       if (auto listening = listen_on(address); !listening) {
         threads_.clear();
         return listening;
@@ -413,35 +441,28 @@ class ThreadedServer final : public Server {
     }
     begin_drain();
     {
-      const std::lock_guard lock(replay_mutex_);
-      takes_replays_ = false;
+      const std::lock_guard lock(mutex_);
+      running_ = false;
     }
-    const MonoTime deadline = shared_->options.clock->mono_now() + patience;
+    const MonoTime deadline = shared_->clock.mono_now() + patience;
     for (const auto& thread : threads_) {
       thread->stop(deadline);
     }
     threads_.clear();
   }
   void replay(Replay replay, ReplayDone done) override {
-    std::unique_lock lock(replay_mutex_);
-    if (takes_replays_) {
+    std::unique_lock lock(mutex_);
+    if (running_) {
       return threads_.front()->replay(std::move(replay), std::move(done));
     }
     lock.unlock();
     done({.refused = "the gateway is stopping"});
   }
+  Result<void> update(config::Ingest config, Tables tables) override;
   void expose(metrics::Exposition& exposition) const override {
-    ingest::expose(probes_, shared_->options.tables, exposition);
+    ingest::expose(probes_, snapshot()->source_names, exposition);
   }
-  [[nodiscard]] std::uint64_t accepted_events() const override {
-    std::uint64_t total = 0;
-    for (const auto& probe : probes_) {
-      for (const metrics::Counter& accepted : probe->accepted) {
-        total += accepted.value();
-      }
-    }
-    return total;
-  }
+  [[nodiscard]] Totals totals() const override { return sum_totals(probes_); }
 
  private:
   // Every thread listens on the address; the first one finds out which it really is.
@@ -462,12 +483,18 @@ class ThreadedServer final : public Server {
     return {};
   }
 
+  [[nodiscard]] SnapshotPtr snapshot() const {
+    const std::lock_guard lock(mutex_);
+    return snapshot_;
+  }
+
   std::unique_ptr<Shared> shared_;
+  SnapshotPtr snapshot_;  // the latest
   std::vector<std::unique_ptr<Probe>> probes_;
   std::vector<config::ListenAddress> addresses_;
   std::vector<std::unique_ptr<Thread>> threads_;
-  std::mutex replay_mutex_;
-  bool takes_replays_ = true;
+  mutable std::mutex mutex_;  // guards what other threads ask of a server that may be stopping
+  bool running_ = true;
 };
 
 std::vector<std::string> workspace_names(const Tables& tables) {
@@ -479,39 +506,89 @@ std::vector<std::string> workspace_names(const Tables& tables) {
   return names;
 }
 
+// Gives each source the slot that one of its name has had, or a new one.
+std::vector<std::string> give_slots(Tables& tables, const Snapshot* previous) {
+  std::vector<std::string> names =
+      previous == nullptr ? std::vector<std::string>() : previous->source_names;
+  for (SourceTarget& source : tables.sources) {
+    auto at = std::ranges::find(names, source.name);
+    if (at == names.end()) {
+      at = names.insert(names.end(), source.name);
+    }
+    source.slot = static_cast<std::size_t>(at - names.begin() + 1);
+  }
+  return names;
+}
+
+Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& shared,
+                                  const Snapshot* previous) {
+  std::shared_ptr<asio::ssl::context> tls;
+  if (config.tls) {
+    auto made = net::make_server_tls(*config.tls);
+    if (!made) {
+      return std::unexpected(made.error());
+    }
+    tls = std::make_shared<asio::ssl::context>(std::move(*made));
+  }
+  Producers producers(config.producers, workspace_names(tables),
+                      previous == nullptr ? nullptr : &previous->producers);
+  std::vector<std::string> source_names = give_slots(tables, previous);
+  auto snapshot = std::make_shared<Snapshot>(Snapshot{.config = std::move(config),
+                                                      .tables = std::move(tables),
+                                                      .producers = std::move(producers),
+                                                      .source_names = std::move(source_names),
+                                                      .limits = {},
+                                                      .handler = {},
+                                                      .tls = std::move(tls)});
+  const config::Ingest& kept = snapshot->config;
+  snapshot->limits = {.head_bytes_max = kept.max_header_bytes,
+                      .head_timeout = kept.header_timeout,
+                      .body_timeout = kept.body_timeout,
+                      .idle_timeout = kept.idle_timeout,
+                      .write_timeout = kept.write_timeout};
+  snapshot->handler = {
+      .clock = &shared.clock,
+      .tables = &snapshot->tables,
+      .producers = &snapshot->producers,
+      .draining = &shared.draining,
+      .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
+      .body_bytes_max = kept.max_body_bytes};
+  return snapshot;
+}
+
+Result<void> ThreadedServer::update(config::Ingest config, Tables tables) {
+  const SnapshotPtr previous = snapshot();
+  auto next = make_snapshot(std::move(config), std::move(tables), *shared_, previous.get());
+  if (!next) {
+    return std::unexpected(next.error());
+  }
+  if ((*next)->producers.indexes() > shared_->producers_max ||
+      (*next)->source_names.size() >= probes_.front()->received.size()) {
+    return failure(std::errc::no_buffer_space,
+                   "too many producers or sources have been added since the start: restart");
+  }
+  const std::lock_guard lock(mutex_);
+  if (!running_) {
+    return failure(std::errc::operation_canceled, "the gateway is stopping");
+  }
+  snapshot_ = *next;
+  for (const auto& thread : threads_) {
+    thread->update(snapshot_);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Server>> start_server(Server::Options options) {
-  const config::Ingest& config = options.config;
-  Producers producers(config.producers, workspace_names(options.tables));
   auto shared = std::unique_ptr<Shared>(new Shared{
-      .options = std::move(options),
-      .producers = std::move(producers),
-      .limits = {},
-      .handler_options = {},
-      .tls = std::nullopt,
-  });
-  const config::Ingest& kept = shared->options.config;
-  shared->limits = {.head_bytes_max = kept.max_header_bytes,
-                    .head_timeout = kept.header_timeout,
-                    .body_timeout = kept.body_timeout,
-                    .idle_timeout = kept.idle_timeout,
-                    .write_timeout = kept.write_timeout};
-  shared->handler_options = {
-      .clock = shared->options.clock,
-      .tables = &shared->options.tables,
-      .producers = &shared->producers,
-      .draining = &shared->draining,
-      .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
-      .body_bytes_max = kept.max_body_bytes};
-  if (kept.tls) {
-    auto tls = net::make_server_tls(*kept.tls);
-    if (!tls) {
-      return std::unexpected(tls.error());
-    }
-    shared->tls = std::move(*tls);
+      .threads = options.threads, .producers_max = options.producers_max, .clock = *options.clock});
+  auto snapshot =
+      make_snapshot(std::move(options.config), std::move(options.tables), *shared, nullptr);
+  if (!snapshot) {
+    return std::unexpected(snapshot.error());
   }
-  auto server = std::make_unique<ThreadedServer>(std::move(shared));
+  auto server = std::make_unique<ThreadedServer>(std::move(shared), std::move(*snapshot));
   if (auto listening = server->listen(); !listening) {
     return std::unexpected(listening.error());
   }

@@ -17,6 +17,21 @@ void HistogramSnapshot::add(const HistogramSnapshot& other) {
   sum += other.sum;
 }
 
+void append_json(std::string& out, std::string_view name, const HistogramSnapshot& value) {
+  const auto append_list = [&out](std::string_view key, const auto& items) {
+    out.append("\"").append(key).append("\":[");
+    for (const auto& item : items) {
+      out.append(out.back() == '[' ? "" : ",").append(std::to_string(item));
+    }
+    out += ']';
+  };
+  out.append(",\"").append(name).append("\":{");
+  append_list("bounds", value.bounds);
+  out += ',';
+  append_list("counts", value.counts);
+  out += '}';
+}
+
 struct Exposition::Families {
   // The metric to fill in, in the family of that name.
   prometheus::ClientMetric& metric(std::string_view name, std::string_view help,

@@ -1,55 +1,21 @@
 #include "dead_letter_desk.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <type_traits>
 #include <utility>
 
-#include <boost/asio/associated_executor.hpp>
-#include <boost/asio/async_result.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/post.hpp>
-
 #include <sluice/base/log.hpp>
+
+#include "on_thread.hpp"
 
 namespace sluice::runtime {
 namespace {
 
-namespace asio = net::asio;
 using deadletter::LetterId;
 using net::Task;
 
 // After so long a pass says how far it has come, so that nobody waits for an answer for ever.
 constexpr std::chrono::seconds pass_time_max{5};
 constexpr std::size_t letters_per_step = 1'000;
-
-// Starts an operation with a callback that may be called on any thread, and awaits what it is
-// called with.
-template <class Outcome, class Start>
-Task<Outcome> await_callback(Start start) {
-  const auto initiate = [](auto handler, auto&& begin) {
-    auto resume = std::make_shared<decltype(handler)>(std::move(handler));
-    auto executor = asio::get_associated_executor(*resume);
-    // The work guard keeps the executor's thread until then.
-    begin([resume, executor, work = asio::make_work_guard(executor)](Outcome outcome) {
-      asio::post(executor, [resume, outcome = std::move(outcome)]() mutable {
-        std::move (*resume)(std::move(outcome));
-      });
-    });
-  };
-  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Outcome)>(
-      initiate, asio::use_awaitable, std::move(start));
-}
-
-// Runs `work` on the storage thread.
-template <class Work>
-Task<std::invoke_result_t<Work>> on_thread(asio::thread_pool& thread, Work work) {
-  using Outcome = std::invoke_result_t<Work>;
-  auto start = [&thread, work = std::move(work)](const auto& done) {
-    asio::post(thread, [work, done] { done(work()); });
-  };
-  co_return co_await await_callback<Outcome>(std::move(start));
-}
 
 // Sets a flag for a scope.
 class Busy {

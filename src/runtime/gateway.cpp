@@ -2,6 +2,8 @@
 #include <atomic>
 #include <future>
 #include <iterator>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -26,11 +28,15 @@
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/runtime/gateway.hpp>
 #include <sluice/runtime/rules.hpp>
+#include <sluice/runtime/service_manager.hpp>
 #include <sluice/store/store.hpp>
 #include <sluice/transport/http_upstream.hpp>
 
 #include "dead_letter_desk.hpp"
+#include "on_thread.hpp"
 #include "pipeline.hpp"
+#include "reload.hpp"
+#include "secret_files.hpp"
 
 namespace sluice::runtime {
 namespace {
@@ -48,6 +54,11 @@ constexpr std::size_t memory_share_percent = 50;
 // than this share of the memory ceiling.
 constexpr std::size_t backlog_memory_bytes_max = 64U << 20;
 constexpr std::size_t backlog_memory_share_percent = 25;
+
+// Producers that can be added by reloading, over the life of the process.
+constexpr std::size_t spare_producers = 256;
+// How often files with secrets are looked at.
+constexpr std::chrono::seconds file_check_interval{2};
 
 std::size_t backlog_memory_bytes() {
   const auto ceiling = net::memory_ceiling_bytes();
@@ -72,12 +83,13 @@ buffer::Admission::Limits limits_of(const config::Config& config,
   const auto share = [&](std::uint64_t limit) {
     return limit == 0 ? 0 : std::max<std::uint64_t>(1, limit / config.workspaces.size());
   };
+  // How many producers are told apart is decided at the start, and leaves room for new ones.
   return {.bytes_max = share(bytes),
           .events_max = share(config.buffer.max_events),
           .high_watermark = config.buffer.high_watermark,
           .low_watermark = config.buffer.low_watermark,
           .producer_share = producers_of(config, workspace) > 1 ? config.buffer.producer_share : 1,
-          .producers = config.ingest.producers.size()};
+          .producers = config.ingest.producers.size() + spare_producers};
 }
 
 PipelineOptions pipeline_options(const config::Config& config, const config::Workspace& workspace) {
@@ -168,6 +180,14 @@ struct Tenant {
   Pipeline pipeline;
 };
 
+std::string joined(const std::vector<std::string>& keys) {
+  std::string all;
+  for (const std::string& key : keys) {
+    all += (all.empty() ? "" : ", ") + key;
+  }
+  return all;
+}
+
 void expose_connections(const Tenant& tenant, metrics::Exposition& exposition) {
   const metrics::Labels labels{{"workspace", tenant.pipeline.name()}};
   const transport::UpstreamProbe connections = tenant.upstream->probe();
@@ -179,16 +199,36 @@ void expose_connections(const Tenant& tenant, metrics::Exposition& exposition) {
                      connections.logins_total);
 }
 
+// What the ingest threads have counted, as members of /status.
+void append_totals(std::string& out, const ingest::Totals& totals) {
+  fmt::format_to(std::back_inserter(out), R"(,"received":{},"duplicates":{},"connections":{},)",
+                 totals.received, totals.duplicates, totals.connections);
+  out += "\"rejected\":{";
+  for (const auto& [reason, count] : totals.rejected) {
+    fmt::format_to(std::back_inserter(out), R"({}"{}":{})", out.back() == '{' ? "" : ",", reason,
+                   count);
+  }
+  out += '}';
+  metrics::append_json(out, "request_seconds", totals.duration);
+}
+
 class RunningGateway final : public Gateway {
  public:
-  RunningGateway(const config::Config& config, const Clock& clock)
-      : config_(config), clock_(clock), storage_thread_(1) {}
+  RunningGateway(const config::Config& config, const Clock& clock, Controls controls)
+      : running_(std::make_shared<const config::Config>(config)),
+        controls_(std::move(controls)),
+        clock_(clock),
+        storage_thread_(1),
+        tls_stamps_(stamps_of_tls(config)),
+        secret_stamps_(stamps_of_secrets(config)) {}
   ~RunningGateway() override { SLUICE_ASSERT(!delivery_thread_.joinable()); }
 
   Result<void> start() {
     auto started = build();
     if (!started) {
       abandon();
+    } else {
+      service_manager_.ready();
     }
     return started;
   }
@@ -198,10 +238,15 @@ class RunningGateway final : public Gateway {
   }
   [[nodiscard]] config::ListenAddress admin_address() const override { return admin_address_; }
 
+  void reload() override {
+    asio::post(storage_thread_, [this] { static_cast<void>(reload_now()); });
+  }
   StopReport stop() override {
     draining_.store(true, std::memory_order_relaxed);
-    const MonoTime deadline = clock_.mono_now() + config_.drain_timeout;
-    ingest_->stop(std::min<std::chrono::nanoseconds>(session_patience, config_.drain_timeout));
+    service_manager_.stopping();
+    const std::chrono::milliseconds drain_timeout = running()->drain_timeout;
+    const MonoTime deadline = clock_.mono_now() + drain_timeout;
+    ingest_->stop(std::min<std::chrono::nanoseconds>(session_patience, drain_timeout));
     drain(deadline);
     StopReport report{.undelivered_events = 0, .kept = store_ != nullptr};
     for (const auto& tenant : tenants_) {
@@ -218,52 +263,60 @@ class RunningGateway final : public Gateway {
 
  private:
   Result<void> build() {
-    if (auto supported = check_supported(config_); !supported) {
+    const config::Config& config = *running_;
+    if (auto supported = check_supported(config); !supported) {
       return supported;
     }
     auto dead_letters =
-        deadletter::open_store(config_.dead_letter.path, config_.dead_letter.max_bytes);
+        deadletter::open_store(config.dead_letter.path, config.dead_letter.max_bytes);
     if (!dead_letters) {
       return std::unexpected(dead_letters.error());
     }
     dead_letters_ = std::move(*dead_letters);
     desk_ = make_desk();
     const std::size_t threads =
-        config_.ingest.threads == 0 ? net::usable_cpus() : config_.ingest.threads;
+        config.ingest.threads == 0 ? net::usable_cpus() : config.ingest.threads;
     if (auto tenants = build_tenants(threads); !tenants) {
       return tenants;
     }
     if (auto admin = build_admin(); !admin) {
       return admin;
     }
-    auto tables = build_tables();
+    auto tables = build_tables(config);
     if (!tables) {
       return std::unexpected(tables.error());
     }
-    auto ingest = ingest::start_server({.config = config_.ingest,
-                                        .threads = threads,
-                                        .tables = std::move(*tables),
-                                        .clock = &clock_});
+    auto ingest =
+        ingest::start_server({.config = config.ingest,
+                              .threads = threads,
+                              .producers_max = config.ingest.producers.size() + spare_producers,
+                              .tables = std::move(*tables),
+                              .clock = &clock_});
     if (!ingest) {
       return std::unexpected(ingest.error());
     }
     ingest_ = std::move(*ingest);
     desk_->connect(*ingest_);
+    net::spawn(context_.get_executor(), gate_, check_files());
+    if (const auto interval = service_manager_.watchdog_interval()) {
+      net::spawn(context_.get_executor(), gate_, tell_alive(*interval));
+    }
     delivery_thread_ = std::thread([this] { net::run(context_, "delivery"); });
     return {};
   }
 
   Result<void> build_tenants(std::size_t producers) {
-    for (const config::Workspace& workspace : config_.workspaces) {
+    const config::Config& config = *running_;
+    for (const config::Workspace& workspace : config.workspaces) {
       auto tenant = std::make_unique<Tenant>(context_, storage_thread_, *dead_letters_, clock_,
-                                             pipeline_options(config_, workspace));
+                                             pipeline_options(config, workspace));
       auto upstream =
           transport::make_http_upstream({.executor = context_.get_executor(),
                                          .gate = gate_,
                                          .clock = clock_,
                                          .rng = Rng::from_system_entropy(),
                                          .read_file = config::process_environment().read_file},
-                                        upstream_options(config_, workspace));
+                                        upstream_options(config, workspace));
       if (!upstream) {
         return std::unexpected(upstream.error());
       }
@@ -274,7 +327,7 @@ class RunningGateway final : public Gateway {
   }
 
   Result<void> connect_buffers(std::size_t producers) {
-    const auto connected = config_.buffer.type == config::BufferType::disk
+    const auto connected = running_->buffer.type == config::BufferType::disk
                                ? open_store(producers)
                                : make_memory_buffers(producers);
     if (!connected) {
@@ -306,7 +359,7 @@ class RunningGateway final : public Gateway {
                               pipeline.forget_lost(lost.events, lost.bytes);
                             }});
     }
-    auto store = store::open(store_options(config_, producers), std::move(workspaces), clock_);
+    auto store = store::open(store_options(*running_, producers), std::move(workspaces), clock_);
     if (!store) {
       return std::unexpected(store.error());
     }
@@ -329,53 +382,183 @@ class RunningGateway final : public Gateway {
                               .clock = clock_,
                               .draining = draining_,
                               .workspaces = {}};
-    for (const config::Workspace& workspace : config_.workspaces) {
+    for (const config::Workspace& workspace : running_->workspaces) {
       deps.workspaces.push_back(workspace.name);
     }
     return std::make_unique<DeadLetterDesk>(std::move(deps));
   }
 
   Result<void> build_admin() {
-    auto admin = admin::start_server(context_.get_executor(), gate_, config_.admin.listen,
+    auto admin = admin::start_server(context_.get_executor(), gate_, running_->admin.listen,
                                      {.metrics = [this] { return metrics_text(); },
                                       .status = [this] { return status_json(); },
                                       .not_ready = [this] { return not_ready(); },
+                                      .config = [this] { return to_yaml_masked(*running()); },
                                       .dead_letters = desk_.get(),
-                                      .token = config_.admin.token});
+                                      .reload = [this] { return reload_soon(); },
+                                      .quit = controls_.quit});
     if (!admin) {
       return std::unexpected(admin.error());
     }
     admin_ = std::move(*admin);
+    admin_->set_token(running_->admin.token);
     admin_address_ = admin_->address();
     return {};
   }
 
-  Result<ingest::Tables> build_tables() {
+  Result<ingest::Tables> build_tables(const config::Config& config) {
     ingest::Tables tables;
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
-      const config::Workspace& workspace = config_.workspaces[i];
+      const config::Workspace& workspace = config.workspaces[i];
       Pipeline& pipeline = tenants_[i]->pipeline;
       tables.workspaces.push_back({.name = workspace.name,
-                                   .rules = rules_of(config_, workspace),
+                                   .rules = rules_of(config, workspace),
                                    .admission = &pipeline.admission(),
                                    .buffer = tenants_[i]->buffer,
                                    .dedup = &pipeline.dedup(),
                                    .retry_after_s = &pipeline.retry_after_s()});
     }
-    for (const auto& source : config_.sources) {
+    for (const auto& source : config.sources) {
       auto mapper = mapping::Mapper::compile(*source);
       if (!mapper) {
         return std::unexpected(mapper.error());
       }
       const auto workspace =
-          std::ranges::find(config_.workspaces, source->workspace, &config::Workspace::name);
-      SLUICE_ASSERT(workspace != config_.workspaces.end());
+          std::ranges::find(config.workspaces, source->workspace, &config::Workspace::name);
+      SLUICE_ASSERT(workspace != config.workspaces.end());
       tables.sources.push_back(
           {.name = source->name,
-           .workspace = static_cast<std::size_t>(workspace - config_.workspaces.begin()),
+           .workspace = static_cast<std::size_t>(workspace - config.workspaces.begin()),
            .mapper = std::make_shared<const mapping::Mapper>(std::move(*mapper))});
     }
     return tables;
+  }
+
+  // ---- Reloading: one at a time, on the storage thread, as files are read.
+
+  net::Task<admin::ReloadReport> reload_soon() {
+    co_return co_await on_thread(storage_thread_, [this] { return reload_now(); });
+  }
+
+  admin::ReloadReport reload_now() {
+    if (draining_.load(std::memory_order_relaxed)) {
+      return {.mistakes = {"the gateway is stopping"}};
+    }
+    service_manager_.reloading(clock_.mono_now());
+    admin::ReloadReport report = take_over_file();
+    service_manager_.ready();
+    for (const std::string& mistake : report.mistakes) {
+      SLUICE_LOG(error, "reload: nothing has changed", {"why", mistake});
+    }
+    if (report.mistakes.empty()) {
+      SLUICE_LOG(info, "reload: took over what has changed",
+                 {"keys", report.taken_over.empty() ? "nothing has" : joined(report.taken_over)});
+    }
+    if (!report.needs_restart.empty()) {
+      SLUICE_LOG(warn, "reload: other changes need a restart",
+                 {"keys", joined(report.needs_restart)});
+    }
+    return report;
+  }
+
+  admin::ReloadReport take_over_file() {
+    if (controls_.load == nullptr) {
+      return {.mistakes = {"this gateway has no file to read again"}};
+    }
+    FileStamps tls_stamps = stamps_of_tls(*running());
+    auto wanted = controls_.load();
+    if (!wanted) {
+      return {.mistakes = wanted.error()};
+    }
+    FileStamps secret_stamps = stamps_of_secrets(*wanted);
+    ReloadPlan plan = plan_reload(*running(), *wanted);
+    if (plan.next.ingest.tls == running()->ingest.tls && tls_stamps != tls_stamps_) {
+      plan.taken_over.emplace_back("ingest.tls");
+    }
+    if (const auto applied = apply(plan.next); !applied) {
+      return {.mistakes = {applied.error().message}};
+    }
+    tls_stamps_ = stamps_of_tls(plan.next);
+    secret_stamps_ = std::move(secret_stamps);
+    return {.mistakes = {},
+            .taken_over = std::move(plan.taken_over),
+            .needs_restart = std::move(plan.needs_restart)};
+  }
+
+  // Files with secrets may have been replaced: the rest of the configuration stays.
+  void reread_files() {
+    FileStamps tls_stamps = stamps_of_tls(*running());
+    FileStamps secret_stamps = stamps_of_secrets(*running());
+    if (tls_stamps == tls_stamps_ && secret_stamps == secret_stamps_) {
+      return;
+    }
+    const auto wanted = reread_secrets(*running(), config::process_environment());
+    const Result<void> applied =
+        wanted ? apply(plan_reload(*running(), *wanted).next) : std::unexpected(wanted.error());
+    if (!applied) {
+      SLUICE_LOG(error,
+                 "a file with a key or a certificate has changed and cannot be used; what "
+                 "was read before stays",
+                 {"why", applied.error().message});
+      return;
+    }
+    tls_stamps_ = std::move(tls_stamps);
+    secret_stamps_ = std::move(secret_stamps);
+    SLUICE_LOG(info, "took over files with keys or certificates that have changed");
+  }
+
+  // Whatever can fail comes first: after an error nothing has changed.
+  Result<void> apply(const config::Config& next) {
+    auto tables = build_tables(next);
+    if (!tables) {
+      return std::unexpected(tables.error());
+    }
+    if (auto updated = ingest_->update(next.ingest, std::move(*tables)); !updated) {
+      return updated;
+    }
+    for (std::size_t i = 0; i < tenants_.size(); ++i) {
+      tenants_[i]->pipeline.admission().set_limits(limits_of(next, next.workspaces[i]));
+    }
+    log::configure(next.log.level, next.log.format);
+    auto shared = std::make_shared<const config::Config>(next);
+    {
+      const std::lock_guard lock(running_mutex_);
+      running_ = shared;
+    }
+    asio::post(context_, [this, shared] {
+      admin_->set_token(shared->admin.token);
+      for (std::size_t i = 0; i < tenants_.size(); ++i) {
+        tenants_[i]->upstream->set_api_key(shared->workspaces[i].auth.api_key);
+      }
+    });
+    return {};
+  }
+
+  net::Task<> check_files() {
+    while (!ending_) {
+      file_check_.expires_after(file_check_interval);
+      co_await file_check_.async_wait(net::as_result);
+      if (!ending_) {
+        const auto check = [this] {
+          reread_files();
+          return true;
+        };
+        co_await on_thread(storage_thread_, check);
+      }
+    }
+  }
+
+  net::Task<> tell_alive(std::chrono::microseconds interval) {
+    while (!ending_) {
+      service_manager_.alive();
+      watchdog_.expires_after(interval);
+      co_await watchdog_.async_wait(net::as_result);
+    }
+  }
+
+  [[nodiscard]] std::shared_ptr<const config::Config> running() const {
+    const std::lock_guard lock(running_mutex_);
+    return running_;
   }
 
   // Ingest has stopped: lets delivery go on until all has ended, the deadline, or hurry().
@@ -396,6 +579,9 @@ class RunningGateway final : public Gateway {
   // Ends whatever has been started, in order.
   void abandon() {
     asio::post(context_, [this] {
+      ending_ = true;
+      file_check_.cancel();
+      watchdog_.cancel();
       if (admin_ != nullptr) {
         admin_->stop();
       }
@@ -455,6 +641,7 @@ class RunningGateway final : public Gateway {
   }
 
   std::string status_json() const {
+    const ingest::Totals totals = ingest_ == nullptr ? ingest::Totals() : ingest_->totals();
     std::string out = "{\"version\":\"" SLUICE_VERSION "\",\"ready\":";
     const std::string why = not_ready();
     out += why.empty() ? "true" : "false";
@@ -462,12 +649,19 @@ class RunningGateway final : public Gateway {
     append_json_string(out, why);
     fmt::format_to(std::back_inserter(out), ",\"uptime_s\":{:.0f},\"accepted\":{},\"workspaces\":[",
                    std::chrono::duration<double>(clock_.mono_now() - started_at_).count(),
-                   ingest_ == nullptr ? 0 : ingest_->accepted_events());
+                   totals.accepted);
     for (const auto& tenant : tenants_) {
       out += out.back() == '[' ? "" : ",";
       tenant->pipeline.append_status(out);
     }
-    return out + "]}\n";
+    out += ']';
+    append_totals(out, totals);
+    fmt::format_to(std::back_inserter(out),
+                   R"(,"dead_letters":{{"stored":{},"bytes":{},"max_bytes":{}}}}})"
+                   "\n",
+                   dead_letters_->letters(), dead_letters_->size_bytes(),
+                   running()->dead_letter.max_bytes);
+    return out;
   }
 
   std::string not_ready() const {
@@ -482,13 +676,21 @@ class RunningGateway final : public Gateway {
     return why;
   }
 
-  const config::Config config_;
+  const ServiceManager service_manager_{config::process_environment()};
+  mutable std::mutex running_mutex_;
+  std::shared_ptr<const config::Config> running_;  // the configuration, replaced by a reload
+  const Controls controls_;
   const Clock& clock_;
   const MonoTime started_at_ = clock_.mono_now();
   asio::io_context context_{1};
   net::Gate closing_{"closing"};
   net::Gate gate_{"delivery"};
   asio::thread_pool storage_thread_;
+  FileStamps tls_stamps_;     // of the files as they were taken over
+  FileStamps secret_stamps_;  // likewise
+  asio::steady_timer file_check_{context_};
+  asio::steady_timer watchdog_{context_};
+  bool ending_ = false;  // on the delivery thread
   std::unique_ptr<deadletter::Store> dead_letters_;
   std::unique_ptr<DeadLetterDesk> desk_;
   std::vector<std::unique_ptr<Tenant>> tenants_;
@@ -516,8 +718,9 @@ Result<void> check_supported(const config::Config& config) {
   return {};
 }
 
-Result<std::unique_ptr<Gateway>> start_gateway(const config::Config& config, const Clock& clock) {
-  auto gateway = std::make_unique<RunningGateway>(config, clock);
+Result<std::unique_ptr<Gateway>> start_gateway(const config::Config& config, const Clock& clock,
+                                               Controls controls) {
+  auto gateway = std::make_unique<RunningGateway>(config, clock, std::move(controls));
   if (auto started = gateway->start(); !started) {
     return std::unexpected(started.error());
   }

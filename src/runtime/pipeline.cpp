@@ -251,7 +251,7 @@ void Pipeline::measure_drain_rate(MonoTime now) {
       static_cast<double>(ended - std::exchange(delivered_at_last_measure_, ended)) / since.count();
   drain_rate_ = drain_rate_ == 0 ? rate : 0.7 * drain_rate_ + 0.3 * rate;
   const double above = static_cast<double>(admission_.events()) *
-                       (1 - admission_.limits().low_watermark / admission_.limits().high_watermark);
+                       (1 - admission_.low_watermark() / admission_.high_watermark());
   const double wait = drain_rate_ < 1 ? retry_after_s_max : above / drain_rate_;
   retry_after_s_.store(static_cast<std::uint32_t>(std::clamp(wait, 1.0, retry_after_s_max)),
                        std::memory_order_relaxed);
@@ -341,6 +341,15 @@ void Pipeline::append_status(std::string& out) const {
              : "null";
   out += ",\"parked_kind\":";
   out += state.parked_kind ? fmt::format("\"{}\"", kind_name(*state.parked_kind)) : "null";
+  const auto pace = dispatcher_.pace(deps_.clock.mono_now());
+  fmt::format_to(std::back_inserter(out),
+                 R"(,"pace_per_s":{},"buffer_max_events":{},"buffer_max_bytes":{})",
+                 pace ? fmt::format("{:.1f}", *pace) : "null", admission_.events_max(),
+                 admission_.bytes_max());
+  out += ",\"trouble\":";
+  append_json_string(out, buffer_->trouble());
+  metrics::append_json(out, "delivery_seconds", delivery_duration_.snapshot());
+  metrics::append_json(out, "end_to_end_seconds", end_to_end_.snapshot());
   out += ",\"lanes\":[";
   for (const deliver::LaneSnapshot& lane : state.lanes) {
     fmt::format_to(std::back_inserter(out), R"({}{{"state":"{}","queued":{},"batch":{}}})",

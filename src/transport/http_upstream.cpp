@@ -81,6 +81,7 @@ class Client : public std::enable_shared_from_this<Client> {
 
   void post(std::string_view path, std::string_view body, PostDone done);
   void refresh_credentials(RefreshDone done);
+  void set_api_key(config::Secret key);
   void stop();
   [[nodiscard]] UpstreamProbe probe() const;
 
@@ -250,6 +251,14 @@ void Client::refresh_credentials(RefreshDone done) {
   refreshing_.push_back(std::move(done));
   if (!token_.login_under_way()) {
     start_login();
+  }
+}
+
+void Client::set_api_key(config::Secret key) {
+  api_key_ = key.value;
+  options_.auth.api_key = std::move(key);
+  if (options_.auth.method == config::AuthMethod::basic) {
+    basic_ = basic_authorization(options_.auth.workspace_guid, api_key_);
   }
 }
 
@@ -501,6 +510,7 @@ class Handle final : public HttpUpstream {
   void refresh_credentials(RefreshDone done) override {
     client_->refresh_credentials(std::move(done));
   }
+  void set_api_key(config::Secret key) override { client_->set_api_key(std::move(key)); }
   void stop() override { client_->stop(); }
   [[nodiscard]] UpstreamProbe probe() const override { return client_->probe(); }
 

@@ -65,13 +65,13 @@ TEST_F(Lifecycle, ServesReportsAndStopsWithEverythingDelivered) {
   EXPECT_THAT(get(admin, "/status").body,
               AllOf(HasSubstr("\"ready\":true"), HasSubstr("\"accepted\":500")));
   gateway.kill(SIGHUP);
+  EXPECT_TRUE(gateway.says("reload: "));
   gateway.kill(SIGTERM);
   EXPECT_EQ(gateway.wait(), 0) << gateway.output();
   EXPECT_TRUE(kept_open.closed_by_server());
   EXPECT_THAT(get(upstream, "/sim/ledger?summary=1").body, HasSubstr("\"unique\":500"))
       << "a lingering batch is flushed by the drain";
-  EXPECT_THAT(gateway.output(),
-              AllOf(HasSubstr("SIGHUP"), HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
+  EXPECT_THAT(gateway.output(), AllOf(HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
 }
 
 TEST_F(Lifecycle, SighupTakesOverTheLogLevelAndKeepsARunningConfigurationFromABadFile) {

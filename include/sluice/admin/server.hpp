@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <sluice/admin/dead_letters.hpp>
 #include <sluice/base/result.hpp>
@@ -14,19 +15,30 @@
 
 namespace sluice::admin {
 
+// What came of reading the configuration again; with mistakes, nothing has changed.
+struct ReloadReport {
+  std::vector<std::string> mistakes{};       // "sluice.yaml:12: …"
+  std::vector<std::string> taken_over{};     // keys, as in "ingest.producers"
+  std::vector<std::string> needs_restart{};  // what differs, and is not taken over
+};
+
 // Where the answers come from. Called on the executor's thread.
 struct Hooks {
   std::function<std::string()> metrics;    // Prometheus text
   std::function<std::string()> status;     // JSON
   std::function<std::string()> not_ready;  // why; empty when ready
+  std::function<std::string()> config;     // the running one as YAML, secrets masked
   DeadLetters* dead_letters = nullptr;     // outlives the server's coroutines
-  std::optional<config::Secret> token;     // that calls which change something must carry
+  std::function<net::Task<ReloadReport>()> reload;
+  std::function<void()> quit;  // begins the drain
 };
 
 class Server {
  public:
   virtual ~Server() = default;
   [[nodiscard]] virtual config::ListenAddress address() const = 0;
+  // That calls which change something must carry; none: nothing can be changed.
+  virtual void set_token(std::optional<config::Secret> token) = 0;
   // Closes the listener and all connections; their coroutines then leave the gate.
   virtual void stop() = 0;
 };

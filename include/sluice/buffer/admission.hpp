@@ -24,7 +24,11 @@ class Admission {
     std::size_t producers = 0;  // that are told apart: from 1; 0 stands for all others
   };
 
-  explicit Admission(Limits limits);
+  explicit Admission(const Limits& limits);
+
+  // Other limits from now on; how many producers are told apart stays as it was. What was admitted
+  // stays, even if it is more than the new limits allow.
+  void set_limits(const Limits& limits);
 
   // Takes so much out of the budget, or nothing. An empty buffer takes whatever comes, and so it is
   // with a producer of whom it holds nothing and its share: no configuration can refuse a request
@@ -36,7 +40,10 @@ class Admission {
 
   [[nodiscard]] std::uint64_t events() const { return events_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
-  [[nodiscard]] const Limits& limits() const { return limits_; }
+  [[nodiscard]] double low_watermark() const { return low_watermark_.load(relaxed); }
+  [[nodiscard]] double high_watermark() const { return high_watermark_.load(relaxed); }
+  [[nodiscard]] std::uint64_t bytes_max() const { return bytes_max_.load(relaxed); }
+  [[nodiscard]] std::uint64_t events_max() const { return events_max_.load(relaxed); }
   // How near the high watermark is: 0 is empty, 1 is at it or above.
   [[nodiscard]] double pressure() const;
   // Whether the next try_admit() would refuse whatever it is asked: lets a request be refused
@@ -48,8 +55,14 @@ class Admission {
   [[nodiscard]] double level(std::uint64_t events, std::uint64_t bytes) const;
   [[nodiscard]] bool try_admit_to_share(std::uint64_t bytes, std::size_t producer);
 
-  const Limits limits_;
-  // Relaxed throughout: these only count, and order no other memory.
+  static constexpr auto relaxed = std::memory_order_relaxed;
+
+  // Relaxed throughout: these only count and limit, and order no other memory.
+  std::atomic<std::uint64_t> bytes_max_;
+  std::atomic<std::uint64_t> events_max_;
+  std::atomic<double> high_watermark_;
+  std::atomic<double> low_watermark_;
+  std::atomic<double> producer_share_;
   alignas(64) std::atomic<std::uint64_t> events_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<bool> closed_{false};

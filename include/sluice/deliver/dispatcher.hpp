@@ -228,6 +228,8 @@ class Dispatcher {
   [[nodiscard]] std::optional<ParkReason> parked() const;
   [[nodiscard]] const DispatcherCounts& counts() const { return counts_; }
   [[nodiscard]] DispatcherSnapshot snapshot() const;
+  // Requests per second that a throttling upstream is sent at most; nullopt: no such limit.
+  [[nodiscard]] std::optional<double> pace(MonoTime now) const { return pace_.limit(now); }
 
  private:
   struct Lane;

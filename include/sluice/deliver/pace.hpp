@@ -10,6 +10,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include <sluice/base/clock.hpp>
 
@@ -24,6 +25,8 @@ class Pace {
   void on_accepted(MonoTime now);
   // A request was throttled, and nothing is sent before `held_until`.
   void on_throttled(MonoTime sent_at, MonoTime now, MonoTime held_until);
+  // Requests per second that are sent at most, for now; nullopt: as many as there are.
+  [[nodiscard]] std::optional<double> limit(MonoTime now) const;
   // Whether the upstream is at work: it accepted a request in the last two seconds.
   [[nodiscard]] bool has_accepted_lately(MonoTime now) const;
   // After an outage: nothing is known any more.

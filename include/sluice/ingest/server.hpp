@@ -4,7 +4,10 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <sluice/base/clock.hpp>
@@ -12,16 +15,28 @@
 #include <sluice/config/config.hpp>
 #include <sluice/ingest/replay.hpp>
 #include <sluice/ingest/tables.hpp>
+#include <sluice/metrics/cells.hpp>
 #include <sluice/metrics/exposition.hpp>
 
 namespace sluice::ingest {
+
+// What all ingest threads have counted.
+struct Totals {
+  std::uint64_t received = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t duplicates = 0;
+  std::vector<std::pair<std::string_view, std::uint64_t>> rejected;  // by reason, none at 0
+  std::uint64_t connections = 0;                                     // open now
+  metrics::HistogramSnapshot duration;                               // of requests, in seconds
+};
 
 class Server {
  public:
   struct Options {
     config::Ingest config;
-    std::size_t threads = 1;  // also the number of producers that the buffers were made for
-    Tables tables;            // what it points at outlives the server
+    std::size_t threads = 1;        // also the number of producers that the buffers were made for
+    std::size_t producers_max = 0;  // indexes that the admissions tell apart
+    Tables tables;                  // what it points at outlives the server
     const Clock* clock = nullptr;
   };
 
@@ -34,13 +49,17 @@ class Server {
   // begin_drain(), then waits for the requests that are under way, at most so long; when it
   // returns, no thread of the server runs and nothing is appended to a buffer any more.
   virtual void stop(std::chrono::nanoseconds patience) = 0;
+  // Any thread, one at a time. From now on requests go by these: producers, sources, limits and
+  // TLS files; addresses and threads stay. Connections stay, and requests that are under way end by
+  // what they began with. After an error nothing has changed.
+  [[nodiscard]] virtual Result<void> update(config::Ingest config, Tables tables) = 0;
   // Any thread. Accepts dead letters again, on an ingest thread, as if they came in a request, but
   // whatever the deduplication window says: it may still know them. Refused once stop() was called;
   // `done` is called before that returns.
   virtual void replay(Replay replay, ReplayDone done) = 0;
   // Any thread.
   virtual void expose(metrics::Exposition& exposition) const = 0;
-  [[nodiscard]] virtual std::uint64_t accepted_events() const = 0;
+  [[nodiscard]] virtual Totals totals() const = 0;
 };
 
 // Listens and starts the threads. Fails when an address or a TLS file cannot be had.

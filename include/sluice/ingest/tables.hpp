@@ -32,6 +32,7 @@ struct SourceTarget {
   std::string name;
   std::size_t workspace = 0;  // index
   std::shared_ptr<const mapping::Mapper> mapper;
+  std::size_t slot = 0;  // of its counter, from 1; given by the server
 };
 
 struct Tables {

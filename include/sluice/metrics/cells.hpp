@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 namespace sluice::metrics {
@@ -44,6 +46,9 @@ struct HistogramSnapshot {
   // Adds what another thread's histogram of the same bounds holds.
   void add(const HistogramSnapshot& other);
 };
+
+// Appends `,"name":{"bounds":[…],"counts":[…]}`.
+void append_json(std::string& out, std::string_view name, const HistogramSnapshot& value);
 
 // A histogram with one writer and fixed upper bounds, ascending, in the metric's unit.
 template <std::size_t bound_count>

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@
 #include <sluice/config/config.hpp>
 
 namespace sluice::runtime {
+
+// What the gateway asks of the process around it when an operator wants something. Any thread.
+struct Controls {
+  // Reads the configuration again, or says in one line each what is wrong with it.
+  std::function<Result<config::Config, std::vector<std::string>>()> load;
+  std::function<void()> quit = [] {};  // has stop() called soon, on another thread
+};
 
 class Gateway {
  public:
@@ -27,6 +35,9 @@ class Gateway {
 
   [[nodiscard]] virtual std::vector<config::ListenAddress> ingest_addresses() const = 0;
   [[nodiscard]] virtual config::ListenAddress admin_address() const = 0;
+  // Any thread; returns at once. Takes over what can change of the configuration as it is now, and
+  // logs what was taken over, what needs a restart, or why nothing has changed.
+  virtual void reload() = 0;
   // Stops in order; returns after drain_timeout and a moment at the latest. Call it once.
   virtual StopReport stop() = 0;
   // From another thread while stop() runs: do not wait for deliveries any longer.
@@ -40,6 +51,7 @@ class Gateway {
 // Everything is up when this returns; or nothing is, and the error is one line that says what could
 // not be had and what to do.
 [[nodiscard]] Result<std::unique_ptr<Gateway>> start_gateway(const config::Config& config,
-                                                             const Clock& clock);
+                                                             const Clock& clock,
+                                                             Controls controls = {});
 
 }  // namespace sluice::runtime

@@ -73,6 +73,8 @@ struct UpstreamProbe {
 class HttpUpstream : public deliver::Upstream {
  public:
   [[nodiscard]] virtual UpstreamProbe probe() const = 0;
+  // Another key for the same credentials: the next request carries it or, with jwt, the next login.
+  virtual void set_api_key(config::Secret key) = 0;
 };
 
 // Opens no connection yet. The error is a base_url or a CA file that cannot be used.

@@ -37,6 +37,20 @@ TEST(Admission, BoundsEventsToo) {
   EXPECT_FALSE(admission.try_admit(1, 1));
 }
 
+TEST(Admission, GoesByOtherLimitsOnceTheyAreSet) {
+  Admission admission({.bytes_max = 1000, .events_max = 0, .producer_share = 1, .producers = 1});
+  EXPECT_TRUE(admission.try_admit(1, 900, 1));
+  EXPECT_FALSE(admission.try_admit(1, 100));
+  EXPECT_TRUE(admission.must_refuse());
+  admission.set_limits({.bytes_max = 10'000, .events_max = 0, .producer_share = 1});
+  EXPECT_FALSE(admission.must_refuse());
+  EXPECT_TRUE(admission.try_admit(1, 500, 1));
+  admission.set_limits({.bytes_max = 10'000, .events_max = 0, .producer_share = 0.1});
+  EXPECT_FALSE(admission.try_admit(1, 500, 1)) << "what it holds is above its new share";
+  EXPECT_TRUE(admission.try_admit(1, 500));
+  EXPECT_EQ(admission.bytes(), 1'900);
+}
+
 TEST(Admission, AnEmptyBufferTakesWhateverComes) {
   Admission admission(
       {.bytes_max = 100, .events_max = 1, .high_watermark = 0.9, .low_watermark = 0.1});

@@ -33,6 +33,23 @@ TEST(Producers, AreFoundByAnyOfTheirKeys) {
   EXPECT_TRUE(Producers({}, {"one"}).anonymous());
 }
 
+TEST(Producers, TakeOverIndexesAndWhatWasUsedOfARate) {
+  const auto producer = [](const char* name, double rate) {
+    return config::Producer{
+        .name = name, .keys = {{name, ""}}, .rate_limit_per_second = rate, .workspace = "one"};
+  };
+  const Producers before({producer("a", 5), producer("b", 5)}, {"one"});
+  const Producers after({producer("c", 0), producer("b", 5)}, {"one"}, &before);
+  EXPECT_EQ(after.find("a"), nullptr);
+  EXPECT_EQ(after.find("b")->index, before.find("b")->index);
+  EXPECT_EQ(after.find("b")->rate_limit, before.find("b")->rate_limit);
+  EXPECT_EQ(after.find("c")->index, 3) << "never another's";
+  const Producers again({producer("a", 6), producer("b", 7)}, {"one"}, &after);
+  EXPECT_EQ(again.find("a")->index, 1);
+  EXPECT_NE(again.find("b")->rate_limit, before.find("b")->rate_limit) << "another rate";
+  EXPECT_EQ(again.indexes(), 3);
+}
+
 TEST(RateLimit, LetsThroughASecondsWorthAtOnceAndThenTheRate) {
   RateLimit limit(10);
   const MonoTime start{1h};

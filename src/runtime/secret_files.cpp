@@ -1,0 +1,107 @@
+#include "secret_files.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <sys/stat.h>
+
+namespace sluice::runtime {
+namespace {
+
+template <class Config, class Visit>
+void for_each_secret(Config& config, Visit visit) {
+  for (auto& producer : config.ingest.producers) {
+    for (auto& key : producer.keys) {
+      visit(key);
+    }
+  }
+  for (auto& workspace : config.workspaces) {
+    visit(workspace.auth.api_key);
+  }
+  if (config.admin.token) {
+    visit(*config.admin.token);
+  }
+}
+
+Result<void> read_again(config::Secret& secret, const config::Environment& environment) {
+  auto text = environment.read_file(secret.file);
+  if (!text) {
+    return failure(text.error().code, secret.file + " cannot be read: " + text.error().message);
+  }
+  text->erase(text->find_last_not_of("\r\n") + 1);
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  if (text->empty() || std::ranges::any_of(*text, is_control)) {
+    return failure(std::errc::invalid_argument,
+                   secret.file + " is empty, or holds more than a key on one line");
+  }
+  secret.value = *std::move(text);
+  return {};
+}
+
+// A key that two producers share does not say whose request it is.
+Result<void> check_keys_differ(const std::vector<config::Producer>& producers) {
+  std::set<std::string> keys;
+  for (const config::Producer& producer : producers) {
+    std::set<std::string> own;
+    for (const config::Secret& key : producer.keys) {
+      own.insert(key.value);
+    }
+    for (const std::string& key : own) {
+      if (!keys.insert(key).second) {
+        return failure(std::errc::invalid_argument,
+                       "the producer " + producer.name + " has the same key as another one");
+      }
+    }
+  }
+  return {};
+}
+
+FileStamp stamp_of(const std::string& path) {
+  struct stat found{};
+  if (::stat(path.c_str(), &found) != 0) {
+    return {};
+  }
+  return {static_cast<std::int64_t>(found.st_dev), static_cast<std::int64_t>(found.st_ino),
+          found.st_mtim.tv_sec, found.st_mtim.tv_nsec, found.st_size};
+}
+
+}  // namespace
+
+Result<config::Config> reread_secrets(config::Config config,
+                                      const config::Environment& environment) {
+  Result<void> outcome;
+  for_each_secret(config, [&](config::Secret& secret) {
+    if (outcome && !secret.file.empty()) {
+      outcome = read_again(secret, environment);
+    }
+  });
+  if (outcome) {
+    outcome = check_keys_differ(config.ingest.producers);
+  }
+  if (!outcome) {
+    return std::unexpected(outcome.error());
+  }
+  return config;
+}
+
+FileStamps stamps_of_secrets(const config::Config& config) {
+  FileStamps stamps;
+  for_each_secret(config, [&](const config::Secret& secret) {
+    if (!secret.file.empty()) {
+      stamps[secret.file] = stamp_of(secret.file);
+    }
+  });
+  return stamps;
+}
+
+FileStamps stamps_of_tls(const config::Config& config) {
+  FileStamps stamps;
+  if (const auto& tls = config.ingest.tls) {
+    for (const std::string& path : {tls->cert_file, tls->key_file, tls->client_ca_file}) {
+      stamps[path] = stamp_of(path);
+    }
+  }
+  return stamps;
+}
+
+}  // namespace sluice::runtime
