@@ -275,5 +275,135 @@ TEST_F(SessionTest, EchoesAUsableRequestIdAndMakesOneOtherwise) {
   EXPECT_THAT(written(), testing::Not(HasSubstr("xxxx")));
 }
 
+struct BadRequest {
+  const char* what;
+  std::string bytes;
+  const char* status = "HTTP/1.1 400";
+  bool is_endless = false;
+};
+
+// RFC 9112: what proxies and servers are known to read differently is not read at all.
+TEST_F(SessionTest, RefusesWhatIsNotStrictlyHttpAndCloses) {
+  const std::string line = "POST /v4/events/batch HTTP/1.1\r\n";
+  const std::string start = line + "Host: x\r\n";
+  const std::string chunked = start + "Transfer-Encoding: chunked\r\n\r\n";
+  const BadRequest table[] = {
+      {"conflicting lengths", start + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n[]"},
+      {"repeated lengths", start + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a list of lengths", start + "Content-Length: 2, 2\r\n\r\n[]"},
+      {"a signed length", start + "Content-Length: +2\r\n\r\n[]"},
+      {"a negative length", start + "Content-Length: -2\r\n\r\n[]"},
+      {"a hexadecimal length", start + "Content-Length: 0x2\r\n\r\n[]"},
+      {"a length that overflows", start + "Content-Length: 18446744073709551618\r\n\r\n[]"},
+      {"an empty length", start + "Content-Length: \r\n\r\n[]"},
+      {"a length and chunks",
+       start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"chunks and a length",
+       start + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n"},
+      {"a length and another coding",
+       start + "Content-Length: 2\r\nTransfer-Encoding: identity\r\n\r\n[]"},
+      {"another coding and a length",
+       start + "Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a coding that is not chunked", start + "Transfer-Encoding: gzip\r\n\r\n"},
+      {"chunked not last", start + "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"},
+      {"chunked not alone", start + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
+      {"chunked twice",
+       start + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"chunked, with a form feed", start + "Transfer-Encoding: \x0b"
+                                            "chunked\r\n\r\n0\r\n\r\n"},
+      {"chunks in HTTP/1.0",
+       "POST /v4/events/batch HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"a chunk's size that is none", chunked + "zz\r\n\r\n"},
+      {"a negative chunk's size", chunked + "-1\r\n\r\n"},
+      {"a chunk's size that overflows", chunked + "10000000000000001\r\n"},
+      {"a chunk's size without its number", chunked + ";a=b\r\n[]\r\n0\r\n\r\n"},
+      {"a chunk longer than its size", chunked + "2\r\n[]]\r\n0\r\n\r\n"},
+      {"a chunk's size that ends in LF", chunked + "2\n[]\r\n0\r\n\r\n"},
+      {"a folded line", start + "X-A: b\r\n c\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a line folded at its start", start + "X-A:\r\n\tc\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a folded length", start + "Content-Length:\r\n 2\r\n\r\n[]"},
+      {"a folded coding", start + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"},
+      {"a first line that is folded", line + " Host: x\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a bare LF behind the first line", "POST /v4/events/batch HTTP/1.1\nHost: x\r\n\r\n"},
+      {"a bare LF behind a field", line + "Host: x\nContent-Length: 2\r\n\r\n[]"},
+      {"a bare CR in a field", line + "Host: x\rContent-Length: 2\r\n\r\n[]"},
+      {"a bare LF behind the head", start + "Content-Length: 2\r\n\n[]"},
+      {"NUL in a field", start + std::string("X-A: b\0c\r\n\r\n", 12)},
+      {"NUL in a name", start + std::string("X\0A: b\r\n\r\n", 11)},
+      {"NUL in the target", std::string("POST /v4\0 HTTP/1.1\r\n\r\n", 23)},
+      {"space before the colon", start + "Content-Length : 2\r\n\r\n[]"},
+      {"a field without a name", start + ": x\r\n\r\n"},
+      {"a field without a colon", start + "Content-Length\r\n\r\n"},
+      {"two hosts", start + "Host: y\r\nContent-Length: 2\r\n\r\n[]"},
+      {"the absolute form",
+       "POST http://x/v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"},
+      {"the authority form", "CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n"},
+      {"the asterisk form", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"},
+      {"a method that is no token", "PO(ST /v4/events/batch HTTP/1.1\r\n\r\n"},
+      {"no method", " /v4/events/batch HTTP/1.1\r\n\r\n"},
+      {"two spaces", "POST  /v4/events/batch HTTP/1.1\r\n\r\n"},
+      {"HTTP/0.9", "POST /v4/events/batch\r\n\r\n"},
+      {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
+      {"TLS", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11)},
+      {"a head that is too large", start + "X-A: " + std::string(5000, 'a') + "\r\n\r\n",
+       "HTTP/1.1 431"},
+      {"too many fields",
+       [&] {
+         std::string many = start;
+         for (std::size_t i = 0; i < head_fields_max; ++i) {
+           many += "a:b\r\n";
+         }
+         return many + "\r\n";
+       }(),
+       "HTTP/1.1 431"},
+      {"a chunk's extension without end", chunked + "2;" + std::string(5000, 'a'), "HTTP/1.1 431",
+       true},
+      {"trailers without end", chunked + "0\r\nX-A: " + std::string(5000, 'a'), "HTTP/1.1 431",
+       true},
+      {"a large extension that ends", chunked + "2;" + std::string(5000, 'a') + "\r\n[]",
+       "HTTP/1.1 431"},
+  };
+  for (const BadRequest& bad : table) {
+    session_.emplace(*handler_, limits_, [](const Result<void>&) {});
+    feed(bad.bytes + (bad.is_endless ? "" : request(good)));
+    ASSERT_EQ(next(), Next::write) << bad.what;
+    EXPECT_THAT(written(),
+                testing::AllOf(StartsWith(bad.status), HasSubstr("\r\nConnection: close\r\n"),
+                               testing::Not(HasSubstr("HTTP/1.1 202"))))
+        << bad.what;
+    EXPECT_EQ(next(), Next::close) << bad.what;
+  }
+  EXPECT_TRUE(buffer_.groups.empty());
+}
+
+// Beast's parser trips an assertion when it is handed the second part of such a body.
+TEST_F(SessionTest, AnEmptyChunkedBodyMayComeInAnyPieces) {
+  const std::string head =
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::vector<std::string>& pieces :
+       {std::vector<std::string>{head, "0\r\n", "\r", "\n"},
+        {head, "0", "\r", "\n", "\r", "\n"},
+        {head + "0\r\n\r", "\n"}}) {
+    for (const std::string& piece : pieces) {
+      EXPECT_EQ(next(), Next::read);
+      feed(piece);
+    }
+    ASSERT_EQ(next(), Next::write);
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 400"));
+  }
+}
+
+TEST_F(SessionTest, TrailersSayNothingAboutTheRequest) {
+  ASSERT_EQ(good.size(), 0x26) << "the chunk's size below";
+  feed(
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n26\r\n" +
+      std::string(good) +
+      "\r\n0\r\nIdempotency-Key: k\r\nContent-Encoding: gzip\r\nPrefer: sluice-ack=memory\r\n\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), testing::AllOf(StartsWith("HTTP/1.1 202"),
+                                        testing::Not(HasSubstr("Preference-Applied"))));
+  EXPECT_FALSE(buffer_.groups.at(0)->answer());
+}
+
 }  // namespace
 }  // namespace sluice::ingest
