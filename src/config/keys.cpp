@@ -14,7 +14,7 @@ const std::vector<Keys>& all_keys() {
       {"ingest",
        {"listen", "threads", "max_body_bytes", "max_event_bytes", "max_header_bytes",
         "max_connections", "header_timeout", "body_timeout", "idle_timeout", "write_timeout",
-        "on_invalid", "tls", "producers", "allow_anonymous"}},
+        "on_invalid", "tls", "producers", "token_key", "token_key_file", "allow_anonymous"}},
       {"tls", {"cert_file", "key_file", "client_ca_file"}},
       {"producer", {"name", "key", "key_file", "keys", "rate_limit", "workspace"}},
       {"producer_key", {"key", "key_file"}},

@@ -119,6 +119,7 @@ void write(Writer& out, const Ingest& ingest) {
     if (ingest.tls) write(out, *ingest.tls);
     out.list("producers", ingest.producers,
              [&](const Producer& producer) { write(out, producer); });
+    if (ingest.token_key) out.secret("token_key", *ingest.token_key);
     out.flag("allow_anonymous", ingest.allow_anonymous);
   });
 }

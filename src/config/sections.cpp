@@ -179,6 +179,16 @@ void read_tls(const Place& at, std::optional<ServerTls>& out) {
   out = std::move(tls);
 }
 
+void read_token_key(const Section& section, std::optional<Secret>& out) {
+  constexpr std::size_t length_min = 32;  // RFC 7518, 3.2
+  out = read_secret(section, "token_key");
+  if (out && !out->value.empty() && out->value.size() < length_min) {
+    section.place_of(out->file.empty() ? "token_key" : "token_key_file")
+        .mistake("has fewer than 32 characters: who guesses it can write as any producer",
+                 "make one with: openssl rand -hex 32");
+  }
+}
+
 void check_anonymous(const Section& section, const Ingest& ingest) {
   if (!ingest.producers.empty() || ingest.allow_anonymous) return;
   const auto open = std::ranges::find_if_not(ingest.listen, is_local);
@@ -206,6 +216,7 @@ void read_ingest(const Section& section, const std::vector<Workspace>& workspace
   if (const auto at = section.find("producers")) {
     read_producers(*at, workspaces, ingest.producers);
   }
+  read_token_key(section, ingest.token_key);
   check_anonymous(section, ingest);
   if (ingest.max_event_bytes > ingest.max_body_bytes) {
     section.place_of("max_event_bytes")

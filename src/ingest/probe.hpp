@@ -17,8 +17,8 @@
 
 namespace sluice::ingest {
 
-inline constexpr std::array<unsigned, 13> counted_statuses{202, 400, 401, 403, 404, 405, 408,
-                                                           413, 415, 429, 431, 500, 503};
+inline constexpr std::array<unsigned, 14> counted_statuses{200, 202, 400, 401, 403, 404, 405,
+                                                           408, 413, 415, 429, 431, 500, 503};
 
 struct Probe {
   explicit Probe(const Tables& tables)

@@ -44,6 +44,11 @@ struct Producer {
   std::unique_ptr<RateLimit> rate_limit;                  // none: unlimited
 };
 
+class Tokens;
+
+using KeyHash = std::array<unsigned char, 32>;  // SHA-256
+[[nodiscard]] KeyHash hash_of_key(std::string_view key);
+
 // Immutable once made; shared by the ingest threads.
 class Producers {
  public:
@@ -55,6 +60,8 @@ class Producers {
   [[nodiscard]] bool anonymous() const { return producers_.empty(); }
   // Whose key it is, or nullptr. Takes the same time whichever key matches.
   [[nodiscard]] const Producer* find(std::string_view key) const;
+  // Whose key it is that a token stands for, or nullptr.
+  [[nodiscard]] const Producer* find_by_key_id(std::string_view key_id, const Tokens& tokens) const;
 
  private:
   std::vector<Producer> producers_;

@@ -51,6 +51,7 @@ constexpr std::chrono::milliseconds accept_rest{100};
 struct Shared {
   Server::Options options;
   Producers producers;
+  Tokens tokens;
   SessionLimits limits;
   HandlerOptions handler_options;
   std::optional<asio::ssl::context> tls;
@@ -463,9 +464,11 @@ std::vector<std::string> workspace_names(const Tables& tables) {
 Result<std::unique_ptr<Server>> start_server(Server::Options options) {
   const config::Ingest& config = options.config;
   Producers producers(config.producers, workspace_names(options.tables));
+  Tokens tokens(config.token_key ? config.token_key->value : "");
   auto shared = std::unique_ptr<Shared>(new Shared{
       .options = std::move(options),
       .producers = std::move(producers),
+      .tokens = std::move(tokens),
       .limits = {},
       .handler_options = {},
       .tls = std::nullopt,
@@ -480,6 +483,7 @@ Result<std::unique_ptr<Server>> start_server(Server::Options options) {
       .clock = shared->options.clock,
       .tables = &shared->options.tables,
       .producers = &shared->producers,
+      .tokens = &shared->tokens,
       .draining = &shared->draining,
       .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
       .body_bytes_max = kept.max_body_bytes};

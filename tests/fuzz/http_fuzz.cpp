@@ -89,7 +89,7 @@ struct World {
   }
 
   StoppedClock clock;
-  buffer::Admission admission{{}};
+  buffer::Admission admission{{.producers = 1}};
   buffer::DedupWindow dedup{{.window = 1min, .entries_max = 1000}};
   Recorder buffer;
   std::atomic<std::uint32_t> retry_after_s{1};

@@ -73,6 +73,8 @@ struct Ingest {
   OnInvalid on_invalid = OnInvalid::accept_valid;
   std::optional<ServerTls> tls;
   std::vector<Producer> producers;  // none: anonymous
+  // That signs the tokens of logins; none: a random one, and tokens end with the process.
+  std::optional<Secret> token_key{};
   bool allow_anonymous =
       false;  // needed to listen beyond loopback and Unix sockets with no producers
 

@@ -405,5 +405,82 @@ TEST_F(SessionTest, TrailersSayNothingAboutTheRequest) {
   EXPECT_FALSE(buffer_.groups.at(0)->answer());
 }
 
+class LoginTest : public SessionTest {
+ protected:
+  LoginTest() {
+    options_.producers = &keyed_;
+    options_.tokens = &tokens_;
+  }
+  std::string answer(const std::string& bytes) {
+    feed(bytes);
+    EXPECT_EQ(next(), Next::write);
+    return written();
+  }
+  static std::string login(std::string_view path, std::string_view key) {
+    const std::string body = R"({"apiKey":")" + std::string(key) + R"("})";
+    return "POST " + std::string(path) +
+           " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           body;
+  }
+  static std::string refresh(std::string_view credentials) {
+    return "GET /v4/auth/refresh/profile HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+           std::string(credentials) + "\r\n\r\n";
+  }
+  static std::string bearer(std::string_view token) {
+    return "Authorization: Bearer " + std::string(token) + "\r\n";
+  }
+  static std::string token_in(const std::string& answer) {
+    const std::size_t at = answer.find(R"({"token":")") + 10;
+    return answer.substr(at, answer.find('"', at) - at);
+  }
+
+  Producers keyed_{{{.name = "p", .keys = {{"key", ""}}, .workspace = "w"}}, {"w"}};
+  Tokens tokens_{""};
+};
+
+TEST_F(LoginTest, GivesATokenForAKeyOnBothPaths) {
+  for (const char* path : {"/v4/auth/login/profile", "/uauth/v2/auth/login/profile"}) {
+    const std::string logged_in = answer(login(path, "key"));
+    EXPECT_THAT(logged_in, StartsWith("HTTP/1.1 200 OK\r\n"));
+    EXPECT_THAT(answer(request(good, bearer(token_in(logged_in)))), StartsWith("HTTP/1.1 202"));
+    const std::string refreshed = answer(refresh(token_in(logged_in)));
+    EXPECT_THAT(refreshed, StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(answer(request(good, bearer(token_in(refreshed)))), StartsWith("HTTP/1.1 202"));
+  }
+  EXPECT_EQ(buffer_.groups.size(), 4);
+}
+
+TEST_F(LoginTest, RefusesWhatIsNoKeyAndWhatIsNoLogin) {
+  const std::string path = "/v4/auth/login/profile";
+  EXPECT_THAT(answer(login(path, "other")), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(answer(login(path, "")), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(answer("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"),
+              StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(answer("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: POST\r\n")));
+  EXPECT_THAT(answer("POST /v4/auth/refresh/profile HTTP/1.1\r\nHost: x\r\n\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: GET\r\n")));
+  EXPECT_THAT(answer(refresh("other")), StartsWith("HTTP/1.1 401"));
+}
+
+TEST_F(LoginTest, AnExpiredTokenIsAnsweredAsTheVendorDoes) {
+  const std::string id = tokens_.key_id(hash_of_key("key"));
+  const std::string expired = tokens_.issue(id, clock_.wall_now() - token_lifetime);
+  EXPECT_THAT(answer(request(good, bearer(expired))),
+              testing::AllOf(StartsWith("HTTP/1.1 401"), HasSubstr(R"("error":"Token expired.")")));
+  EXPECT_THAT(answer(refresh(expired)), HasSubstr(R"("error":"Token expired.")"));
+  EXPECT_TRUE(buffer_.groups.empty());
+}
+
+TEST_F(LoginTest, ATokenEndsWithTheKeyThatItStandsForAndIsNotForged) {
+  const std::string of_old_key =
+      tokens_.issue(tokens_.key_id(hash_of_key("old key")), clock_.wall_now());
+  EXPECT_THAT(answer(request(good, bearer(of_old_key))), StartsWith("HTTP/1.1 401"));
+  const std::string forged =
+      Tokens("").issue(tokens_.key_id(hash_of_key("key")), clock_.wall_now());
+  EXPECT_THAT(answer(request(good, bearer(forged))), StartsWith("HTTP/1.1 401"));
+  EXPECT_TRUE(buffer_.groups.empty());
+}
+
 }  // namespace
 }  // namespace sluice::ingest
