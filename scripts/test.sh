@@ -2,6 +2,7 @@
 # Sets up, builds and passes everything: format, linter, the release with its tests from outside, and all
 # tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside
+#   --full    everything, with five minutes of fuzzing for each target
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
@@ -36,6 +37,8 @@ git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
 # sources, so the others have their turn under the sanitizers.
 build_and_test release 'sluice synerise-sim sluice-load integration_test simulation_test deliver_test load_test' \
   '^(integration|simulation\.Simulation|unit\.deliver|unit\.load)\.'
+step "compare JSON with Python"
+python3 tests/fuzz/differential.py build/release/bin/sluice
 if [ "${1:-}" = --quick ]; then
   exit 0
 fi
@@ -49,4 +52,10 @@ build_and_test asan
 build_and_test tsan \
   'queue_test buffer_test store_test net_test transport_test ingest_test deadletter_test integration_test chaos_test' \
   '^(integration|chaos|unit\.(queue|buffer|store|net|transport|ingest|deadletter))\.'
+step "fuzz"
+./scripts/fuzz.sh
+if [ "${1:-}" = --full ]; then
+  step "fuzz for long"
+  ./scripts/fuzz.sh --long
+fi
 step "all passed"

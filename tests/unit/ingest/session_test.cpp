@@ -90,7 +90,7 @@ class SessionTest : public testing::Test {
   static constexpr std::string_view good = R"({"type":"hit-timer","client":{"id":1}})";
 
   FakeClock clock_;
-  buffer::Admission admission_{{}};
+  buffer::Admission admission_{{.producers = 1}};
   buffer::DedupWindow dedup_{{.window = 1min, .entries_max = 1000}};
   FakeBuffer buffer_{dedup_};
   std::atomic<std::uint32_t> retry_after_s_{1};
