@@ -15,7 +15,7 @@ packages=(
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev
   # scripts
-  curl openssl python3
+  curl openssl python3 binutils
 )
 
 missing=()

@@ -37,6 +37,8 @@ git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
 # sources, so the others have their turn under the sanitizers.
 build_and_test release 'sluice synerise-sim sluice-load integration_test simulation_test deliver_test load_test' \
   '^(integration|simulation\.Simulation|unit\.deliver|unit\.load)\.'
+step "hardening"
+./scripts/hardening.sh
 step "compare JSON with Python"
 python3 tests/fuzz/differential.py build/release/bin/sluice
 if [ "${1:-}" = --quick ]; then
