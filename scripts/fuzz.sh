@@ -8,7 +8,7 @@ cmake --build --preset fuzz >build/fuzz.log 2>&1 || {
   grep -E 'error|FAILED' build/fuzz.log | head -50
   exit 1
 }
-declare -A runs=([http]=4000 [normalise]=20000 [mapping]=5000 [config]=3000 [upstream]=20000 [records]=50000)
+declare -A runs=([http]=2000 [normalise]=20000 [mapping]=5000 [config]=3000 [upstream]=20000 [records]=50000)
 for target in "${!runs[@]}"; do
   found=build/fuzz/corpus/$target
   if [ "${1:-}" = --long ]; then

@@ -193,6 +193,10 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admit
     }
     admitted.producer = last_producer_;
     admitted.workspace = last_producer_->workspace;
+    if (admitted.route.id != RouteId::refresh &&
+        !last_producer_->may_use(to_string(admitted.route.id))) {
+      return refused(Refusal::not_allowed, "this path is not among the producer's `routes`");
+    }
   }
   if (admitted.route.id != RouteId::source) {
     return {};
@@ -203,6 +207,9 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admit
     return refused(
         Refusal::unknown_route,
         "no source `" + std::string(admitted.route.source.substr(0, 64)) + "` is configured");
+  }
+  if (admitted.producer != nullptr && !admitted.producer->may_write_to(source->name)) {
+    return refused(Refusal::not_allowed, "this source is not among the producer's `sources`");
   }
   if (admitted.producer != nullptr && source->workspace != admitted.producer->workspace) {
     return refused(Refusal::not_allowed,

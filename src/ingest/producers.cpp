@@ -71,6 +71,8 @@ Producers::Producers(const std::vector<config::Producer>& producers,
   for (const config::Producer& given : producers) {
     Producer& producer = producers_.emplace_back();
     producer.name = given.name;
+    producer.routes = given.routes;
+    producer.sources = given.sources;
     producer.index = static_cast<std::uint32_t>(producers_.size());
     const auto workspace = std::ranges::find(workspace_names, given.workspace);
     SLUICE_ASSERT(workspace != workspace_names.end());

@@ -1,6 +1,7 @@
 // Who may write: producers, their keys and their rates.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -42,6 +43,16 @@ struct Producer {
   std::size_t workspace = 0;                              // index
   std::vector<std::array<unsigned char, 32>> key_hashes;  // SHA-256
   std::unique_ptr<RateLimit> rate_limit;                  // none: unlimited
+  std::vector<std::string> routes;                        // that it may use; empty: all
+  std::vector<std::string> sources;                       // likewise
+
+  [[nodiscard]] bool may_use(std::string_view route) const { return among(routes, route); }
+  [[nodiscard]] bool may_write_to(std::string_view source) const { return among(sources, source); }
+
+ private:
+  [[nodiscard]] static bool among(const std::vector<std::string>& allowed, std::string_view one) {
+    return allowed.empty() || std::ranges::find(allowed, one) != allowed.end();
+  }
 };
 
 class Tokens;

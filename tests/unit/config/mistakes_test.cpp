@@ -442,5 +442,11 @@ TEST(Mistakes, AShortTokenKeyIsOneAndIsNotQuoted) {
                                           testing::Not(testing::HasSubstr("too-short"))));
 }
 
+TEST(Mistakes, AnUnknownRouteOfAProducerIsOne) {
+  EXPECT_THAT(mistakes_in(std::string(small_file) +
+                          "ingest: {producers: [{name: a, key: k, routes: [/v4/nowhere]}]}\n"),
+              testing::ElementsAre(testing::HasSubstr("/v4/events/batch")));
+}
+
 }  // namespace
 }  // namespace sluice::config

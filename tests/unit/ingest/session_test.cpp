@@ -482,5 +482,36 @@ TEST_F(LoginTest, ATokenEndsWithTheKeyThatItStandsForAndIsNotForged) {
   EXPECT_TRUE(buffer_.groups.empty());
 }
 
+TEST_F(SessionTest, AProducerUsesItsRoutesAndSourcesAlone) {
+  const auto mapper = std::make_shared<const mapping::Mapper>(
+      std::move(*mapping::Mapper::compile({.name = "s", .workspace = "w", .rules = {}})));
+  tables_.sources.push_back({.name = "allowed", .workspace = 0, .mapper = mapper});
+  tables_.sources.push_back({.name = "other", .workspace = 0, .mapper = mapper});
+  const Producers restricted({{.name = "p",
+                               .keys = {{"key", ""}},
+                               .workspace = "w",
+                               .routes = {"/v4/events/batch", "/v1/events/{source}"},
+                               .sources = {"allowed"}}},
+                             {"w"});
+  options_.producers = &restricted;
+  probe_.emplace(tables_);
+  const auto status_of = [&](const std::string& path) {
+    feed("POST " + path + " HTTP/1.1\r\nHost: x\r\nX-Api-Key: key\r\nContent-Length: 2\r\n\r\n{}");
+    EXPECT_EQ(next(), Next::write) << path;
+    return written().substr(9, 3);
+  };
+  EXPECT_EQ(status_of("/v4/events/batch"), "400");
+  EXPECT_EQ(status_of("/v1/events/allowed"), "400");
+  EXPECT_EQ(status_of("/v1/events/other"), "403");
+  EXPECT_EQ(status_of("/v4/events/custom"), "403");
+  EXPECT_EQ(status_of("/v4/transactions"), "403");
+}
+
+TEST(ProducerRoutes, AreThoseThatTheConfigurationKnows) {
+  for (std::size_t i = 0; i < config::ingest_routes.size(); ++i) {
+    EXPECT_EQ(to_string(static_cast<RouteId>(i)), config::ingest_routes[i]);
+  }
+}
+
 }  // namespace
 }  // namespace sluice::ingest
