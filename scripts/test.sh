@@ -3,7 +3,8 @@
 # instruction counts, and all tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside and its instruction counts
 #   --full    also the files of deploy/, with Prometheus, kustomize and the schemas of Kubernetes, the image
-#             and the console in a browser; installs those with scripts/setup.sh --full
+#             and the console in a browser, and five minutes of fuzzing for each target; installs what that
+#             needs with scripts/setup.sh --full
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
@@ -46,6 +47,10 @@ step "instructions"
   grep -E '<--|table|counted' build/instructions.log
   exit 1
 }
+step "hardening"
+./scripts/hardening.sh
+step "compare JSON with Python"
+python3 tests/fuzz/differential.py build/release/bin/sluice
 if [ "${1:-}" = --quick ]; then
   exit 0
 fi
@@ -59,6 +64,8 @@ build_and_test asan
 build_and_test tsan \
   'queue_test buffer_test store_test net_test transport_test ingest_test deadletter_test integration_test chaos_test' \
   '^(integration|chaos|unit\.(queue|buffer|store|net|transport|ingest|deadletter))\.'
+step "fuzz"
+./scripts/fuzz.sh
 if [ "${1:-}" = --full ]; then
   step "deploy"
   ./scripts/setup.sh --full
@@ -74,5 +81,7 @@ if [ "${1:-}" = --full ]; then
   step "console"
   npm ci --prefix tests/console --silent --no-audit --no-fund
   node tests/console/console_test.mjs "$PWD/build/release/bin"
+  step "fuzz for long"
+  ./scripts/fuzz.sh --long
 fi
 step "all passed"

@@ -1,7 +1,10 @@
 #include <array>
+#include <sstream>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <sluice/config/load.hpp>
@@ -13,17 +16,56 @@
 namespace sluice::config {
 namespace {
 
+// Where the first two documents of a text begin, each by its first node.
+class Beginnings final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override { in_document_ = false; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t) override { begin(mark); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { begin(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                const std::string&) override {
+    begin(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {
+    begin(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {
+    begin(mark);
+  }
+  void OnMapEnd() override {}
+
+  std::vector<int> lines;
+
+ private:
+  void begin(const YAML::Mark& mark) {
+    if (!in_document_) lines.push_back(mark.line + 1);
+    in_document_ = true;
+  }
+
+  bool in_document_ = false;
+};
+
+// Not by YAML::LoadAll(): of some texts, such as a lone comma, yaml-cpp reads empty documents
+// without end.
 Result<YAML::Node, Mistake> parse_yaml(std::string_view text, const std::string& file) {
   if (!is_utf8(text)) {
     return std::unexpected(Mistake{file, 0, "the file is not UTF-8", "save it as UTF-8"});
   }
   try {
-    auto documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) {
-      return std::unexpected(Mistake{file, documents[1].Mark().line + 1, "a second document begins",
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    Beginnings beginnings;
+    while (beginnings.lines.size() < 2 && parser.HandleNextDocument(beginnings)) {
+    }
+    if (beginnings.lines.size() > 1) {
+      return std::unexpected(Mistake{file, beginnings.lines[1], "a second document begins",
                                      "write one document, without ---"});
     }
-    return documents.empty() ? YAML::Node(YAML::NodeType::Null) : documents.front();
+    return YAML::Load(std::string(text));
   } catch (const YAML::Exception& error) {
     return std::unexpected(Mistake{file, error.mark.line + 1,
                                    fmt::format("the YAML cannot be read: {}", error.msg),

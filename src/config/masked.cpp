@@ -99,6 +99,12 @@ void write(Writer& out, const Producer& producer) {
              [&](const Secret& key) { out.map([&] { out.secret("key", key); }); });
     out.quantity("rate_limit", rate, producer.rate_limit_per_second);
     out.text("workspace", producer.workspace);
+    for (const auto& [key, texts] :
+         {std::pair("routes", &producer.routes), std::pair("sources", &producer.sources)}) {
+      if (!texts->empty()) {
+        out.list(key, *texts, [&](const std::string& text) { out.text(text); });
+      }
+    }
   });
 }
 
@@ -119,6 +125,7 @@ void write(Writer& out, const Ingest& ingest) {
     if (ingest.tls) write(out, *ingest.tls);
     out.list("producers", ingest.producers,
              [&](const Producer& producer) { write(out, producer); });
+    if (ingest.token_key) out.secret("token_key", *ingest.token_key);
     out.flag("allow_anonymous", ingest.allow_anonymous);
   });
 }

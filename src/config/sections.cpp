@@ -4,6 +4,8 @@
 #include <chrono>
 #include <iterator>
 
+#include <fmt/ranges.h>
+
 #include <sluice/event/api_limits.hpp>
 
 #include "address.hpp"
@@ -152,6 +154,19 @@ void check_keys_differ(const Place& at, const Producer& producer,
   }
 }
 
+void read_texts(const Section& section, std::string_view key, bool (*is_right)(std::string_view),
+                const std::string& what, std::vector<std::string>& out) {
+  const auto list = section.find(key);
+  if (!list) return;
+  for (const Place& item : list->items()) {
+    if (auto text = item.text(is_right, what)) out.push_back(*std::move(text));
+  }
+}
+
+bool is_route(std::string_view text) {
+  return std::ranges::find(ingest_routes, text) != ingest_routes.end();
+}
+
 void read_producers(const Place& list, const std::vector<Workspace>& workspaces,
                     std::vector<Producer>& producers) {
   std::vector<std::string> names;
@@ -162,6 +177,9 @@ void read_producers(const Place& list, const std::vector<Workspace>& workspaces,
     producer.keys = read_producer_keys(section);
     section.read("rate_limit", producer.rate_limit_per_second, rate, {.min = 0, .max = 10'000'000});
     producer.workspace = read_workspace_reference(section, workspaces);
+    read_texts(section, "routes", is_route,
+               fmt::format("a route: {}", fmt::join(ingest_routes, ", ")), producer.routes);
+    read_texts(section, "sources", is_name, "a source's name", producer.sources);
     check_keys_differ(item, producer, producers);
     producers.push_back(std::move(producer));
   }
@@ -177,6 +195,16 @@ void read_tls(const Place& at, std::optional<ServerTls>& out) {
   read_file_path(section, "key_file", tls.key_file);
   read_file_path(section, "client_ca_file", tls.client_ca_file);
   out = std::move(tls);
+}
+
+void read_token_key(const Section& section, std::optional<Secret>& out) {
+  constexpr std::size_t length_min = 32;  // RFC 7518, 3.2
+  out = read_secret(section, "token_key");
+  if (out && !out->value.empty() && out->value.size() < length_min) {
+    section.place_of(out->file.empty() ? "token_key" : "token_key_file")
+        .mistake("has fewer than 32 characters: who guesses it can write as any producer",
+                 "make one with: openssl rand -hex 32");
+  }
 }
 
 void check_anonymous(const Section& section, const Ingest& ingest) {
@@ -206,6 +234,7 @@ void read_ingest(const Section& section, const std::vector<Workspace>& workspace
   if (const auto at = section.find("producers")) {
     read_producers(*at, workspaces, ingest.producers);
   }
+  read_token_key(section, ingest.token_key);
   check_anonymous(section, ingest);
   if (ingest.max_event_bytes > ingest.max_body_bytes) {
     section.place_of("max_event_bytes")

@@ -60,6 +60,13 @@ void AnswerWriter::accepted(std::string& out, const AnswerHead& head, const Coun
   write(out, head, 202, nullptr);
 }
 
+void AnswerWriter::logged_in(std::string& out, const AnswerHead& head, std::string_view token) {
+  body_ = "{\"token\":";
+  append_json_string(body_, token);
+  body_ += '}';
+  write(out, head, 200, nullptr);
+}
+
 void AnswerWriter::problem(std::string& out, const AnswerHead& head, const Problem& problem,
                            std::string_view path,
                            std::span<const normalise::Rejection> rejections) {
@@ -69,7 +76,9 @@ void AnswerWriter::problem(std::string& out, const AnswerHead& head, const Probl
   body_ = "{\"timestamp\":\"";
   body_.append(timestamp.data(), timestamp.size());
   body_ += "\",\"error\":";
-  append_json_string(body_, reason_phrase(status));
+  // The vendor's word for it, by which its SDKs know that they must log in again.
+  append_json_string(
+      body_, problem.refusal == Refusal::token_expired ? "Token expired." : reason_phrase(status));
   body_ += ",\"status\":";
   append_number(body_, status);
   body_ += ",\"message\":";
@@ -106,7 +115,8 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
       append_number(out, static_cast<std::uint64_t>(problem->retry_after->count()));
     }
     if (problem->refusal == Refusal::wrong_method) {
-      out += "\r\nAllow: POST";
+      out += "\r\nAllow: ";
+      out += problem->allow;
     } else if (status == 401) {
       out += "\r\nWWW-Authenticate: Basic realm=\"sluice\"";
     } else if (problem->refusal == Refusal::unsupported_encoding) {

@@ -35,6 +35,8 @@ class AnswerWriter {
   // 202, with the rejections of the events that were not accepted.
   void accepted(std::string& out, const AnswerHead& head, const Counts& counts,
                 std::span<const normalise::Rejection> rejections);
+  // 200 to a login.
+  void logged_in(std::string& out, const AnswerHead& head, std::string_view token);
   // An error in the upstream's format: {timestamp, error, status, message, path, errors[]}. `path`
   // is the request's; the rejections become errors[].
   void problem(std::string& out, const AnswerHead& head, const Problem& problem,

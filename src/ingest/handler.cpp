@@ -138,14 +138,24 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
         "/v4/events/{type}, /v4/transactions, /v4/transactions/batch or /v1/events/{source}");
   }
   admitted.route = *route;
-  if (head.method != boost::beast::http::verb::post) {
-    return refused(Refusal::wrong_method, "this path takes POST only");
+  const bool takes_get = route->id == RouteId::refresh;
+  if (head.method != (takes_get ? boost::beast::http::verb::get : boost::beast::http::verb::post)) {
+    const std::string_view method = takes_get ? "GET" : "POST";
+    return std::unexpected(Problem{.refusal = Refusal::wrong_method,
+                                   .message = "this path takes " + std::string(method) + " only",
+                                   .allow = method});
   }
   if (head.repeated) {
     return refused(Refusal::bad_request, "a header field that may come once came twice");
   }
+  if (route->id == RouteId::login) {
+    return admitted;  // who it is, the body says
+  }
   if (const auto identified = identify(head, admitted); !identified) {
     return std::unexpected(identified.error());
+  }
+  if (route->id == RouteId::refresh) {
+    return admitted;
   }
   const auto framing = find_framing(head.content_type);
   if (!framing) {
@@ -179,16 +189,18 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admit
           "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
           "password of Basic");
     }
-    if (last_producer_ == nullptr || *key != last_credentials_) {
-      last_producer_ = admitted.options->producers->find(*key);
-      last_credentials_ = *key;
-    }
-    if (last_producer_ == nullptr) {
-      return refused(Refusal::wrong_key,
-                     "no producer has this key: check it against the configuration");
+    if (last_producer_ == nullptr || *key != last_credentials_ ||
+        (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {
+      if (const auto known = recognise(*key); !known) {
+        return known;
+      }
     }
     admitted.producer = last_producer_;
     admitted.workspace = last_producer_->workspace;
+    if (admitted.route.id != RouteId::refresh &&
+        !last_producer_->may_use(to_string(admitted.route.id))) {
+      return refused(Refusal::not_allowed, "this path is not among the producer's `routes`");
+    }
   }
   if (admitted.route.id != RouteId::source) {
     return {};
@@ -199,6 +211,9 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admit
     return refused(
         Refusal::unknown_route,
         "no source `" + std::string(admitted.route.source.substr(0, 64)) + "` is configured");
+  }
+  if (admitted.producer != nullptr && !admitted.producer->may_write_to(source->name)) {
+    return refused(Refusal::not_allowed, "this source is not among the producer's `sources`");
   }
   if (admitted.producer != nullptr && source->workspace != admitted.producer->workspace) {
     return refused(Refusal::not_allowed,
@@ -249,6 +264,10 @@ Problem Handler::full(const WorkspaceTarget& workspace) {
 std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& admitted,
                                       std::span<char> body, bool keep_alive, std::string& out,
                                       buffer::Buffer::Acknowledge acknowledge) {
+  if (admitted.route.id == RouteId::login || admitted.route.id == RouteId::refresh) {
+    log_in(head, admitted, body, keep_alive, out);
+    return std::nullopt;
+  }
   const auto refuse_with = [&](const Problem& problem) {
     refuse(head, admitted.route.id, problem, keep_alive, out);
     return std::nullopt;
@@ -329,7 +348,8 @@ void Handler::settle_events(const Handed& handed, bool kept) {
 void Handler::refuse(const RequestHead& head, RouteId route, const Problem& problem,
                      bool keep_alive, std::string& out) {
   const bool lists_events = problem.refusal == Refusal::invalid_events;
-  answers_.problem(out, answer_head(head, options_->clock->wall_now(), problem.pressure, keep_alive),
+  answers_.problem(out,
+                   answer_head(head, options_->clock->wall_now(), problem.pressure, keep_alive),
                    problem, head.path(),
                    lists_events ? std::span<const normalise::Rejection>(events_.rejections)
                                 : std::span<const normalise::Rejection>());

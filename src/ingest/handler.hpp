@@ -25,6 +25,7 @@
 #include "producers.hpp"
 #include "request_head.hpp"
 #include "routes.hpp"
+#include "tokens.hpp"
 
 namespace sluice::ingest {
 
@@ -34,6 +35,7 @@ struct HandlerOptions {
   const Clock* clock = nullptr;
   const Tables* tables = nullptr;
   const Producers* producers = nullptr;
+  const Tokens* tokens = nullptr;  // none: nobody can log in
   const std::atomic<bool>* draining = nullptr;
   bool reject_request_on_invalid = false;
   std::size_t body_bytes_max = 0;
@@ -103,6 +105,13 @@ class Handler {
 
  private:
   Result<void, Problem> identify(const RequestHead& head, Admitted& admitted);
+  // Whose credentials these are; kept in last_...
+  Result<void, Problem> recognise(const std::string& credentials);
+  // Answers the login and the refresh of its token.
+  void log_in(const RequestHead& head, const Admitted& admitted, std::span<char> body,
+              bool keep_alive, std::string& out);
+  Result<std::string, Problem> make_token(const RequestHead& head, const Admitted& admitted,
+                                          std::span<char> body);
   Result<void, Problem> check_capacity(const Admitted& admitted);
   Result<void, Problem> read_events(const RequestHead& head, const Admitted& admitted,
                                     std::span<char> body);
@@ -142,6 +151,7 @@ class Handler {
   // The key that was looked up last, so that a connection's next request costs no hash.
   std::string last_credentials_;
   const Producer* last_producer_ = nullptr;
+  WallTime last_expires_at_ = WallTime::max();
 };
 
 }  // namespace sluice::ingest

@@ -19,8 +19,8 @@
 
 namespace sluice::ingest {
 
-inline constexpr std::array<unsigned, 13> counted_statuses{202, 400, 401, 403, 404, 405, 408,
-                                                           413, 415, 429, 431, 500, 503};
+inline constexpr std::array<unsigned, 14> counted_statuses{200, 202, 400, 401, 403, 404, 405,
+                                                           408, 413, 415, 429, 431, 500, 503};
 
 // Sources that can be added by reloading, over the life of the process.
 inline constexpr std::size_t spare_sources = 256;

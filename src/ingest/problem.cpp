@@ -17,6 +17,7 @@ unsigned http_status(Refusal refusal) {
       return 400;
     case Refusal::no_key:
     case Refusal::wrong_key:
+    case Refusal::token_expired:
       return 401;
     case Refusal::not_allowed:
       return 403;
@@ -48,6 +49,8 @@ unsigned http_status(Refusal refusal) {
 
 std::string_view reason_phrase(unsigned status) {
   switch (status) {
+    case 200:
+      return "OK";
     case 202:
       return "Accepted";
     case 400:

@@ -16,6 +16,7 @@ enum class Refusal : std::uint8_t {
   invalid_events,    // none of the events is valid, or one is not and all must be
   no_key,            // the producer did not say who it is
   wrong_key,         // nobody has this key
+  token_expired,     // the login's token is too old
   not_allowed,       // the producer may not do this
   unknown_route,
   wrong_method,
@@ -36,7 +37,8 @@ struct Problem {
   Refusal refusal{};
   std::string message;  // what is wrong and what to do
   std::optional<std::chrono::seconds> retry_after{};
-  double pressure = -1;  // of the workspace's buffer; below 0: not known
+  double pressure = -1;             // of the workspace's buffer; below 0: not known
+  std::string_view allow = "POST";  // the method that the path takes, with wrong_method
 };
 
 // The buffer cannot keep events, for this reason.

@@ -8,16 +8,10 @@
 
 #include <sluice/base/assert.hpp>
 
+#include "tokens.hpp"
+
 namespace sluice::ingest {
 namespace {
-
-std::array<unsigned char, 32> sha256(std::string_view text) {
-  std::array<unsigned char, 32> digest{};
-  const int done =
-      EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  SLUICE_ASSERT(done == 1);
-  return digest;
-}
 
 std::optional<std::string> decode_base64(std::string_view text) {
   std::string decoded(text.size() / 4 * 3 + 3, '\0');
@@ -45,6 +39,14 @@ std::optional<std::string_view> credentials_of(std::string_view field, std::stri
 
 }  // namespace
 
+KeyHash hash_of_key(std::string_view key) {
+  KeyHash digest{};
+  const int done =
+      EVP_Digest(key.data(), key.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
+  SLUICE_ASSERT(done == 1);
+  return digest;
+}
+
 RateLimit::RateLimit(double events_per_second)
     : interval_(static_cast<std::int64_t>(1e9 / events_per_second)) {
   SLUICE_ASSERT(events_per_second > 0);
@@ -70,12 +72,14 @@ Producers::Producers(const std::vector<config::Producer>& producers,
   for (const config::Producer& given : producers) {
     Producer& producer = producers_.emplace_back();
     producer.name = given.name;
+    producer.routes = given.routes;
+    producer.sources = given.sources;
     producer.index = index_of(given.name);
     const auto workspace = std::ranges::find(workspace_names, given.workspace);
     SLUICE_ASSERT(workspace != workspace_names.end());
     producer.workspace = static_cast<std::size_t>(workspace - workspace_names.begin());
     for (const config::Secret& key : given.keys) {
-      producer.key_hashes.push_back(sha256(key.value));
+      producer.key_hashes.push_back(hash_of_key(key.value));
     }
     if (given.rate_limit_per_second > 0) {
       producer.rate_limit = std::make_shared<RateLimit>(given.rate_limit_per_second);
@@ -105,7 +109,7 @@ std::uint32_t Producers::index_of(const std::string& name) {
 }
 
 const Producer* Producers::find(std::string_view key) const {
-  const auto hash = sha256(key);
+  const KeyHash hash = hash_of_key(key);
   const Producer* found = nullptr;
   for (const Producer& producer : producers_) {
     for (const auto& key_hash : producer.key_hashes) {
@@ -115,6 +119,17 @@ const Producer* Producers::find(std::string_view key) const {
     }
   }
   return found;
+}
+
+const Producer* Producers::find_by_key_id(std::string_view key_id, const Tokens& tokens) const {
+  for (const Producer& producer : producers_) {
+    for (const KeyHash& key_hash : producer.key_hashes) {
+      if (tokens.key_id(key_hash) == key_id) {
+        return &producer;
+      }
+    }
+  }
+  return nullptr;
 }
 
 std::optional<std::string> key_from_credentials(std::string_view authorization,

@@ -1,6 +1,7 @@
 // Who may write: producers, their keys and their rates.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -46,7 +47,22 @@ struct Producer {
   std::size_t workspace = 0;  // index
   std::vector<std::array<unsigned char, 32>> key_hashes;  // SHA-256
   std::shared_ptr<RateLimit> rate_limit;                  // none: unlimited
+  std::vector<std::string> routes;                        // that it may use; empty: all
+  std::vector<std::string> sources;                       // likewise
+
+  [[nodiscard]] bool may_use(std::string_view route) const { return among(routes, route); }
+  [[nodiscard]] bool may_write_to(std::string_view source) const { return among(sources, source); }
+
+ private:
+  [[nodiscard]] static bool among(const std::vector<std::string>& allowed, std::string_view one) {
+    return allowed.empty() || std::ranges::find(allowed, one) != allowed.end();
+  }
 };
+
+class Tokens;
+
+using KeyHash = std::array<unsigned char, 32>;  // SHA-256
+[[nodiscard]] KeyHash hash_of_key(std::string_view key);
 
 // Immutable once made; shared by the ingest threads.
 class Producers {
@@ -62,6 +78,8 @@ class Producers {
   [[nodiscard]] const Producer* find(std::string_view key) const;
   // The greatest index there has been.
   [[nodiscard]] std::size_t indexes() const { return known_.size(); }
+  // Whose key it is that a token stands for, or nullptr.
+  [[nodiscard]] const Producer* find_by_key_id(std::string_view key_id, const Tokens& tokens) const;
 
  private:
   std::uint32_t index_of(const std::string& name);

@@ -1,5 +1,6 @@
 #include "request_head.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <boost/beast/core/string.hpp>
@@ -8,6 +9,19 @@
 namespace sluice::ingest {
 
 namespace http = boost::beast::http;
+
+namespace {
+
+// Whether the value does not follow its name on the same line: Beast has unfolded it.
+bool is_folded(boost::beast::string_view name, boost::beast::string_view value) {
+  const char* at = name.data() + name.size() + 1;  // behind the colon
+  while (at != value.data() && (*at == ' ' || *at == '\t')) {
+    ++at;
+  }
+  return at != value.data();
+}
+
+}  // namespace
 
 void RequestHead::clear() {
   method = {};
@@ -33,16 +47,50 @@ RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t h
   body_limit(boost::none);  // lengths are checked where the answer can say so
 }
 
-void RequestParser::on_request_impl(verb method, string_view, string_view target, int,
-                                    error_code&) {
+void RequestParser::on_request_impl(verb method, string_view, string_view target, int version,
+                                    error_code& error) {
+  if (target.front() != '/') {
+    error = http::error::bad_target;
+    return;
+  }
+  is_http11_ = version >= 11;
   head_.method = method;
   head_.target.assign(target.data(), target.size());
 }
 
 void RequestParser::on_response_impl(int, string_view, int, error_code&) {}
 
+void RequestParser::check_framing(field name, string_view value, error_code& error) {
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (name == field::content_length) {
+    if (has_length_ || !std::all_of(value.begin(), value.end(), is_digit)) {
+      error = http::error::bad_content_length;
+    }
+    has_length_ = true;
+  } else if (name == field::transfer_encoding) {
+    if (!is_http11_ || !boost::beast::iequals(value, "chunked")) {
+      error = http::error::bad_transfer_encoding;
+    }
+  } else if (name == field::host) {
+    if (has_host_) {
+      error = http::error::bad_value;
+    }
+    has_host_ = true;
+  }
+}
+
 void RequestParser::on_field_impl(field name, string_view name_text, string_view value,
-                                  error_code&) {
+                                  error_code& error) {
+  if (++fields_ > head_fields_max) {
+    error = http::error::header_limit;
+  } else if (is_folded(name_text, value)) {
+    error = http::error::bad_value;
+  } else if (!in_trailers_) {
+    check_framing(name, value, error);
+  }
+  if (error || in_trailers_) {
+    return;
+  }
   const auto keep = [&](std::string& text) {
     head_.repeated |= !text.empty();
     text.assign(value.data(), value.size());
@@ -77,7 +125,10 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
   }
 }
 
-void RequestParser::on_header_impl(error_code&) {}
+void RequestParser::on_header_impl(error_code&) {
+  in_trailers_ = true;
+  fields_ = 0;
+}
 void RequestParser::on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) {}
 
 std::size_t RequestParser::on_body_impl(string_view bytes, error_code&) { return bytes.size(); }

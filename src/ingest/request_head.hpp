@@ -31,9 +31,17 @@ struct RequestHead {
   [[nodiscard]] std::string_view path() const;
 };
 
+// A head has at most so many fields, and so have trailers.
+inline constexpr std::size_t head_fields_max = 128;
+
 // Parses one request: the head as a whole, and a chunked body; a body of a stated length is for the
 // caller to take from its buffer. Limits: `head_bytes_max` by header_limit(), `body_bytes_max`
 // here.
+//
+// Stricter than Beast where proxies are known to disagree on where a request ends (RFC 9112, 5.2,
+// 6.1, 6.3): one Content-Length of digits alone, no transfer coding but `chunked`, none in
+// HTTP/1.0, no folded lines, one Host, targets that begin with a slash. Trailers are read and
+// ignored.
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   // Both must outlive the parser. `body` takes the data of a chunked body.
@@ -62,9 +70,16 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
                                  error_code& error) override;
   void on_finish_impl(error_code& error) override;
 
+  void check_framing(field name, string_view value, error_code& error);
+
   RequestHead& head_;
   std::string& body_;
   std::size_t body_bytes_max_;
+  std::size_t fields_ = 0;
+  bool is_http11_ = true;
+  bool in_trailers_ = false;
+  bool has_length_ = false;
+  bool has_host_ = false;
 };
 
 }  // namespace sluice::ingest

@@ -16,6 +16,10 @@ std::string_view to_string(RouteId route) {
       return "/v4/transactions/batch";
     case RouteId::source:
       return "/v1/events/{source}";
+    case RouteId::login:
+      return "/v4/auth/login/profile";
+    case RouteId::refresh:
+      return "/v4/auth/refresh/profile";
     case RouteId::unknown:
       break;
   }
@@ -42,6 +46,10 @@ std::optional<Route> find_route(std::string_view path) {
     return Route{.id = RouteId::transactions_batch, .kind = EventKind::transaction};
   } else if (path.starts_with(sources) && path.size() > sources.size()) {
     return Route{.id = RouteId::source, .source = path.substr(sources.size())};
+  } else if (path == "/v4/auth/login/profile" || path == "/uauth/v2/auth/login/profile") {
+    return Route{.id = RouteId::login, .single = true};
+  } else if (path == "/v4/auth/refresh/profile") {
+    return Route{.id = RouteId::refresh, .single = true};
   }
   return std::nullopt;
 }

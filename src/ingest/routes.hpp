@@ -20,9 +20,11 @@ enum class RouteId : std::uint8_t {
   transactions,
   transactions_batch,
   source,
+  login,    // the vendor's, on either of its paths
+  refresh,  // of the login's token
   unknown,
 };
-inline constexpr std::size_t route_count = 7;
+inline constexpr std::size_t route_count = 9;
 // The route's pattern, as documented: "/v4/events/batch", "/v1/events/{source}".
 [[nodiscard]] std::string_view to_string(RouteId route);
 
@@ -34,7 +36,7 @@ struct Route {
   std::string_view source{};        // the name in the path, of the source route
 };
 
-// All routes take POST. Nothing for a path that is none.
+// All routes take POST, but for `refresh`, which takes GET. Nothing for a path that is none.
 [[nodiscard]] std::optional<Route> find_route(std::string_view path);
 
 }  // namespace sluice::ingest

@@ -53,6 +53,7 @@ struct Shared {
   std::size_t threads;
   std::size_t producers_max;
   const Clock& clock;
+  Tokens tokens;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
 };
@@ -550,6 +551,7 @@ Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& 
       .clock = &shared.clock,
       .tables = &snapshot->tables,
       .producers = &snapshot->producers,
+      .tokens = &shared.tokens,
       .draining = &shared.draining,
       .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
       .body_bytes_max = kept.max_body_bytes};
@@ -581,8 +583,11 @@ Result<void> ThreadedServer::update(config::Ingest config, Tables tables) {
 }  // namespace
 
 Result<std::unique_ptr<Server>> start_server(Server::Options options) {
-  auto shared = std::unique_ptr<Shared>(new Shared{
-      .threads = options.threads, .producers_max = options.producers_max, .clock = *options.clock});
+  Tokens tokens(options.config.token_key ? options.config.token_key->value : "");
+  auto shared = std::unique_ptr<Shared>(new Shared{.threads = options.threads,
+                                                   .producers_max = options.producers_max,
+                                                   .clock = *options.clock,
+                                                   .tokens = std::move(tokens)});
   auto snapshot =
       make_snapshot(std::move(options.config), std::move(options.tables), *shared, nullptr);
   if (!snapshot) {

@@ -17,6 +17,9 @@ constexpr std::size_t output_bytes_max = 64U << 10;
 // The body of a refused request is read and dropped up to this size, so that the connection lives
 // on.
 constexpr std::size_t skipped_body_bytes_max = 256U << 10;
+// What is still to come of a chunked body is never shorter than `0 CRLF CRLF`. Beast's parser
+// relies on it: with less behind a first chunk of size 0 it trips an assertion.
+constexpr std::size_t chunked_rest_bytes_min = 5;
 // An output larger than this was an exception, and its memory is given back.
 constexpr std::size_t output_bytes_kept = 16U << 10;
 
@@ -89,13 +92,24 @@ bool Session::read_head(MonoTime now) {
 
 // Hands the parser what was received; what it cannot parse is refused here.
 Session::Parsed Session::parse() {
+  const bool chunked = phase_ == Phase::chunked_body;
   // Between a chunk's size and its data the parser takes no bytes for progress.
-  if (in_.empty()) {
+  if (in_.size() < (chunked ? chunked_rest_bytes_min : 1)) {
     return Parsed::needs_more;
   }
   boost::beast::error_code error;
   const std::span<char> data = in_.data();
-  in_.consume(parser_->put(boost::asio::const_buffer(data.data(), data.size()), error));
+  const std::size_t body_bytes = chunked_.size();
+  const std::size_t taken =
+      parser_->put(boost::asio::const_buffer(data.data(), data.size()), error);
+  in_.consume(taken);
+  if (chunked && (!error || error == http::error::need_more)) {
+    // Beast limits the head, but neither chunk extensions nor trailers.
+    const std::size_t framing = error ? in_.size() : taken - (chunked_.size() - body_bytes);
+    if (framing > limits_.head_bytes_max) {
+      error = http::error::header_limit;
+    }
+  }
   if (error == http::error::need_more) {
     return Parsed::needs_more;
   }
@@ -223,8 +237,11 @@ void Session::refuse_unparsable(const boost::beast::error_code& error) {
                   .message = "the request is not valid HTTP/1.1: " + error.message()};
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     problem = {.refusal = Refusal::head_too_large,
-               .message = "the head is above ingest.max_header_bytes (" +
-                          std::to_string(limits_.head_bytes_max) + ")"};
+               .message =
+                   "the head, a chunk's extension or the trailers are above "
+                   "ingest.max_header_bytes (" +
+                   std::to_string(limits_.head_bytes_max) + "), or have more than " +
+                   std::to_string(head_fields_max) + " fields"};
   } else if (error == http::error::body_limit) {
     problem = {.refusal = Refusal::body_too_large,
                .message = "the body is above ingest.max_body_bytes (" +

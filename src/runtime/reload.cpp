@@ -50,6 +50,7 @@ void compare_limits(Differ& differ, config::Ingest& running, const config::Inges
 void compare_ingest(Differ& differ, config::Ingest& running, const config::Ingest& wanted) {
   differ.keep("ingest.listen", running.listen, wanted.listen);
   differ.keep("ingest.threads", running.threads, wanted.threads);
+  differ.keep("ingest.token_key", running.token_key, wanted.token_key);
   compare_limits(differ, running, wanted);
   // It says only what a configuration may ask for.
   running.allow_anonymous = wanted.allow_anonymous;

@@ -107,7 +107,9 @@ class Cursor {
     }
   }
   std::optional<RememberedAnswer> take_answer() {
-    if (take<std::uint8_t>() == 0 || !has(1, answer_size)) {
+    const auto present = take<std::uint8_t>();
+    ok_ = ok_ && present <= 1;
+    if (present == 0 || !has(1, answer_size)) {
       return std::nullopt;
     }
     RememberedAnswer answer;

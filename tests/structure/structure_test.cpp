@@ -94,5 +94,29 @@ TEST(Structure, FoldersHaveNoNameThatSaysNothing) {
   }
 }
 
+// What a document names as proof must be there.
+TEST(Structure, TheTestsThatTheSecurityDocumentNamesExist) {
+  std::string tests;
+  for (const auto& entry : fs::recursive_directory_iterator(root / "tests")) {
+    if (entry.path().extension() == ".cpp") {
+      std::ifstream file(entry.path());
+      tests.append(std::istreambuf_iterator<char>(file), {});
+    }
+  }
+  std::ifstream file(root / "docs/security.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const std::regex named("`([A-Z][A-Za-z0-9]+)\\.([A-Z][A-Za-z0-9]+)`|`([a-z]+_fuzz)`");
+  std::size_t seen = 0;
+  for (std::sregex_iterator at(text.begin(), text.end(), named), end; at != end; ++at, ++seen) {
+    if ((*at)[3].matched) {
+      EXPECT_TRUE(fs::exists(root / "tests/fuzz" / ((*at)[3].str() + ".cpp"))) << (*at)[3];
+    } else {
+      const std::string declared = "(" + (*at)[1].str() + ", " + (*at)[2].str() + ")";
+      EXPECT_NE(tests.find(declared), std::string::npos) << declared;
+    }
+  }
+  EXPECT_GT(seen, 40);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -3,12 +3,14 @@
 // name. The sections compare by value, so that a reload can tell what has changed.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -50,11 +52,18 @@ struct ServerTls {
 
 enum class OnInvalid : std::uint8_t { accept_valid, reject_request };
 
+// The routes that take events, as documented and as metrics name them.
+inline constexpr std::array<std::string_view, 6> ingest_routes{
+    "/v4/events/batch", "/v4/events/custom",      "/v4/events/{type}",
+    "/v4/transactions", "/v4/transactions/batch", "/v1/events/{source}"};
+
 struct Producer {
   std::string name;
-  std::vector<Secret> keys;          // `key`, `key_file`, or a list of them (rotation)
-  double rate_limit_per_second = 0;  // events; 0: none
-  std::string workspace;             // that it writes to on the /v4 routes
+  std::vector<Secret> keys;            // `key`, `key_file`, or a list of them (rotation)
+  double rate_limit_per_second = 0;    // events; 0: none
+  std::string workspace;               // that it writes to on the /v4 routes
+  std::vector<std::string> routes{};   // that it may use, of ingest_routes; empty: all
+  std::vector<std::string> sources{};  // that it may write to; empty: all of its workspace
 
   bool operator==(const Producer&) const = default;
 };
@@ -73,6 +82,8 @@ struct Ingest {
   OnInvalid on_invalid = OnInvalid::accept_valid;
   std::optional<ServerTls> tls;
   std::vector<Producer> producers;  // none: anonymous
+  // That signs the tokens of logins; none: a random one, and tokens end with the process.
+  std::optional<Secret> token_key{};
   bool allow_anonymous =
       false;  // needed to listen beyond loopback and Unix sockets with no producers
 

@@ -428,5 +428,25 @@ ingest:
   EXPECT_THAT(mistakes, testing::Each(Not(HasSubstr("s3cret"))));
 }
 
+// yaml-cpp reads such texts as documents without end.
+TEST(Mistakes, ALoneCommaIsOneAndComesToAnEnd) {
+  for (const char* text : {",", ", ", "a: 1\n,", "]", "}"}) {
+    EXPECT_THAT(mistakes_in(text), testing::Not(testing::IsEmpty())) << text;
+  }
+}
+
+TEST(Mistakes, AShortTokenKeyIsOneAndIsNotQuoted) {
+  const auto mistakes = mistakes_in(std::string(small_file) + "ingest: {token_key: too-short}\n");
+  ASSERT_EQ(mistakes.size(), 1);
+  EXPECT_THAT(mistakes[0], testing::AllOf(testing::HasSubstr("fewer than 32 characters"),
+                                          testing::Not(testing::HasSubstr("too-short"))));
+}
+
+TEST(Mistakes, AnUnknownRouteOfAProducerIsOne) {
+  EXPECT_THAT(mistakes_in(std::string(small_file) +
+                          "ingest: {producers: [{name: a, key: k, routes: [/v4/nowhere]}]}\n"),
+              testing::ElementsAre(testing::HasSubstr("/v4/events/batch")));
+}
+
 }  // namespace
 }  // namespace sluice::config

@@ -90,7 +90,7 @@ class SessionTest : public testing::Test {
   static constexpr std::string_view good = R"({"type":"hit-timer","client":{"id":1}})";
 
   FakeClock clock_;
-  buffer::Admission admission_{{}};
+  buffer::Admission admission_{{.producers = 1}};
   buffer::DedupWindow dedup_{{.window = 1min, .entries_max = 1000}};
   FakeBuffer buffer_{dedup_};
   std::atomic<std::uint32_t> retry_after_s_{1};
@@ -273,6 +273,244 @@ TEST_F(SessionTest, EchoesAUsableRequestIdAndMakesOneOtherwise) {
   feed(request(good, "X-Request-Id: " + std::string(200, 'x') + "\r\n"));
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), testing::Not(HasSubstr("xxxx")));
+}
+
+struct BadRequest {
+  const char* what;
+  std::string bytes;
+  const char* status = "HTTP/1.1 400";
+  bool is_endless = false;
+};
+
+// RFC 9112: what proxies and servers are known to read differently is not read at all.
+TEST_F(SessionTest, RefusesWhatIsNotStrictlyHttpAndCloses) {
+  const std::string line = "POST /v4/events/batch HTTP/1.1\r\n";
+  const std::string start = line + "Host: x\r\n";
+  const std::string chunked = start + "Transfer-Encoding: chunked\r\n\r\n";
+  const BadRequest table[] = {
+      {"conflicting lengths", start + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n[]"},
+      {"repeated lengths", start + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a list of lengths", start + "Content-Length: 2, 2\r\n\r\n[]"},
+      {"a signed length", start + "Content-Length: +2\r\n\r\n[]"},
+      {"a negative length", start + "Content-Length: -2\r\n\r\n[]"},
+      {"a hexadecimal length", start + "Content-Length: 0x2\r\n\r\n[]"},
+      {"a length that overflows", start + "Content-Length: 18446744073709551618\r\n\r\n[]"},
+      {"an empty length", start + "Content-Length: \r\n\r\n[]"},
+      {"a length and chunks",
+       start + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"chunks and a length",
+       start + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n"},
+      {"a length and another coding",
+       start + "Content-Length: 2\r\nTransfer-Encoding: identity\r\n\r\n[]"},
+      {"another coding and a length",
+       start + "Transfer-Encoding: xchunked\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a coding that is not chunked", start + "Transfer-Encoding: gzip\r\n\r\n"},
+      {"chunked not last", start + "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"},
+      {"chunked not alone", start + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
+      {"chunked twice",
+       start + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"chunked, with a form feed", start + "Transfer-Encoding: \x0b"
+                                            "chunked\r\n\r\n0\r\n\r\n"},
+      {"chunks in HTTP/1.0",
+       "POST /v4/events/batch HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"a chunk's size that is none", chunked + "zz\r\n\r\n"},
+      {"a negative chunk's size", chunked + "-1\r\n\r\n"},
+      {"a chunk's size that overflows", chunked + "10000000000000001\r\n"},
+      {"a chunk's size without its number", chunked + ";a=b\r\n[]\r\n0\r\n\r\n"},
+      {"a chunk longer than its size", chunked + "2\r\n[]]\r\n0\r\n\r\n"},
+      {"a chunk's size that ends in LF", chunked + "2\n[]\r\n0\r\n\r\n"},
+      {"a folded line", start + "X-A: b\r\n c\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a line folded at its start", start + "X-A:\r\n\tc\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a folded length", start + "Content-Length:\r\n 2\r\n\r\n[]"},
+      {"a folded coding", start + "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"},
+      {"a first line that is folded", line + " Host: x\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a bare LF behind the first line", "POST /v4/events/batch HTTP/1.1\nHost: x\r\n\r\n"},
+      {"a bare LF behind a field", line + "Host: x\nContent-Length: 2\r\n\r\n[]"},
+      {"a bare CR in a field", line + "Host: x\rContent-Length: 2\r\n\r\n[]"},
+      {"a bare LF behind the head", start + "Content-Length: 2\r\n\n[]"},
+      {"NUL in a field", start + std::string("X-A: b\0c\r\n\r\n", 12)},
+      {"NUL in a name", start + std::string("X\0A: b\r\n\r\n", 11)},
+      {"NUL in the target", std::string("POST /v4\0 HTTP/1.1\r\n\r\n", 23)},
+      {"space before the colon", start + "Content-Length : 2\r\n\r\n[]"},
+      {"a field without a name", start + ": x\r\n\r\n"},
+      {"a field without a colon", start + "Content-Length\r\n\r\n"},
+      {"two hosts", start + "Host: y\r\nContent-Length: 2\r\n\r\n[]"},
+      {"the absolute form",
+       "POST http://x/v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"},
+      {"the authority form", "CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n"},
+      {"the asterisk form", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"},
+      {"a method that is no token", "PO(ST /v4/events/batch HTTP/1.1\r\n\r\n"},
+      {"no method", " /v4/events/batch HTTP/1.1\r\n\r\n"},
+      {"two spaces", "POST  /v4/events/batch HTTP/1.1\r\n\r\n"},
+      {"HTTP/0.9", "POST /v4/events/batch\r\n\r\n"},
+      {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
+      {"TLS", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11)},
+      {"a head that is too large", start + "X-A: " + std::string(5000, 'a') + "\r\n\r\n",
+       "HTTP/1.1 431"},
+      {"too many fields",
+       [&] {
+         std::string many = start;
+         for (std::size_t i = 0; i < head_fields_max; ++i) {
+           many += "a:b\r\n";
+         }
+         return many + "\r\n";
+       }(),
+       "HTTP/1.1 431"},
+      {"a chunk's extension without end", chunked + "2;" + std::string(5000, 'a'), "HTTP/1.1 431",
+       true},
+      {"trailers without end", chunked + "0\r\nX-A: " + std::string(5000, 'a'), "HTTP/1.1 431",
+       true},
+      {"a large extension that ends", chunked + "2;" + std::string(5000, 'a') + "\r\n[]",
+       "HTTP/1.1 431"},
+  };
+  for (const BadRequest& bad : table) {
+    session_.emplace(*handler_, limits_, [](const Result<void>&) {});
+    feed(bad.bytes + (bad.is_endless ? "" : request(good)));
+    ASSERT_EQ(next(), Next::write) << bad.what;
+    EXPECT_THAT(written(),
+                testing::AllOf(StartsWith(bad.status), HasSubstr("\r\nConnection: close\r\n"),
+                               testing::Not(HasSubstr("HTTP/1.1 202"))))
+        << bad.what;
+    EXPECT_EQ(next(), Next::close) << bad.what;
+  }
+  EXPECT_TRUE(buffer_.groups.empty());
+}
+
+// Beast's parser trips an assertion when it is handed the second part of such a body.
+TEST_F(SessionTest, AnEmptyChunkedBodyMayComeInAnyPieces) {
+  const std::string head =
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const std::vector<std::string>& pieces :
+       {std::vector<std::string>{head, "0\r\n", "\r", "\n"},
+        {head, "0", "\r", "\n", "\r", "\n"},
+        {head + "0\r\n\r", "\n"}}) {
+    for (const std::string& piece : pieces) {
+      EXPECT_EQ(next(), Next::read);
+      feed(piece);
+    }
+    ASSERT_EQ(next(), Next::write);
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 400"));
+  }
+}
+
+TEST_F(SessionTest, TrailersSayNothingAboutTheRequest) {
+  ASSERT_EQ(good.size(), 0x26) << "the chunk's size below";
+  feed(
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n26\r\n" +
+      std::string(good) +
+      "\r\n0\r\nIdempotency-Key: k\r\nContent-Encoding: gzip\r\nPrefer: sluice-ack=memory\r\n\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), testing::AllOf(StartsWith("HTTP/1.1 202"),
+                                        testing::Not(HasSubstr("Preference-Applied"))));
+  EXPECT_FALSE(buffer_.groups.at(0)->answer());
+}
+
+class LoginTest : public SessionTest {
+ protected:
+  LoginTest() {
+    options_.producers = &keyed_;
+    options_.tokens = &tokens_;
+  }
+  std::string answer(const std::string& bytes) {
+    feed(bytes);
+    EXPECT_EQ(next(), Next::write);
+    return written();
+  }
+  static std::string login(std::string_view path, std::string_view key) {
+    const std::string body = R"({"apiKey":")" + std::string(key) + R"("})";
+    return "POST " + std::string(path) +
+           " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+           body;
+  }
+  static std::string refresh(std::string_view credentials) {
+    return "GET /v4/auth/refresh/profile HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+           std::string(credentials) + "\r\n\r\n";
+  }
+  static std::string bearer(std::string_view token) {
+    return "Authorization: Bearer " + std::string(token) + "\r\n";
+  }
+  static std::string token_in(const std::string& answer) {
+    const std::size_t at = answer.find(R"({"token":")") + 10;
+    return answer.substr(at, answer.find('"', at) - at);
+  }
+
+  Producers keyed_{{{.name = "p", .keys = {{"key", ""}}, .workspace = "w"}}, {"w"}};
+  Tokens tokens_{""};
+};
+
+TEST_F(LoginTest, GivesATokenForAKeyOnBothPaths) {
+  for (const char* path : {"/v4/auth/login/profile", "/uauth/v2/auth/login/profile"}) {
+    const std::string logged_in = answer(login(path, "key"));
+    EXPECT_THAT(logged_in, StartsWith("HTTP/1.1 200 OK\r\n"));
+    EXPECT_THAT(answer(request(good, bearer(token_in(logged_in)))), StartsWith("HTTP/1.1 202"));
+    const std::string refreshed = answer(refresh(token_in(logged_in)));
+    EXPECT_THAT(refreshed, StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(answer(request(good, bearer(token_in(refreshed)))), StartsWith("HTTP/1.1 202"));
+  }
+  EXPECT_EQ(buffer_.groups.size(), 4);
+}
+
+TEST_F(LoginTest, RefusesWhatIsNoKeyAndWhatIsNoLogin) {
+  const std::string path = "/v4/auth/login/profile";
+  EXPECT_THAT(answer(login(path, "other")), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(answer(login(path, "")), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(answer("POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"),
+              StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(answer("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: POST\r\n")));
+  EXPECT_THAT(answer("POST /v4/auth/refresh/profile HTTP/1.1\r\nHost: x\r\n\r\n"),
+              testing::AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: GET\r\n")));
+  EXPECT_THAT(answer(refresh("other")), StartsWith("HTTP/1.1 401"));
+}
+
+TEST_F(LoginTest, AnExpiredTokenIsAnsweredAsTheVendorDoes) {
+  const std::string id = tokens_.key_id(hash_of_key("key"));
+  const std::string expired = tokens_.issue(id, clock_.wall_now() - token_lifetime);
+  EXPECT_THAT(answer(request(good, bearer(expired))),
+              testing::AllOf(StartsWith("HTTP/1.1 401"), HasSubstr(R"("error":"Token expired.")")));
+  EXPECT_THAT(answer(refresh(expired)), HasSubstr(R"("error":"Token expired.")"));
+  EXPECT_TRUE(buffer_.groups.empty());
+}
+
+TEST_F(LoginTest, ATokenEndsWithTheKeyThatItStandsForAndIsNotForged) {
+  const std::string of_old_key =
+      tokens_.issue(tokens_.key_id(hash_of_key("old key")), clock_.wall_now());
+  EXPECT_THAT(answer(request(good, bearer(of_old_key))), StartsWith("HTTP/1.1 401"));
+  const std::string forged =
+      Tokens("").issue(tokens_.key_id(hash_of_key("key")), clock_.wall_now());
+  EXPECT_THAT(answer(request(good, bearer(forged))), StartsWith("HTTP/1.1 401"));
+  EXPECT_TRUE(buffer_.groups.empty());
+}
+
+TEST_F(SessionTest, AProducerUsesItsRoutesAndSourcesAlone) {
+  const auto mapper = std::make_shared<const mapping::Mapper>(
+      std::move(*mapping::Mapper::compile({.name = "s", .workspace = "w", .rules = {}})));
+  tables_.sources.push_back({.name = "allowed", .workspace = 0, .mapper = mapper});
+  tables_.sources.push_back({.name = "other", .workspace = 0, .mapper = mapper});
+  const Producers restricted({{.name = "p",
+                               .keys = {{"key", ""}},
+                               .workspace = "w",
+                               .routes = {"/v4/events/batch", "/v1/events/{source}"},
+                               .sources = {"allowed"}}},
+                             {"w"});
+  options_.producers = &restricted;
+  probe_.emplace(tables_);
+  const auto status_of = [&](const std::string& path) {
+    feed("POST " + path + " HTTP/1.1\r\nHost: x\r\nX-Api-Key: key\r\nContent-Length: 2\r\n\r\n{}");
+    EXPECT_EQ(next(), Next::write) << path;
+    return written().substr(9, 3);
+  };
+  EXPECT_EQ(status_of("/v4/events/batch"), "400");
+  EXPECT_EQ(status_of("/v1/events/allowed"), "400");
+  EXPECT_EQ(status_of("/v1/events/other"), "403");
+  EXPECT_EQ(status_of("/v4/events/custom"), "403");
+  EXPECT_EQ(status_of("/v4/transactions"), "403");
+}
+
+TEST(ProducerRoutes, AreThoseThatTheConfigurationKnows) {
+  for (std::size_t i = 0; i < config::ingest_routes.size(); ++i) {
+    EXPECT_EQ(to_string(static_cast<RouteId>(i)), config::ingest_routes[i]);
+  }
 }
 
 }  // namespace

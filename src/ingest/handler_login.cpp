@@ -1,0 +1,92 @@
+#include <optional>
+#include <utility>
+
+#include <simdjson.h>
+
+#include "handler.hpp"
+
+namespace sluice::ingest {
+namespace {
+
+std::unexpected<Problem> refused(Refusal refusal, std::string message) {
+  return std::unexpected(Problem{.refusal = refusal, .message = std::move(message)});
+}
+
+std::unexpected<Problem> unknown_key() {
+  return refused(Refusal::wrong_key,
+                 "no producer has this key: check it against the configuration");
+}
+
+// {"apiKey":"…"}
+std::optional<std::string> key_in_login(std::span<const char> body) {
+  constexpr std::size_t login_bytes_max = 8U << 10;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  std::string_view key;
+  if (body.size() > login_bytes_max ||
+      parser.parse(simdjson::padded_string(body.data(), body.size())).get(root) !=
+          simdjson::SUCCESS ||
+      root["apiKey"].get(key) != simdjson::SUCCESS) {
+    return std::nullopt;
+  }
+  return std::string(key);
+}
+
+}  // namespace
+
+Result<void, Problem> Handler::recognise(const std::string& credentials) {
+  last_producer_ = nullptr;
+  last_credentials_ = credentials;
+  last_expires_at_ = WallTime::max();
+  if (options_->tokens != nullptr) {
+    const auto claims = options_->tokens->verify(credentials, options_->clock->wall_now());
+    if (claims) {
+      last_producer_ = options_->producers->find_by_key_id(claims->key_id, *options_->tokens);
+      last_expires_at_ = claims->expires_at;
+    } else if (claims.error() == TokenFault::expired) {
+      return refused(Refusal::token_expired, "Token expired.");
+    }
+  }
+  if (last_producer_ == nullptr) {
+    last_producer_ = options_->producers->find(credentials);
+    last_expires_at_ = WallTime::max();
+  }
+  return last_producer_ != nullptr ? Result<void, Problem>() : unknown_key();
+}
+
+// The new token stands for the key that was shown, or that the old one stands for.
+Result<std::string, Problem> Handler::make_token(const RequestHead& head, const Admitted& admitted,
+                                                 std::span<char> body) {
+  const WallTime now = options_->clock->wall_now();
+  if (options_->tokens == nullptr) {
+    return refused(Refusal::unknown_route, "nobody can log in here");
+  }
+  const Tokens& tokens = *options_->tokens;
+  if (admitted.route.id == RouteId::login) {
+    const auto key = key_in_login(body);
+    if (!key) {
+      return refused(Refusal::malformed_body,
+                     R"(a login is {"apiKey":"..."}, with the producer's key)");
+    }
+    if (!options_->producers->anonymous() && options_->producers->find(*key) == nullptr) {
+      return unknown_key();
+    }
+    return tokens.issue(tokens.key_id(hash_of_key(*key)), now);
+  }
+  const std::string shown = key_from_credentials(head.authorization, head.api_key).value_or("");
+  const auto claims = tokens.verify(shown, now);
+  return tokens.issue(claims ? claims->key_id : tokens.key_id(hash_of_key(shown)), now);
+}
+
+void Handler::log_in(const RequestHead& head, const Admitted& admitted, std::span<char> body,
+                     bool keep_alive, std::string& out) {
+  const auto token = make_token(head, admitted, body);
+  if (!token) {
+    refuse(head, admitted.route.id, token.error(), keep_alive, out);
+    return;
+  }
+  answers_.logged_in(out, answer_head(head, options_->clock->wall_now(), -1, keep_alive), *token);
+  probe_.count_request(admitted.route.id, 200);
+}
+
+}  // namespace sluice::ingest
