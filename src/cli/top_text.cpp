@@ -57,10 +57,13 @@ Result<TopState> parse_status(std::string_view json, MonoTime at) {
                    .dead_letters = root["dead_letters"]["stored"].get_uint64().value(),
                    .connections = root["connections"].get_uint64().value(),
                    .workspaces = {}};
-    for (const auto& reason : root["rejected"].get_object().value()) {
+    // Named: a loop keeps what it goes through alive, and not what that came from.
+    const dom::object rejected = root["rejected"].get_object().value();
+    for (const auto& reason : rejected) {
       state.rejected += reason.value.get_uint64().value();
     }
-    for (const dom::element& workspace : root["workspaces"].get_array().value()) {
+    const dom::array workspaces = root["workspaces"].get_array().value();
+    for (const dom::element& workspace : workspaces) {
       state.workspaces.push_back(read_workspace(workspace));
     }
     return state;

@@ -17,9 +17,6 @@ constexpr std::size_t output_bytes_max = 64U << 10;
 // The body of a refused request is read and dropped up to this size, so that the connection lives
 // on.
 constexpr std::size_t skipped_body_bytes_max = 256U << 10;
-// What is still to come of a chunked body is never shorter than `0 CRLF CRLF`. Beast's parser
-// relies on it: with less behind a first chunk of size 0 it trips an assertion.
-constexpr std::size_t chunked_rest_bytes_min = 5;
 // An output larger than this was an exception, and its memory is given back.
 constexpr std::size_t output_bytes_kept = 16U << 10;
 
@@ -94,7 +91,7 @@ bool Session::read_head(MonoTime now) {
 Session::Parsed Session::parse() {
   const bool chunked = phase_ == Phase::chunked_body;
   // Between a chunk's size and its data the parser takes no bytes for progress.
-  if (in_.size() < (chunked ? chunked_rest_bytes_min : 1)) {
+  if (in_.empty()) {
     return Parsed::needs_more;
   }
   boost::beast::error_code error;
