@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -19,7 +20,7 @@ void append_number(std::string& out, std::uint64_t number) {
 
 // A share from 0 to 1 with two decimals.
 void append_share(std::string& out, double share) {
-  const auto hundredths = static_cast<unsigned>(std::clamp(share, 0.0, 1.0) * 100 + 0.5);
+  const auto hundredths = static_cast<unsigned>(std::lround(std::clamp(share, 0.0, 1.0) * 100));
   out += static_cast<char>('0' + hundredths / 100);
   out += '.';
   out += static_cast<char>('0' + hundredths / 10 % 10);

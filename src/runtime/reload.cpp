@@ -82,6 +82,7 @@ void compare_workspace(Differ& differ, config::Workspace& running,
 void compare_workspaces(Differ& differ, config::Config& running, const config::Config& wanted) {
   const auto names = [](const config::Config& config) {
     std::vector<std::string> all;
+    all.reserve(config.workspaces.size());
     for (const config::Workspace& workspace : config.workspaces) {
       all.push_back(workspace.name);
     }

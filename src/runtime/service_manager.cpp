@@ -1,6 +1,7 @@
 #include <charconv>
 #include <cstddef>
 #include <cstring>
+#include <system_error>
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -54,7 +55,8 @@ void ServiceManager::tell(std::string_view state) const {
                     ::sendto(descriptor, state.data(), state.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                              reinterpret_cast<const sockaddr*>(&address), size) >= 0;
   if (!told) {
-    SLUICE_LOG(warn, "cannot tell the service manager", {"error", std::strerror(errno)});
+    SLUICE_LOG(warn, "cannot tell the service manager",
+               {"error", std::generic_category().message(errno)});
   }
   if (descriptor >= 0) {
     ::close(descriptor);
