@@ -17,6 +17,9 @@ constexpr std::size_t output_bytes_max = 64U << 10;
 // The body of a refused request is read and dropped up to this size, so that the connection lives
 // on.
 constexpr std::size_t skipped_body_bytes_max = 256U << 10;
+// What is still to come of a chunked body is never shorter than `0 CRLF CRLF`. Beast's parser
+// relies on it: with less behind the size of a last chunk it trips an assertion.
+constexpr std::size_t chunked_rest_bytes_min = 5;
 // An output larger than this was an exception, and its memory is given back.
 constexpr std::size_t output_bytes_kept = 16U << 10;
 
@@ -94,8 +97,12 @@ Session::Parsed Session::parse() {
   if (in_.empty()) {
     return Parsed::needs_more;
   }
-  boost::beast::error_code error;
   const std::span<char> data = in_.data();
+  const bool may_be_last_chunk = data.front() == '0' || data.front() == '\r';
+  if (chunked && may_be_last_chunk && data.size() < chunked_rest_bytes_min) {
+    return Parsed::needs_more;
+  }
+  boost::beast::error_code error;
   const std::size_t body_bytes = chunked_.size();
   const std::size_t taken =
       parser_->put(boost::asio::const_buffer(data.data(), data.size()), error);
