@@ -99,12 +99,8 @@ class EventPass {
       return table.find(name.raw);
     }
     context_.scratch.clear();
-    const bool valid = JsonWalker::unescape(name.raw, context_.scratch);
-    context_.scratch.append(block_overrun_bytes, '\0');
-    const std::string_view unescaped(context_.scratch.data(),
-                                     context_.scratch.size() - block_overrun_bytes);
-    if (valid && table.find(unescaped) >= 0) {
-      reject(RejectReason::field_invalid, {.root = unescaped},
+    if (JsonWalker::unescape(name.raw, context_.scratch) && table.find(context_.scratch) >= 0) {
+      reject(RejectReason::field_invalid, {.root = context_.scratch},
              "is written with escapes: write the name plainly");
     }
     return Table::not_found;

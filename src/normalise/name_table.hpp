@@ -1,7 +1,6 @@
 // A set of known names, looked up in a few instructions: a perfect hash found at compile time.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,8 +15,7 @@ class NameTable {
  public:
   static constexpr int not_found = -1;
 
-  // `names` are distinct, not empty and at most block_overrun_bytes long; find() answers with the
-  // index into them.
+  // `names` are distinct and not empty; find() answers with the index into them.
   explicit constexpr NameTable(const std::array<std::string_view, count>& names) : names_(names) {
     while (!fill()) {
       ++multiplier_;
@@ -58,13 +56,11 @@ class NameTable {
         return false;
       }
       entry = static_cast<std::int16_t>(i);
-      std::ranges::copy(names_[i], padded_[i].begin());
     }
     return true;
   }
 
   std::array<std::string_view, count> names_;
-  std::array<std::array<char, block_overrun_bytes>, count> padded_{};
   std::array<std::int16_t, slot_count> slots_{};
   std::uint32_t multiplier_ = 0x9E3779B1U;
 };

@@ -12,9 +12,8 @@
 
 namespace sluice::normalise {
 
-// What block-wise functions read, and copies also write, beyond the end of their text at most.
-// Their texts lie in padded input, and are copied to where there is slack.
-inline constexpr std::size_t block_overrun_bytes = 32;
+// What goes block by block reads, and copies also write, up to 32 bytes beyond the end of the text:
+// such texts lie in padded input, and are copied to where there is slack.
 
 namespace detail {
 template <class Word>
@@ -50,21 +49,6 @@ template <class Word>
     return load<std::uint16_t>(p) == load<std::uint16_t>(q) && p[size - 1] == q[size - 1];
   }
   return size == 0 || *p == *q;
-}
-
-// Whether two texts of `size` bytes, at most block_overrun_bytes, are the same.
-[[nodiscard]] inline bool is_same_block(const char* a, const char* b, std::size_t size) {
-#if defined(__SSE2__)
-  const auto differing = [&](std::size_t at) {
-    const __m128i same = _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(a + at)),
-                                        _mm_loadu_si128(reinterpret_cast<const __m128i*>(b + at)));
-    return (static_cast<std::uint64_t>(_mm_movemask_epi8(same)) ^ 0xFFFF) << at;
-  };
-  const std::uint64_t wanted = (std::uint64_t{1} << size) - 1;
-  return ((differing(0) | differing(16)) & wanted) == 0;
-#else
-  return std::memcmp(a, b, size) == 0;
-#endif
 }
 
 // Copies a text block by block. Returns the end.
