@@ -10,6 +10,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sluice_options INTERFACE
     -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict)
 endif()
+if(CMAKE_UNITY_BUILD)
+  # A name of one file's own seems to shadow another file's.
+  target_compile_options(sluice_options INTERFACE -Wno-shadow)
+endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")
   target_compile_options(sluice_options INTERFACE -fcf-protection=full)
 endif()

@@ -18,7 +18,7 @@ std::unexpected<Error> read_failure(int error) {
   return failure(code, code.message());
 }
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_whole_file(const std::string& path) {
   const auto close = [](std::FILE* file) { static_cast<void>(std::fclose(file)); };
   const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
   if (!file) return read_failure(errno);
@@ -32,7 +32,7 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
-std::optional<std::string> variable(const std::string& name) {
+std::optional<std::string> environment_variable(const std::string& name) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process changes its environment.
   const char* const value = std::getenv(name.c_str());
   return value == nullptr ? std::nullopt : std::optional<std::string>(value);
@@ -41,7 +41,8 @@ std::optional<std::string> variable(const std::string& name) {
 }  // namespace
 
 const Environment& process_environment() {
-  static const Environment environment{.variable = variable, .read_file = read_file};
+  static const Environment environment{.variable = environment_variable,
+                                       .read_file = read_whole_file};
   return environment;
 }
 

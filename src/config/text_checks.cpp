@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/event/api_limits.hpp>
 
 namespace sluice::config {
@@ -13,11 +14,9 @@ namespace {
 
 constexpr std::size_t name_length_max = 64;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // The letters, digits and signs that names and actions are made of.
 bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '.' || c == '_' ||
-         c == '-';
+  return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
 }
 
 // Takes the digits at the front off; false when there is none.

@@ -2,15 +2,13 @@
 #include <array>
 #include <cstdint>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/deliver/retry_after.hpp>
 
 namespace sluice::deliver {
 namespace {
 
 using std::chrono::milliseconds;
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 constexpr std::array<std::string_view, 12> month_names = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                           "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};

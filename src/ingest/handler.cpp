@@ -107,10 +107,6 @@ class Reservation {
   const std::vector<DedupKey>& keys_;
 };
 
-std::unexpected<Problem> refused(Refusal refusal, std::string message) {
-  return std::unexpected(Problem{.refusal = refusal, .message = std::move(message)});
-}
-
 }  // namespace
 
 Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe)

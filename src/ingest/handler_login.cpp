@@ -8,10 +8,6 @@
 namespace sluice::ingest {
 namespace {
 
-std::unexpected<Problem> refused(Refusal refusal, std::string message) {
-  return std::unexpected(Problem{.refusal = refusal, .message = std::move(message)});
-}
-
 std::unexpected<Problem> unknown_key() {
   return refused(Refusal::wrong_key,
                  "no producer has this key: check it against the configuration");

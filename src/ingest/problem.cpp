@@ -2,6 +2,10 @@
 
 namespace sluice::ingest {
 
+std::unexpected<Problem> refused(Refusal refusal, std::string message) {
+  return std::unexpected(Problem{.refusal = refusal, .message = std::move(message)});
+}
+
 Problem not_stored(const std::string& why) {
   return {.refusal = Refusal::not_stored,
           .message = "events cannot be stored at present: " + why + ": send this again later",

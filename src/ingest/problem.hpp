@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,7 @@ struct Problem {
   std::string_view allow = "POST";  // the method that the path takes, with wrong_method
 };
 
+[[nodiscard]] std::unexpected<Problem> refused(Refusal refusal, std::string message);
 // The buffer cannot keep events, for this reason.
 [[nodiscard]] Problem not_stored(const std::string& why);
 [[nodiscard]] unsigned http_status(Refusal refusal);

@@ -6,6 +6,8 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <sluice/base/ascii.hpp>
+
 namespace sluice::ingest {
 
 namespace http = boost::beast::http;
@@ -61,9 +63,8 @@ void RequestParser::on_request_impl(verb method, string_view, string_view target
 void RequestParser::on_response_impl(int, string_view, int, error_code&) {}
 
 void RequestParser::check_framing(field name, string_view value, error_code& error) {
-  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
   if (name == field::content_length) {
-    if (has_length_ || !std::all_of(value.begin(), value.end(), is_digit)) {
+    if (has_length_ || !std::all_of(value.begin(), value.end(), sluice::is_digit)) {
       error = http::error::bad_content_length;
     }
     has_length_ = true;

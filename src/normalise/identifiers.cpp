@@ -11,11 +11,10 @@
 #include <cstdint>
 #include <cstring>
 
+#include <sluice/base/ascii.hpp>
+
 namespace sluice::normalise {
 namespace {
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // What a character may be part of, a bit each.
 enum CharClass : std::uint8_t { hex = 1, atom = 2, label = 4 };

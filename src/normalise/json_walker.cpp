@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/base/assert.hpp>
 #include <sluice/event/api_limits.hpp>
 
 namespace sluice::normalise {
 namespace {
-
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // The value of four hexadecimal digits, or -1.
 int hex4(const char* digits) {

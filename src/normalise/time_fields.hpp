@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/base/clock.hpp>
 #include <sluice/base/result.hpp>
 #include <sluice/normalise/time.hpp>
@@ -26,8 +27,6 @@ struct TimeFields {
 [[nodiscard]] Result<WallTime, TimeError> to_time(const TimeFields& fields);
 // Refuses an instant outside the years 1970 to 9999.
 [[nodiscard]] Result<WallTime, TimeError> in_range(WallTime time);
-
-[[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // A place in a text that is consumed from the left. Whatever answers false leaves the place
 // undefined.

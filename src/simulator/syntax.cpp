@@ -4,13 +4,13 @@
 #include <array>
 #include <chrono>
 
+#include <sluice/base/ascii.hpp>
+
 namespace sluice::simulator {
 namespace {
 
 using namespace std::string_view_literals;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 // Calls `visit` for each part between separators; whether it was true for all.

@@ -190,21 +190,21 @@ std::string with_secrets(std::string text) {
   return text;
 }
 
-const World world{.variables = {},
-                  .files = {{"/key", "f1le-secret\n"},
-                            {"/tls/crt", "cert1ficate"},
-                            {"/tls/key", "pr1vate"},
-                            {"/tls/ca", "auth0rity"}}};
+const World full_world{.variables = {},
+                       .files = {{"/key", "f1le-secret\n"},
+                                 {"/tls/crt", "cert1ficate"},
+                                 {"/tls/key", "pr1vate"},
+                                 {"/tls/ca", "auth0rity"}}};
 
 // The text has no default in it and every key of the file, so nothing can be left out unnoticed.
 TEST(Masked, PrintsEverythingAsItReadsIt) {
-  const Config config = config_of(with_secrets(full), world);
+  const Config config = config_of(with_secrets(full), full_world);
   EXPECT_EQ(config.ingest.producers.at(0).keys.at(0).value, "inl1ne $secret");
   EXPECT_EQ(to_yaml_masked(config), full);
 }
 
 TEST(Masked, NeverShowsASecret) {
-  const std::string printed = to_yaml_masked(config_of(with_secrets(full), world));
+  const std::string printed = to_yaml_masked(config_of(with_secrets(full), full_world));
   for (const char* secret :
        {"inl1ne", "adm1n", "w0rkspace", "f1le-secret", "cert1ficate", "pr1vate"}) {
     EXPECT_THAT(printed, Not(HasSubstr(secret)));

@@ -18,7 +18,7 @@ using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 using Seconds = std::chrono::duration<double>;
 
-constexpr MonoTime start{1h};
+constexpr MonoTime load_start{1h};
 constexpr double unlimited = 1e9;
 
 struct UpstreamSpec {
@@ -89,7 +89,7 @@ class LoadedWorld {
 
   UpstreamSpec upstream;
   bool down = false;
-  MonoTime now = start;
+  MonoTime now = load_start;
   std::vector<Request> requests;
 
  private:
@@ -143,7 +143,7 @@ class LoadedWorld {
   Ticket last_ticket_ = 0;
   MonoTime window_{};
   double taken_ = 0;
-  MonoTime filled_at_ = start;
+  MonoTime filled_at_ = load_start;
   double tokens_ = 1;
 
  public:
@@ -189,49 +189,51 @@ TEST(Load, FindsTheRateOfAThrottledUpstreamAndTakesWhatItGivesBack) {
   for (const ThrottlingCase& c : throttling_cases()) {
     SCOPED_TRACE(describe(c.upstream));
     LoadedWorld world(c.upstream);
-    world.run_until(start + 40s);
-    const auto found = world.rates(start + 10s, start + 40s);
+    world.run_until(load_start + 40s);
+    const auto found = world.rates(load_start + 10s, load_start + 40s);
     EXPECT_GE(found.accepted, c.used_min * c.upstream.capacity);
     EXPECT_LE(found.refused, 0.05);
 
     const double more =
         std::min(4 * c.upstream.capacity, 0.8 * 16 / Seconds(c.upstream.latency).count());
     world.upstream.capacity = unlimited;
-    world.run_until(start + 40s + c.gives_back_within + 2s);
+    world.run_until(load_start + 40s + c.gives_back_within + 2s);
     EXPECT_GE(world.rates(world.now - 2s, world.now).accepted, more);
   }
 }
 
 TEST(Load, FollowsACapacityThatFalls) {
   LoadedWorld world({.capacity = unlimited});
-  world.run_until(start + 10s);
-  EXPECT_GE(world.rates(start + 5s, start + 10s).accepted, 0.9 * 320) << "16 at once in 50 ms";
+  world.run_until(load_start + 10s);
+  EXPECT_GE(world.rates(load_start + 5s, load_start + 10s).accepted, 0.9 * 320)
+      << "16 at once in 50 ms";
   world.upstream.capacity = 40;
-  world.run_until(start + 40s);
-  EXPECT_GE(world.rates(start + 20s, start + 40s).accepted, 0.8 * 40);
-  EXPECT_LE(world.rates(start + 20s, start + 40s).refused, 0.05);
+  world.run_until(load_start + 40s);
+  EXPECT_GE(world.rates(load_start + 20s, load_start + 40s).accepted, 0.8 * 40);
+  EXPECT_LE(world.rates(load_start + 20s, load_start + 40s).refused, 0.05);
 }
 
 TEST(Load, RetryAfterStopsEveryLaneInBothForms) {
-  const WallTime wall(std::chrono::floor<std::chrono::seconds>((start + 2s).time_since_epoch()));
+  const WallTime wall(
+      std::chrono::floor<std::chrono::seconds>((load_start + 2s).time_since_epoch()));
   const auto date = std::chrono::floor<std::chrono::seconds>(wall) + 30s;
   ASSERT_EQ(date.time_since_epoch(), 1h + 32s);
   for (const std::string header : {"30", "Thu, 01 Jan 1970 01:00:32 GMT"}) {
     SCOPED_TRACE(header);
     LoadedWorld world({});
-    world.run_until(start + 2s);
+    world.run_until(load_start + 2s);
     world.upstream.capacity = 0;
     world.upstream.retry_after = header;
     const std::size_t before = world.requests.size();
-    world.run_until(start + 31s);
+    world.run_until(load_start + 31s);
     const std::size_t held = world.requests.size();
     EXPECT_EQ(world.requests.back().status, 429U);
     EXPECT_LE(held, before + 17) << "no more than were in flight already";
     world.upstream.capacity = unlimited;
-    world.run_until(start + 35s);
+    world.run_until(load_start + 35s);
     ASSERT_GT(world.requests.size(), held);
-    EXPECT_GE(world.requests[held].sent_at, start + 32s);
-    EXPECT_LE(world.requests[held].sent_at, start + 33s);
+    EXPECT_GE(world.requests[held].sent_at, load_start + 32s);
+    EXPECT_LE(world.requests[held].sent_at, load_start + 33s);
   }
 }
 
@@ -239,19 +241,19 @@ TEST(Load, ReturnsFromAnOutageWithoutAStorm) {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     SCOPED_TRACE(seed);
     LoadedWorld world({}, seed);
-    world.run_until(start + 5s);
+    world.run_until(load_start + 5s);
     world.down = true;
-    world.run_until(start + 5min);
+    world.run_until(load_start + 5min);
     const double per_s = static_cast<double>(std::ranges::count_if(
                              world.requests, [](const auto& r) { return r.status == 0; })) /
                          295;
     EXPECT_LT(per_s, 0.3) << "a probe at a time";
     world.down = false;
     const std::size_t before = world.requests.size();
-    world.run_until(start + 7min);
+    world.run_until(load_start + 7min);
     ASSERT_GT(world.requests.size(), before);
     const MonoTime back = world.requests[before].sent_at;
-    EXPECT_LE(back, start + 6min);
+    EXPECT_LE(back, load_start + 6min);
     // The limit at most doubles with each round trip, of which none is quicker than 40 ms.
     for (std::size_t i = before; i < world.requests.size(); ++i) {
       const auto round_trips = (world.requests[i].sent_at - back) / 40ms;

@@ -13,13 +13,13 @@ namespace {
 
 using namespace std::string_view_literals;
 
-struct Case {
+struct SyntaxCase {
   std::string_view text;
   bool good;
 };
 
 TEST(Syntax, email) {
-  constexpr Case cases[] = {
+  constexpr SyntaxCase cases[] = {
       {"a@b.pl", true},
       {"first.last+tag@sub.example.com", true},
       {"\"quoted local\"@example.com", true},
@@ -51,7 +51,7 @@ TEST(Syntax, email) {
 }
 
 TEST(Syntax, uuid) {
-  constexpr Case cases[] = {
+  constexpr SyntaxCase cases[] = {
       {"07243772-008a-42e1-ba37-c3807cebde8f", true},
       {"07243772-008A-42E1-BA37-C3807CEBDE8F", true},
       {"", false},
@@ -67,7 +67,7 @@ TEST(Syntax, uuid) {
 }
 
 TEST(Syntax, action) {
-  constexpr Case cases[] = {
+  constexpr SyntaxCase cases[] = {
       {"order.line", true}, {"A-b_9", true}, {"", false},
       {"a b", false},       {"a/b", false},  {"ż", false},
   };

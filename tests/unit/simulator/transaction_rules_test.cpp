@@ -17,7 +17,7 @@ constexpr std::string_view valid =
     R"("finalUnitPrice":{"amount":5,"currency":"PLN"}}]})";
 
 // The valid transaction with its first `from` replaced by `to`.
-struct Case {
+struct TransactionCase {
   std::string_view from;
   std::string_view to;
   std::string_view verdict;
@@ -31,7 +31,7 @@ std::string changed(std::string_view from, std::string_view to) {
 }
 
 TEST(TransactionRules, fields) {
-  constexpr Case cases[] = {
+  constexpr TransactionCase cases[] = {
       {"", "", ""},
       {R"("client":{"id":1},)", "", "120 client"},
       {R"({"id":1})", R"({"id":"1"})", "121 client.id"},

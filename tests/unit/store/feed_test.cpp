@@ -9,7 +9,7 @@
 namespace sluice::store {
 namespace {
 
-const FakeClock test_clock;
+const FakeClock feed_clock;
 
 // Random appends, reads and read-backs against a plain list.
 TEST(Feed, GivesEachGroupOnceAndInOrder) {
@@ -21,7 +21,7 @@ TEST(Feed, GivesEachGroupOnceAndInOrder) {
     std::vector<Position> positions{{}};  // of ticket i + 1
     std::map<Ticket, std::uint64_t> sizes;
     const auto make = [&](Ticket ticket) {
-      Group::Owner group = numbered_group(ticket, test_clock);
+      Group::Owner group = numbered_group(ticket, feed_clock);
       group->ticket = ticket;
       return group;
     };
@@ -89,7 +89,7 @@ TEST(Feed, KeepsAtMostTheTailInMemory) {
   Feed feed({.tail_bytes_max = tail_bytes_max, .read_ahead_bytes = 1'000}, {}, {});
   for (Ticket ticket = 1; ticket <= 200; ++ticket) {
     std::vector<Group::Owner> groups;
-    groups.push_back(numbered_group(ticket, test_clock));
+    groups.push_back(numbered_group(ticket, feed_clock));
     groups.back()->ticket = ticket;
     static_cast<void>(feed.offer(groups));
   }
