@@ -283,5 +283,20 @@ class Mapping(unittest.TestCase):
             self.assertEqual(len(kinds), rules, shop.name)
 
 
+# --- The demonstration of docs/getting-started.md ---
+
+class Demo(unittest.TestCase):
+    def test_it_prints_what_the_document_shows(self):
+        done = subprocess.run([ROOT / "scripts/demo.sh"], capture_output=True, text=True, check=False,
+                              env={**os.environ, "SLUICE_BIN_DIR": str(BINARIES)})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        text = (ROOT / "docs/getting-started.md").read_text(encoding="utf-8")
+        shown = text[text.index("  events sent "):].partition("```")[0].splitlines()
+        self.assertGreater(len(shown), 10)
+        for line in shown:
+            if line != "  ..." and line != "    ...":
+                self.assertIn(line, done.stdout.splitlines())
+
+
 if __name__ == "__main__":
     unittest.main()
