@@ -14,7 +14,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCHEMA = ROOT / "config/sluice.schema.json"
 DOCUMENT = ROOT / "docs/configuration.md"
 TABLE = re.compile(r"(<!-- keys: (\w+) -->\n)((?:\|.*\n)*)")
-MAPPING = {"event", "transaction", "rule", "producer_key"}  # docs/mapping.md has these; a row tells of the last
+# Without a table: docs/mapping.md has these, and a row tells what the last is.
+UNTOLD = {"event", "transaction", "rule", "producer_key"}
 RANGE = re.compile(r" *Range: (\S+) to (\S+)\.$")
 
 
@@ -60,13 +61,13 @@ class Reference:
         section = self.definitions[section_name]
         keys = section["properties"]
         for name, key in keys.items():
-            if self.is_section(key) and section_of(key) not in self.documented | MAPPING:
+            if self.is_section(key) and section_of(key) not in self.documented | UNTOLD:
                 yield from self.rows(section_of(key), f"{name}.")
             elif name.removesuffix("_file") not in keys or not name.endswith("_file"):
-                files = [f"`{prefix}{name}_file`"] if f"{name}_file" in keys else []
-                yield (", ".join([f"`{prefix}{name}`", *files]), self.type_of(key),
-                       self.default_of(name, key, section), " to ".join(range_of(key) or []),
-                       " ".join([RANGE.sub("", key["description"]), *([key["x-see"]] if "x-see" in key else [])]))
+                file = f", `{prefix}{name}_file`" if f"{name}_file" in keys else ""
+                meaning = RANGE.sub("", key["description"]) + f" {key.get('x-see', '')}".rstrip()
+                yield (f"`{prefix}{name}`{file}", self.type_of(key), self.default_of(name, key, section),
+                       " to ".join(range_of(key) or []), meaning)
 
     def table(self, section_name):
         rows = [("key", "type", "default", "bounds", "meaning"), *self.rows(section_name)]

@@ -30,7 +30,7 @@ def main():
             document.write_text(with_quotes(document.read_text(encoding="utf-8")), encoding="utf-8")
         return 0
     for document in stale:
-        print(f"{document.relative_to(ROOT)}: a quoted file has changed: run scripts/quotes.py", file=sys.stderr)
+        print(f"{document.relative_to(ROOT)} is out of date: run scripts/quotes.py", file=sys.stderr)
     return 1 if stale else 0
 
 

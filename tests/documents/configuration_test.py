@@ -20,11 +20,12 @@ import configuration_reference as reference  # noqa: E402
 BINARIES = pathlib.Path(os.environ.get("SLUICE_BIN_DIR", ROOT / "build/release/bin")).resolve()
 DEFINITIONS = json.loads(reference.SCHEMA.read_text(encoding="utf-8"))["$defs"]
 # What cannot be left out.
-REQUIRED = {"workspaces": [{"auth": {"api_key": "k", "workspace_guid": "01234567-89ab-cdef-0123-456789abcdef"}}],
+GUID = "01234567-89ab-cdef-0123-456789abcdef"
+REQUIRED = {"workspaces": [{"auth": {"api_key": "k", "workspace_guid": GUID}}],
             "ingest": {"producers": [{"name": "shop", "key": "k"}]}}
-UNITS = {"B": 1, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
-UNITS |= {f"{prefix}{unit}": base**power for base, unit in ((1000, "B"), (1024, "iB"))
-          for power, prefix in enumerate("KMGT" if base == 1024 else "kMGT", 1)}
+LISTS = {"workspaces", "producers"}  # that have an item above
+UNITS = {"": 1, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "B": 1, "kB": 1000, "MB": 1000**2,
+         "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
 def keys_of(section="file", path="", inside=None):
@@ -32,9 +33,11 @@ def keys_of(section="file", path="", inside=None):
     for name, key in DEFINITIONS[section]["properties"].items():
         inner, parts = reference.section_of(key), [*(inside or []), name]
         yield path + name, key, parts
-        if "properties" in DEFINITIONS.get(inner, {}) and inner not in reference.MAPPING:
-            items = "items" in key
-            yield from keys_of(inner, f"{path}{name}{'[0]' if items else ''}.", [*parts, 0] if items else parts)
+        if "properties" in DEFINITIONS.get(inner, {}) and inner not in reference.UNTOLD:
+            if "items" in key:
+                yield from keys_of(inner, f"{path}{name}[0].", [*parts, 0])
+            else:
+                yield from keys_of(inner, f"{path}{name}.", parts)
 
 
 def with_values(values):
@@ -53,24 +56,18 @@ def check(config):
     with tempfile.TemporaryDirectory() as folder:
         file = pathlib.Path(folder, "sluice.yaml")
         file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-        done = subprocess.run([BINARIES / "sluice", "check", "--config", file], capture_output=True, text=True,
-                              check=False)
+        done = subprocess.run([BINARIES / "sluice", "check", "--config", file],
+                              capture_output=True, text=True, check=False)
         return done.returncode, done.stdout.partition("\n")[2], done.stderr
 
 
-def number_of(text):
-    """Milliseconds, bytes, or a number without a unit."""
-    number, unit = re.fullmatch(r"([\d.]+)(\w*)", text.removesuffix("/s")).groups()
-    return float(number) * UNITS[unit] if unit else float(number)
-
-
 def beyond(key, bound, step):
-    """A value of this kind just outside of the bound."""
-    number = number_of(bound) + step
+    """A value just outside of the bound, in the smallest unit of its kind."""
+    number, unit = re.fullmatch(r"([\d.]+)(\w*)", bound.removesuffix("/s")).groups()
     kind = reference.section_of(key)
     if kind == "share":
-        return number_of(bound) + step / 1000
-    return f"{int(number)}{ {'duration': 'ms', 'rate': '/s'}.get(kind, '')}"
+        return float(number) + step / 1000
+    return f"{int(number) * UNITS[unit] + step}" + {"duration": "ms", "rate": "/s"}.get(kind, "")
 
 
 class Schema(unittest.TestCase):
@@ -79,9 +76,11 @@ class Schema(unittest.TestCase):
         self.assertEqual(reference.with_tables(text), text, "run scripts/configuration_reference.py")
 
     def test_every_section_has_its_table_or_stands_in_one(self):
-        documented = {name for _, name, _ in reference.TABLE.findall(reference.DOCUMENT.read_text(encoding="utf-8"))}
+        text = reference.DOCUMENT.read_text(encoding="utf-8")
+        documented = {name for _, name, _ in reference.TABLE.findall(text)}
         tables = reference.Reference(DEFINITIONS, documented)
-        shown = {key for name in documented for row in tables.rows(name) for key in re.findall(r"`([^`]+)`", row[0])}
+        shown = {key for name in documented for row in tables.rows(name)
+                 for key in re.findall(r"`([^`]+)`", row[0])}
         for path, key, parts in keys_of():
             # A map without a table gives its keys to the one above; a row tells what is in `keys`.
             if not (tables.is_section(key) or "keys" in parts[:-1]):
@@ -96,9 +95,8 @@ class Schema(unittest.TestCase):
                 parts[-1] in definition.get("required", []) for definition in DEFINITIONS.values()), path)
 
     def test_its_defaults_are_those_of_the_program(self):
-        # Where a list of maps is empty by default, its item stays: its own keys have defaults too.
         written = [(parts, key["default"]) for _, key, parts in keys_of()
-                   if "default" in key and not (key["default"] == [] and parts[-1] in REQUIRED | REQUIRED["ingest"])]
+                   if "default" in key and parts[-1] not in LISTS]
         self.assertGreater(len(written), 35)
         left_out, all_written = check(with_values([])), check(with_values(written))
         self.assertEqual(left_out[0], 0, left_out[2])
@@ -113,13 +111,17 @@ class Schema(unittest.TestCase):
         self.assertGreater(len(beyond_all), 25)
         _, _, said = check(with_values(beyond_all))
         for path, _, _, (_, most) in self.bounds():
-            self.assertRegex(said, rf"{re.escape(path)} is [^:]*, above .*: write {re.escape(most)} or less\n")
+            path, most = re.escape(path), re.escape(most)
+            self.assertRegex(said, rf"{path} is [^:]*, above .*: write {most} or less\n")
 
     def test_its_lower_bounds_are_those_of_the_program(self):
         bounds = [(path, key, parts, least) for path, key, parts, (least, _) in self.bounds() if least != "0"]
-        _, _, said = check(with_values([(parts, beyond(key, least, -1)) for _, key, parts, least in bounds]))
+        beyond_all = [(parts, beyond(key, least, -1)) for _, key, parts, least in bounds]
+        self.assertGreater(len(beyond_all), 15)
+        _, _, said = check(with_values(beyond_all))
         for path, _, _, least in bounds:
-            self.assertRegex(said, rf"{re.escape(path)} is [^:]*, below .*: write {re.escape(least)} or more\n")
+            path, least = re.escape(path), re.escape(least)
+            self.assertRegex(said, rf"{path} is [^:]*, below .*: write {least} or more\n")
 
 
 if __name__ == "__main__":

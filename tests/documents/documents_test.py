@@ -1,5 +1,5 @@
-"""Goal: what a document points to is there: links, headings, files, quotes; and every document is found within
-two clicks from the README.
+"""Goal: what a document points to is there: links, headings, files, quotes; and every document is found
+within two clicks from the README.
 
 Standard library only; needs nothing built.
 """
@@ -26,8 +26,8 @@ GENERATED = "bench/results/"  # by a command that the sentence tells of
 
 
 def documents():
-    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"], cwd=ROOT,
-                            capture_output=True, text=True, check=True)
+    listed = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+                            cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / name for name in listed.stdout.split()]
 
 

@@ -11,6 +11,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -192,6 +193,8 @@ class Programs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         here = {name: command for name, (needs, command) in PROGRAMS.items() if shutil.which(needs)}
+        for name in PROGRAMS.keys() - here.keys():
+            print(f"skipped: {name}: no {PROGRAMS[name][0]}", flush=True)
         with concurrent.futures.ThreadPoolExecutor(len(PROGRAMS)) as pool:
             started = {name: pool.submit(run_on_bad_and_good_days, command)
                        for name, command in here.items()}
@@ -281,6 +284,17 @@ class Mapping(unittest.TestCase):
                      for source, _, expected in samples_of(shop)
                      for event in map(json.loads, expected.splitlines())}
             self.assertEqual(len(kinds), rules, shop.name)
+
+    def test_the_first_example_of_the_document(self):
+        text = (ROOT / "docs/mapping.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"^```(?:yaml|json)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        sources, raw, expected = blocks[:3]
+        with tempfile.TemporaryDirectory() as folder:
+            config = pathlib.Path(folder, "sluice.yaml")
+            config.write_text("workspaces: [{auth: {method: jwt, api_key: k}}]\n" + sources, encoding="utf-8")
+            done = subprocess.run([BINARIES / "sluice", "map", "--config", config], input=raw,
+                                  capture_output=True, text=True, check=False)
+        self.assertEqual((done.stdout, done.returncode), (expected, 0), done.stderr)
 
 
 # --- The demonstration of docs/getting-started.md ---

@@ -59,7 +59,8 @@ $errors = [
     ], 'order-1001-placed'),
     ...send('/v4/events/batch', [
         ['type' => 'product-view', 'label' => 'Viewed', 'time' => '2024-05-01T11:58:00Z',
-            'client' => ['customId' => 'C-17850'], 'params' => ['source' => 'WEB_DESKTOP', 'sku' => 'LANTERN-1']],
+            'client' => ['customId' => 'C-17850'],
+            'params' => ['source' => 'WEB_DESKTOP', 'sku' => 'LANTERN-1']],
         ['type' => 'custom', 'action' => 'order.shipped', 'label' => 'Order shipped',
             'time' => '2024-05-02T08:00:00Z', 'client' => ['customId' => 'C-17850'],
             'params' => ['orderId' => '1001']],
