@@ -68,7 +68,7 @@ if [ -n "${SLUICE_BIN_DIR-}" ]; then
   bin=$SLUICE_BIN_DIR
 else
   bin=build/release/bin
-  echo "Building (some minutes the first time) ..."
+  echo "Building (some minutes the first time, seconds after that) ..."
   ./scripts/build.sh >"$work/build.log" 2>&1 || fail "the build failed:" "$work/build.log"
 fi
 for program in sluice synerise-sim; do
@@ -92,6 +92,12 @@ started+=("$sluice_pid")
 ingest=http://$(wait_for "$sluice_pid" "$work/sluice.log" 'taking events address="([^"]*)"')
 admin=http://$(wait_for "$sluice_pid" "$work/sluice.log" 'ready admin="([^"]*)"')
 
+cat <<END
+A day of a web shop goes through Sluice into a stand-in for Synerise: page views, carts, purchases, rows of
+invoices. Some events are broken, one request is sent twice. The stand-in answers 503 to the first two batches,
+and refuses one product.
+
+END
 python3 scripts/demo/replay.py --ingest "$ingest" --admin "$admin" --simulator "$upstream" ||
   fail "the demonstration did not come out as it should; the gateway said:" "$work/sluice.log"
 
@@ -106,6 +112,7 @@ echo
 if "$keep"; then
   cat <<END
 Both keep running. Where to look:
+  $admin/                                 the console, in a browser
   curl $admin/metrics                     # every count, for Prometheus
   curl $admin/status                      # the same for people, lane by lane
   curl '$upstream/sim/ledger?limit=3'        # what the stand-in has stored
@@ -117,13 +124,14 @@ Stop both and remove their files:
 END
 else
   cat <<END
-Where to look: with --keep both stay up, and the addresses are printed of /metrics and /status of
-the gateway, /sim/ledger and /sim/stats of the stand-in, the log and the dead letters.
+To look at it: ./scripts/demo.sh --keep leaves both running, and prints the addresses of the console, the
+metrics, and what the stand-in has stored.
 END
 fi
 cat <<END
 
-With a real workspace (docs/getting-started.md):
+Next: send an event by hand (README.md), change the base URL of a back end (docs/integration.md), or deliver to
+a real workspace (docs/getting-started.md):
   export SYNERISE_BASE_URL=https://api.synerise.com
   export SYNERISE_WORKSPACE_GUID=...
   export SYNERISE_API_KEY=...

@@ -29,6 +29,9 @@ if [ "${1-}" = --full ]; then
   command -v go >/dev/null || packages+=(golang-go)
   # Not where node comes from elsewhere: Debian's npm conflicts with it.
   command -v npm >/dev/null || packages+=(nodejs npm)
+  # The languages of docs/examples/integration; a JRE alone does not run Send.java.
+  packages+=(php-cli)
+  command -v javac >/dev/null || packages+=(default-jdk-headless)
 fi
 
 # Prometheus is taken out of its package, not installed: as a package it would start a server on

@@ -49,6 +49,8 @@ step "instructions"
 }
 step "hardening"
 ./scripts/hardening.sh
+step "documents"
+python3 -m unittest discover -s tests/documents -p '*_test.py'
 step "compare JSON with Python"
 python3 tests/fuzz/differential.py build/release/bin/sluice
 if [ "${1:-}" = --quick ]; then

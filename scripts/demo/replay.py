@@ -30,6 +30,9 @@ ROUNDS = 60
 BATCH_EVENTS = 50
 SETTLE_SECONDS = 60
 FIRST_SESSION_AT = datetime.datetime(2024, 11, 29, 8, tzinfo=datetime.timezone.utc)
+# Why a batch was sent again, in the words of somebody who sees it for the first time.
+RETRIES = {"rejected": "refused and sent in halves", "transient": "failed and sent again",
+           "ambiguous": "not answered and sent again"}
 RECALLED = '"RECALLED-042"'  # the product that the stand-in is told to refuse
 ARRAY_PATHS = {
     "batch": "/v4/events/batch",
@@ -171,7 +174,7 @@ def print_table(rows):
         print(f"  {name:<{width}}  {text:>10}  {remark}".rstrip())
 
 
-def report(producer, status, metrics, stats, ledger):
+def report(producer, status, metrics, stats, ledger, agrees):
     def labelled(name):
         counts = metrics.get(name, {})
         pairs = ((re.search(r'(?:reason|outcome)="(.*?)"', labels).group(1), int(n))
@@ -180,7 +183,7 @@ def report(producer, status, metrics, stats, ledger):
 
     workspace = status["workspaces"][0]
     reasons = labelled("sluice_events_rejected_total")
-    retries = ", ".join(f"{reason} {count}" for reason, count in
+    retries = ", ".join(f"{count} {RETRIES.get(reason, reason)}" for reason, count in
                         labelled("sluice_delivery_retries_total"))
     clamped = int(metrics["sluice_future_times_clamped_total"][""])
     trimmed = int(metrics["sluice_identifiers_trimmed_total"][""])
@@ -195,16 +198,22 @@ def report(producer, status, metrics, stats, ledger):
     rows += [("  " + reason, count, "") for reason, count in reasons]
     rows += [("delivered", workspace["delivered"], ""),
              ("dead-lettered", workspace["dead_lettered"],
-              "refused for their content, found by bisecting"),
-             ("batches", workspace["batches"], f"sent again or in parts: {retries or 'none'}"),
+              "refused for their content; found by halving their batches"),
+             ("batches", workspace["batches"], f"of which {retries or 'none was sent again'}"),
              ("mean batch size", f"{stats['batch_events']['mean']:.1f}",
               f"events per request, {stats['batch_events']['max']:,} at most"),
-             ("accept p50", f"{percentile_ms(producer.seconds, 0.50):.2f} ms",
+             ("answered in, p50", f"{percentile_ms(producer.seconds, 0.50):.2f} ms",
               "per request, as the producer sees it"),
-             ("accept p99", f"{percentile_ms(producer.seconds, 0.99):.2f} ms", ""),
+             ("answered in, p99", f"{percentile_ms(producer.seconds, 0.99):.2f} ms", ""),
              ("unique in the ledger", ledger["unique"],
               f"what the stand-in has stored, from {ledger['deliveries']:,} deliveries")]
     print_table(rows)
+    if agrees:
+        print("\nEvery event is accounted for:"
+              f"\n  {producer.sent:,} sent = {status['accepted']:,} accepted "
+              f"+ {producer.retried:,} retried + {producer.rejected:,} rejected"
+              f"\n  {status['accepted']:,} accepted = {workspace['delivered']:,} delivered "
+              f"+ {workspace['dead_lettered']:,} dead-lettered")
 
 
 def mistakes(producer, status, metrics, ledger):
@@ -242,8 +251,8 @@ def main():
     status = settle(options.admin)
     metrics = metrics_of(options.admin)
     ledger = get_json(options.simulator + "/sim/ledger?summary=1")
-    report(producer, status, metrics, get_json(options.simulator + "/sim/stats"), ledger)
     wrong = mistakes(producer, status, metrics, ledger)
+    report(producer, status, metrics, get_json(options.simulator + "/sim/stats"), ledger, not wrong)
     for line in wrong:
         print(f"replay: does not agree: {line}", file=sys.stderr)
     return 1 if wrong else 0
