@@ -124,6 +124,9 @@ rocksdb::Options rocksdb_options() {
   options.allow_concurrent_memtable_write = false;  // there is one writer
   // Records come in large pieces: copying them into a buffer first would buy nothing.
   options.writable_file_max_buffer_size = 4U << 10;
+  // A file system that orders its journal writes a table's dirty pages before a commit of the log:
+  // they go out a little at a time, so that no acknowledgement waits for all of a table.
+  options.bytes_per_sync = 1U << 20;
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   // The log's records stand for themselves (release_log.hpp): each that can be read is worth it.
