@@ -148,6 +148,9 @@ bool read_member(std::string_view name, ondemand::value value, LetterView& lette
   if (name == "last_attempt_at") {
     return read_time(value, letter.last_attempt_at);
   }
+  if (name == "traceparent") {
+    return read_text(letter.traceparent);
+  }
   if (name == "event") {
     return read_event(value, letter);
   }

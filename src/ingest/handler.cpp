@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
-#include <sluice/base/log.hpp>
+#include <sluice/event/traceparent.hpp>
 
 namespace sluice::ingest {
 namespace {
@@ -294,7 +294,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
                       .producer = admitted.producer == nullptr ? 0 : admitted.producer->index};
   std::optional<Handed> unsettled;
   if (counts.accepted > 0) {
-    Group::Owner group = make_group(counts, handed.producer, now);
+    Group::Owner group = make_group(counts, handed.producer, now, head.traceparent);
     unsettled = handed;
     unsettled->bytes = group->footprint_bytes();
     if (!workspace.admission->try_admit(counts.accepted, unsettled->bytes, handed.producer)) {
@@ -506,18 +506,25 @@ Result<std::uint32_t, Problem> Handler::absorb_duplicates(buffer::DedupWindow& w
   return static_cast<std::uint32_t>(duplicates);
 }
 
-Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, MonoTime now) const {
+Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
+                                 std::string_view traceparent) const {
   std::optional<RememberedAnswer> answer;
   if (const auto request = idempotent_request()) {
     answer = {.request = *request, .accepted = counts.accepted, .duplicates = counts.duplicates};
   }
-  return Group::make({.records = events_.records,
-                      .bytes = events_.bytes(),
-                      .dedup_keys = reserved_,
-                      .answer = answer,
-                      .accepted_at = now,
-                      .accepted_wall = received_at_,
-                      .producer = producer});
+  std::optional<Traceparent> trace;
+  if (!traceparent.empty()) {
+    trace = parse_traceparent(traceparent);
+  }
+  return Group::make(
+      {.records = events_.records,
+       .bytes = events_.bytes(),
+       .dedup_keys = reserved_,
+       .answer = answer,
+       .accepted_at = now,
+       .accepted_wall = received_at_,
+       .producer = producer,
+       .traceparent = trace ? std::string_view(trace->data(), trace->size()) : std::string_view()});
 }
 
 std::optional<DedupKey> Handler::idempotent_request() const {

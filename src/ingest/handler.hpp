@@ -125,7 +125,8 @@ class Handler {
   void count_events(const Admitted& admitted);
   // Removes the events that were accepted before, and reserves the keys of the others.
   Result<std::uint32_t, Problem> absorb_duplicates(buffer::DedupWindow& window, MonoTime now);
-  Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now) const;
+  Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
+                          std::string_view traceparent) const;
   Problem full(const WorkspaceTarget& workspace);
   std::string_view request_id(const RequestHead& head);
   AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);

@@ -26,7 +26,7 @@ bool is_folded(boost::beast::string_view name, boost::beast::string_view value) 
 void RequestHead::clear() {
   method = {};
   for (std::string* text : {&target, &content_type, &content_encoding, &authorization, &api_key,
-                            &request_id, &idempotency_key, &prefer}) {
+                            &request_id, &idempotency_key, &prefer, &traceparent}) {
     text->clear();
   }
   expects_continue = false;
@@ -122,6 +122,10 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
     keep(head_.idempotency_key);
   } else if (boost::beast::iequals(name_text, "x-api-key")) {
     keep(head_.api_key);
+  } else if (boost::beast::iequals(name_text, "traceparent")) {
+    // Two of them, joined as a list, are not a valid one: the request goes without.
+    head_.traceparent += head_.traceparent.empty() ? "" : ",";
+    head_.traceparent.append(value.data(), value.size());
   }
 }
 

@@ -23,6 +23,7 @@ struct RequestHead {
   std::string request_id;       // X-Request-Id
   std::string idempotency_key;  // Idempotency-Key
   std::string prefer;           // Prefer
+  std::string traceparent;      // traceparent; one that came twice is none
   bool expects_continue = false;
   bool repeated = false;  // a field that may come once came twice
 
