@@ -35,6 +35,7 @@
 #include "dead_letter_desk.hpp"
 #include "on_thread.hpp"
 #include "pipeline.hpp"
+#include "process_use.hpp"
 #include "reload.hpp"
 #include "secret_files.hpp"
 
@@ -632,11 +633,14 @@ class RunningGateway final : public Gateway {
                      static_cast<double>(dead_letters_->letters()));
     exposition.gauge("dead_letter_bytes", "Size of the dead-letter store.", {},
                      static_cast<double>(dead_letters_->size_bytes()));
+    exposition.gauge("dead_letter_limit_bytes", "What the dead-letter store may hold.", {},
+                     static_cast<double>(running()->dead_letter.max_bytes));
     exposition.gauge("dead_letter_unreadable_lines",
                      "Lines in the dead-letter store that are kept and skipped.", {},
                      static_cast<double>(dead_letters_->unreadable_lines()));
     exposition.gauge("build_info", "1; the version is the label.", {{"version", SLUICE_VERSION}},
                      1);
+    exposition.process(process_use(process_started_at_));
     return exposition.to_text();
   }
 
@@ -682,6 +686,7 @@ class RunningGateway final : public Gateway {
   const Controls controls_;
   const Clock& clock_;
   const MonoTime started_at_ = clock_.mono_now();
+  const double process_started_at_ = process_start_time();
   asio::io_context context_{1};
   net::Gate closing_{"closing"};
   net::Gate gate_{"delivery"};
