@@ -11,6 +11,8 @@
 #include <sluice/event/traceparent.hpp>
 #include <sluice/normalise/time.hpp>
 
+#include "percent.hpp"
+
 namespace sluice::cli {
 namespace {
 
@@ -38,20 +40,6 @@ std::vector<std::pair<std::string_view, std::string>> members(const Filter& filt
       {"contains", filter.contains}};
   std::erase_if(all, [](const auto& member) { return member.second.empty(); });
   return all;
-}
-
-std::string encode_percent(std::string_view text) {
-  constexpr std::string_view unreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  std::string out;
-  for (const char c : text) {
-    if (unreserved.find(c) != unreserved.npos) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
 }
 
 std::unexpected<Error> not_ours() {

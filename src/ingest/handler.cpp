@@ -61,12 +61,6 @@ std::string_view level_name(buffer::AckLevel level) {
   return level == buffer::AckLevel::disk ? "disk" : "memory";
 }
 
-// A request id of the caller's is passed on when it can stand in a header and a log as it is.
-bool is_usable_request_id(std::string_view id) {
-  return !id.empty() && id.size() <= 128 &&
-         std::ranges::all_of(id, [](char c) { return c > 0x20 && c < 0x7F && c != '"'; });
-}
-
 normalise::RejectReason reject_reason(mapping::MappingErrc code) {
   switch (code) {
     case mapping::MappingErrc::malformed:
@@ -305,6 +299,9 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
     if (workspace.buffer->append(thread_, std::move(group), level, std::move(acknowledge))) {
       unsettled.reset();
     }
+    if (is_tapped()) {
+      show_accepted(head, admitted, now);
+    }
   } else if (const auto request = idempotent_request()) {
     // All of it came before: the answer is the first one's.
     if (const auto answer = workspace.dedup->answer_to(*request, now)) {
@@ -365,9 +362,15 @@ Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitt
   }
   if (auto normalised = normalise(head, admitted, *decoded); !normalised) {
     events_.clear();
+    if (is_tapped()) {
+      show_unreadable(head, admitted, normalised.error());
+    }
     return normalised;
   }
   count_events(admitted);
+  if (events_.rejected_events > 0 && is_tapped()) {
+    show_rejected(head, admitted, {decoded->data(), decoded->size()});
+  }
   return judge(admitted);
 }
 
@@ -536,7 +539,7 @@ std::optional<DedupKey> Handler::idempotent_request() const {
 }
 
 std::string_view Handler::request_id(const RequestHead& head) {
-  if (is_usable_request_id(head.request_id)) {
+  if (head.has_usable_request_id()) {
     return head.request_id;
   }
   const fmt::format_int number(++requests_);

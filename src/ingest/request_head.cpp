@@ -37,6 +37,11 @@ std::string_view RequestHead::path() const {
   return std::string_view(target).substr(0, target.find('?'));
 }
 
+bool RequestHead::has_usable_request_id() const {
+  return !request_id.empty() && request_id.size() <= 128 &&
+         std::ranges::all_of(request_id, [](char c) { return c > 0x20 && c < 0x7F && c != '"'; });
+}
+
 RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t head_bytes_max,
                              std::size_t body_bytes_max)
     : head_(head), body_(body), body_bytes_max_(body_bytes_max) {

@@ -30,6 +30,8 @@ struct RequestHead {
   void clear();
   // The target without its query.
   [[nodiscard]] std::string_view path() const;
+  // Whether the caller's request id can stand in a header and a log as it is.
+  [[nodiscard]] bool has_usable_request_id() const;
 };
 
 // A head has at most so many fields, and so have trailers.

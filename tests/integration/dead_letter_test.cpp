@@ -442,6 +442,7 @@ TEST_F(DlqCommand, ShowsTheTraceThatCameBeforeAKill) {
   gateway.wait();
   ASSERT_TRUE(upstream_.set_faults(poison));
   gateway = serve();
+  ASSERT_TRUE(gateway.says("ready admin")) << gateway.output();
   ASSERT_TRUE(eventually([&] { return stored() == 1; })) << gateway.output();
   EXPECT_TRUE(gateway.says("traceparent=\"" + std::string(trace) + "\"")) << "in the log";
   const std::string listed = dlq({"list", "--json"}).text;
