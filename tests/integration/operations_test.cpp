@@ -289,6 +289,12 @@ class Tap : public Operations {
     arguments.insert(arguments.end(), options.begin(), options.end());
     return run(arguments);
   }
+  // How it ended, by itself.
+  static int code_of(Process& tap) {
+    EXPECT_TRUE(eventually([&] { return tap.ended(); })) << tap.output();
+    tap.kill(SIGKILL);
+    return tap.wait();
+  }
   // Sends the body until the tap shows the text: it may have been opened a moment too late.
   [[nodiscard]] bool shows(const Process& tap, const std::string& text, const std::string& target,
                            const std::string& body) const {
@@ -330,7 +336,7 @@ TEST_F(Tap, ShowsWhatProducersSendWithoutItsValues) {
   EXPECT_THAT(seen.output(), Not(AnyOf(HasSubstr("\"private\"}"), HasSubstr("\"private\","),
                                        HasSubstr("private@"), HasSubstr("123456789"))));
   stop();
-  EXPECT_EQ(seen.wait(), 1) << "the gateway has ended";
+  EXPECT_EQ(code_of(seen), 1) << "the gateway has ended";
 }
 
 TEST_F(Tap, ShowsOnlyWhatWasAskedFor) {
@@ -345,7 +351,7 @@ TEST_F(Tap, ShowsOnlyWhatWasAskedFor) {
   for (const std::vector<std::string>& wrong :
        {std::vector<std::string>{"--source", "none"}, {"--workspace", "none"}, {"--sample", "9"}}) {
     Process refused = tap(wrong);
-    EXPECT_EQ(refused.wait(), 1);
+    EXPECT_EQ(code_of(refused), 1);
     EXPECT_THAT(refused.output(), HasSubstr(" says 400: "));
   }
   for (const char* target : {"/tap?unmasked=yes", "/tap?outcome=all", "/tap?nothing=1"}) {
@@ -358,7 +364,7 @@ TEST_F(Tap, ShowsOnlyWhatWasAskedFor) {
 TEST_F(Tap, ShowsValuesToWhoHasTheToken) {
   EXPECT_EQ(get(admin_, "/tap?unmasked=true").status, 401);
   Process without = tap({"--unmasked"});
-  EXPECT_EQ(without.wait(), 1);
+  EXPECT_EQ(code_of(without), 1);
   EXPECT_THAT(without.output(), HasSubstr(" says 401: "));
   Process with = tap({"--unmasked", "--workspace", "default"}, ", token: t0ken");
   ASSERT_TRUE(shows(with, "\"rejected\"", "/v4/events/batch", "[" + good_ + "," + bad_ + "]"));
@@ -390,7 +396,7 @@ TEST_F(Tap, FewAreOpenAtOnceAndOneThatGoesMakesRoom) {
     ASSERT_TRUE(shows(taps.back(), "test.event", "/v4/events/batch", good_));
   }
   Process late = tap({});
-  EXPECT_EQ(late.wait(), 1);
+  EXPECT_EQ(code_of(late), 1);
   EXPECT_THAT(late.output(), HasSubstr(" says 503: "));
   taps.pop_back();
   EXPECT_TRUE(eventually([&] {
