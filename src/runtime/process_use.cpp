@@ -35,6 +35,16 @@ double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
 }
 
+double count_descriptors() {
+  double count = -1;  // one is that of the listing
+  std::error_code error;
+  std::filesystem::directory_iterator at("/proc/self/fd", error);
+  for (const std::filesystem::directory_iterator end; !error && at != end; at.increment(error)) {
+    count += 1;
+  }
+  return std::max(count, 0.0);
+}
+
 }  // namespace
 
 double process_start_time() {
@@ -62,11 +72,7 @@ metrics::ProcessUse process_use(double start_time_seconds) {
   double resident = 0;
   pages >> all >> resident;
   use.resident_memory_bytes = resident * static_cast<double>(::sysconf(_SC_PAGESIZE));
-  std::error_code error;
-  std::filesystem::directory_iterator at("/proc/self/fd", error);
-  for (const std::filesystem::directory_iterator end; !error && at != end; at.increment(error)) {
-    use.open_fds += 1;
-  }
+  use.open_fds = count_descriptors();
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     use.max_fds = static_cast<double>(limit.rlim_cur);
