@@ -206,6 +206,10 @@ BUFFER = [
         (f"sum by (reason) (increase(sluice_events_dead_lettered_total{{{WORKSPACE}}}"
          f"[$__rate_interval]))", "new, {{reason}}"),
         (f"sum(sluice_dead_letter_unreadable_lines{{{INSTANCE}}})", "unreadable lines")]),
+    graph("Dead-letter store", "bytes", [
+        (f"sum by (instance) (sluice_dead_letter_bytes{{{INSTANCE}}})", "{{instance}}"),
+        (f"sum by (instance) (sluice_dead_letter_limit_bytes{{{INSTANCE}}})",
+         "limit, {{instance}}")], text="At the limit, lanes with a dead letter wait."),
 ]
 
 END_TO_END = [
@@ -239,8 +243,23 @@ SATURATION = [
                "while some of a request's events are delivered and others are not.", minimum=None),
 ]
 
+PROCESS = [
+    graph("CPU", "none", [
+        (f"sum by (instance) (rate(process_cpu_seconds_total{{{INSTANCE}}}[$__rate_interval]))",
+         "{{instance}}")], text="Cores."),
+    graph("Memory", "bytes", [
+        (f"sum by (instance) (process_resident_memory_bytes{{{INSTANCE}}})", "{{instance}}")]),
+    graph("File descriptors", "short", [
+        (f"sum by (instance) (process_open_fds{{{INSTANCE}}})", "{{instance}}"),
+        (f"sum by (instance) (process_max_fds{{{INSTANCE}}})", "limit, {{instance}}")]),
+    graph("Runs since", "s", [
+        (f"time() - max by (instance) (process_start_time_seconds{{{INSTANCE}}})",
+         "{{instance}}")]),
+]
+
 ROWS = [("Overview", OVERVIEW), ("Ingest: rate, errors, duration", INGEST), ("Delivery", DELIVERY),
-        ("Buffer and dead letters", BUFFER), ("End to end", END_TO_END), ("Saturation", SATURATION)]
+        ("Buffer and dead letters", BUFFER), ("End to end", END_TO_END), ("Saturation", SATURATION),
+        ("Process", PROCESS)]
 
 
 def variable(name, label, query):
@@ -277,7 +296,7 @@ def lay_out(rows):
 
 def dashboard():
     restarts = {"name": "Starts", "datasource": DATASOURCE, "enable": True, "iconColor": "blue",
-                "expr": f"resets(sluice_ingest_connections_total{{{INSTANCE}}}[1m]) > 0",
+                "expr": f"changes(process_start_time_seconds{{{INSTANCE}}}[1m]) > 0",
                 "titleFormat": "started", "textFormat": "{{instance}}"}
     return {
         "uid": "sluice", "title": "Sluice", "tags": ["sluice"], "schemaVersion": 39, "version": 1,

@@ -11,6 +11,8 @@
 #include <sluice/base/json_text.hpp>
 #include <sluice/normalise/time.hpp>
 
+#include "query.hpp"
+
 namespace sluice::admin {
 namespace {
 
@@ -25,27 +27,6 @@ constexpr std::string_view selection_mend =
 
 std::unexpected<Error> wrong(std::string message) {
   return failure(std::errc::invalid_argument, std::move(message));
-}
-
-int hex_value(char c) {
-  constexpr std::string_view digits = "0123456789abcdefABCDEF";
-  const std::size_t at = digits.find(c);
-  return at == digits.npos ? -1 : static_cast<int>(at < 16 ? at : at - 6);
-}
-
-std::string decode_percent(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_value(text[i + 2]) : -1;
-    if (low >= 0) {
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
 }
 
 Result<WallTime> read_time(std::string_view text) {
@@ -219,14 +200,11 @@ std::string to_text(const std::optional<Cursor>& cursor) {
 
 Result<deadletter::Query> parse_query(std::string_view query) {
   deadletter::Query parsed{.order = deadletter::Order::newest_first};
-  while (!query.empty()) {
-    const std::string_view part = query.substr(0, query.find('&'));
-    query.remove_prefix(std::min(query.size(), part.size() + 1));
-    const std::size_t equals = std::min(part.find('='), part.size());
-    const std::string value = decode_percent(part.substr(std::min(equals + 1, part.size())));
-    if (const auto set = set_parameter(parsed, part.substr(0, equals), value); !set) {
-      return std::unexpected(set.error());
-    }
+  const auto read = read_parameters(query, [&](std::string_view name, std::string value) {
+    return set_parameter(parsed, name, std::move(value));
+  });
+  if (!read) {
+    return std::unexpected(read.error());
   }
   return parsed;
 }

@@ -54,18 +54,28 @@ bool is_cross_site(const Credentials& credentials) {
          !equals_ignoring_case(credentials.origin.substr(scheme + 3), credentials.host);
 }
 
-std::optional<Page> refuse_change(const Credentials& credentials,
-                                  const std::optional<config::Secret>& token) {
+std::optional<Page> refuse_secret(const Credentials& credentials,
+                                  const std::optional<config::Secret>& token,
+                                  std::string_view why) {
   if (!token) {
     return problem(http::status::forbidden,
-                   "nothing can be changed here as no token is configured: set admin.token_file "
-                   "(or admin.token), reload, and send it as Authorization: Bearer");
+                   std::string(why) +
+                       " as no token is configured: set admin.token_file (or admin.token), reload, "
+                       "and send it as Authorization: Bearer");
   }
   if (!carries(credentials.authorization, *token)) {
     Page page = problem(http::status::unauthorized,
                         "send the token of admin.token_file as Authorization: Bearer");
     page.fields.emplace_back("WWW-Authenticate", "Bearer");
     return page;
+  }
+  return std::nullopt;
+}
+
+std::optional<Page> refuse_change(const Credentials& credentials,
+                                  const std::optional<config::Secret>& token) {
+  if (auto refused = refuse_secret(credentials, token, "nothing can be changed here")) {
+    return refused;
   }
   if (!is_json(credentials.content_type)) {
     return problem(http::status::unsupported_media_type, "send Content-Type: application/json");

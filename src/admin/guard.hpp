@@ -22,6 +22,10 @@ struct Credentials {
 // A browser sends an Origin with what another site's page asks of it.
 [[nodiscard]] bool is_cross_site(const Credentials& credentials);
 
+// Nothing: the request may see what only the token's holder may. `why` says what there is to see.
+[[nodiscard]] std::optional<Page> refuse_secret(const Credentials& credentials,
+                                                const std::optional<config::Secret>& token,
+                                                std::string_view why);
 // Nothing: the request may change something. Takes the same time whatever the token is.
 [[nodiscard]] std::optional<Page> refuse_change(const Credentials& credentials,
                                                 const std::optional<config::Secret>& token);

@@ -18,6 +18,7 @@
 #include "dead_letter_routes.hpp"
 #include "guard.hpp"
 #include "status_feed.hpp"
+#include "tap_feed.hpp"
 
 namespace sluice::admin {
 namespace {
@@ -86,8 +87,8 @@ Page make_page(std::string_view path, const Hooks& hooks) {
     return *std::move(page);
   }
   return {http::status::not_found, plain,
-          "nothing here; there is /, /metrics, /livez, /readyz, /status, /events, /config and "
-          "/dlq\n"};
+          "nothing here; there is /, /metrics, /livez, /readyz, /status, /events, /config, /tap "
+          "and /dlq\n"};
 }
 
 class BeastServer final : public Server {
@@ -98,7 +99,8 @@ class BeastServer final : public Server {
         gate_(gate),
         acceptor_(std::move(acceptor)),
         hooks_(std::move(hooks)),
-        feed_(executor, gate, hooks_.status) {}
+        feed_(executor, gate, hooks_.status),
+        tap_feed_(executor, hooks_.open_tap) {}
 
   void start() { net::spawn(executor_, gate_, accept()); }
   [[nodiscard]] config::ListenAddress address() const override {
@@ -107,6 +109,7 @@ class BeastServer final : public Server {
   void set_token(std::optional<config::Secret> token) override { token_ = std::move(token); }
   void stop() override {
     feed_.stop();
+    tap_feed_.stop();
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     for (net::Socket* socket : sockets_) {
@@ -154,7 +157,14 @@ class BeastServer final : public Server {
         break;
       }
       Page page = problem(http::status::payload_too_large, "the body is above 1 MiB");
-      if (!is_too_large) {
+      if (path_of(request) == "/tap") {
+        auto opened = tap_feed_.open(request, token_);
+        if (opened) {
+          co_await tap_feed_.serve(socket, *std::move(opened));
+          break;
+        }
+        page = std::move(opened.error());
+      } else if (!is_too_large) {
         page = co_await make_answer_page(request);
       }
       Answer answer = to_answer(std::move(page), request);
@@ -205,6 +215,7 @@ class BeastServer final : public Server {
   net::Acceptor acceptor_;
   Hooks hooks_;
   StatusFeed feed_;
+  TapFeed tap_feed_;
   std::optional<config::Secret> token_;
   std::set<net::Socket*> sockets_;
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstddef>
 #include <iterator>
 
@@ -53,6 +54,33 @@ void append_json_string(std::string& out, std::string_view text) {
     text.remove_prefix(length == 0 ? 1 : length);
   }
   out += '"';
+}
+
+bool is_json_number(std::string_view text) {
+  const auto take_digits = [&text] {
+    const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(count);
+    return count;
+  };
+  const auto take = [&text](std::string_view any) {
+    const bool there = !text.empty() && any.find(text.front()) != any.npos;
+    text.remove_prefix(there ? 1 : 0);
+    return there;
+  };
+  take("-");
+  if (!take("0") && take_digits() == 0) {
+    return false;
+  }
+  if (take(".") && take_digits() == 0) {
+    return false;
+  }
+  if (take("eE")) {
+    take("+-");
+    if (take_digits() == 0) {
+      return false;
+    }
+  }
+  return text.empty();
 }
 
 }  // namespace sluice

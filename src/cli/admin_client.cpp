@@ -1,5 +1,6 @@
 #include "admin_client.hpp"
 
+#include <array>
 #include <variant>
 
 #include <boost/asio/connect.hpp>
@@ -43,6 +44,37 @@ class Exchange {
     }
     if (error) {
       return std::unexpected(error);
+    }
+    return AdminAnswer{.status = parser.get().result_int(), .body = parser.get().body()};
+  }
+
+  // Without a deadline once it is connected.
+  Result<AdminAnswer, error_code> stream(const config::ListenAddress& address,
+                                         const Request& request,
+                                         const std::function<void(std::string_view)>& take) {
+    error_code error = connect(address);
+    http::response_parser<http::string_body> parser;
+    if (!error) {
+      http::write(socket_, request, error);
+    }
+    if (!error) {
+      http::read_header(socket_, buffer_, parser, error);
+    }
+    const bool is_stream = !error && parser.get().result() == http::status::ok;
+    if (!error && !is_stream) {
+      http::read(socket_, buffer_, parser, error);
+    }
+    if (error) {
+      return std::unexpected(error);
+    }
+    const auto held = buffer_.data();
+    std::array<char, 16'384> bytes{};
+    if (is_stream) {
+      take({static_cast<const char*>(held.data()), held.size()});
+    }
+    while (is_stream && !error) {
+      const std::size_t read = socket_.read_some(asio::buffer(bytes), error);
+      take({bytes.data(), read});
     }
     return AdminAnswer{.status = parser.get().result_int(), .body = parser.get().body()};
   }
@@ -104,12 +136,17 @@ std::string host_of(const config::ListenAddress& address) {
                                                              : "localhost";
 }
 
-Result<AdminAnswer> send(const config::ListenAddress& address, std::chrono::milliseconds patience,
-                         Request request) {
-  request.set(http::field::host, host_of(address));
+void finish(Request& request, const config::Admin& admin, bool with_token) {
+  if (with_token && admin.token) {
+    request.set(http::field::authorization, "Bearer " + admin.token->value);
+  }
+  request.set(http::field::host, host_of(admin.listen));
   request.keep_alive(false);
   request.prepare_payload();
-  auto answer = Exchange(patience).run(address, request);
+}
+
+Result<AdminAnswer> told(const config::ListenAddress& address,
+                         Result<AdminAnswer, error_code> answer) {
   if (answer) {
     return *std::move(answer);
   }
@@ -124,17 +161,23 @@ Result<AdminAnswer> send(const config::ListenAddress& address, std::chrono::mill
 }  // namespace
 
 Result<AdminAnswer> AdminClient::get(std::string_view target) const {
-  return send(admin_.listen, patience_,
-              Request(http::verb::get, {target.data(), target.size()}, 11));
+  Request request(http::verb::get, {target.data(), target.size()}, 11);
+  finish(request, admin_, false);
+  return told(admin_.listen, Exchange(patience_).run(admin_.listen, request));
 }
 
 Result<AdminAnswer> AdminClient::post(std::string_view target, std::string_view body) const {
   Request request(http::verb::post, {target.data(), target.size()}, 11, std::string(body));
   request.set(http::field::content_type, "application/json");
-  if (admin_.token) {
-    request.set(http::field::authorization, "Bearer " + admin_.token->value);
-  }
-  return send(admin_.listen, patience_, std::move(request));
+  finish(request, admin_, true);
+  return told(admin_.listen, Exchange(patience_).run(admin_.listen, request));
+}
+
+Result<AdminAnswer> AdminClient::stream(std::string_view target,
+                                        const std::function<void(std::string_view)>& take) const {
+  Request request(http::verb::get, {target.data(), target.size()}, 11);
+  finish(request, admin_, true);
+  return told(admin_.listen, Exchange(patience_).stream(admin_.listen, request, take));
 }
 
 std::string AdminClient::address() const { return net::to_string(admin_.listen); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,10 @@ class AdminClient {
   [[nodiscard]] Result<AdminAnswer> get(std::string_view target) const;
   // JSON, with the token if there is one.
   [[nodiscard]] Result<AdminAnswer> post(std::string_view target, std::string_view body) const;
+  // Gives what is answered with status 200 piece by piece, for as long as it comes; with the token
+  // if there is one. Another answer is returned. No patience: events may be rare.
+  [[nodiscard]] Result<AdminAnswer> stream(std::string_view target,
+                                           const std::function<void(std::string_view)>& take) const;
   [[nodiscard]] std::string address() const;
 
  private:

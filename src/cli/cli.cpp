@@ -53,6 +53,16 @@ void add_dlq(CLI::App& app, DlqOptions& options, std::string& config_file,
   add_selection(*add("purge", "Remove them for good.", DlqAction::purge), options);
 }
 
+void add_tap(CLI::App& command, TapOptions& options) {
+  command.add_flag("--accepted", options.accepted, "accepted ones only");
+  command.add_flag("--rejected", options.rejected, "rejected ones only, with what is wrong");
+  command.add_option("--source", options.source, "of this source");
+  command.add_option("--workspace", options.workspace, "of this workspace");
+  command.add_option("--sample", options.sample,
+                     "how many: 20/s at most, or 1% of all; default: 10/s");
+  command.add_flag("--unmasked", options.unmasked, "with their values; takes the admin token");
+}
+
 // `run` is called with what was asked for.
 void add_buffer(CLI::App& app, bool& json, std::string& config_file,
                 const std::function<void(BufferAction)>& run) {
@@ -110,6 +120,11 @@ int run(int argc, const char* const* argv) {
   add_command("top", "Show what the running gateway does, each second; q quits.")->callback([&] {
     exit_code = top(config_file);
   });
+  TapOptions tap_options;
+  add_tap(
+      *add_command("tap", "Show samples of the events that the running gateway takes or rejects."),
+      tap_options);
+  app.get_subcommand("tap")->callback([&] { exit_code = tap(config_file, tap_options); });
   DlqOptions dlq_options;
   add_dlq(app, dlq_options, config_file,
           [&](DlqAction action) { exit_code = dlq(config_file, action, dlq_options); });

@@ -55,6 +55,17 @@ enum class BufferAction : std::uint8_t { verify, stat, export_events, repair };
 // What the running gateway does, each second; once when this is no terminal.
 [[nodiscard]] int top(const std::string& config_file);
 
+struct TapOptions {
+  bool accepted = false;  // neither, or both: both
+  bool rejected = false;
+  std::string source;
+  std::string workspace;
+  std::string sample;
+  bool unmasked = false;
+};
+// Samples of the events that the running gateway accepts and rejects, line by line, until it ends.
+[[nodiscard]] int tap(const std::string& config_file, const TapOptions& options);
+
 [[nodiscard]] int version();
 
 }  // namespace sluice::cli

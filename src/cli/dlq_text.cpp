@@ -8,7 +8,10 @@
 #include <simdjson.h>
 
 #include <sluice/base/json_text.hpp>
+#include <sluice/event/traceparent.hpp>
 #include <sluice/normalise/time.hpp>
+
+#include "percent.hpp"
 
 namespace sluice::cli {
 namespace {
@@ -17,7 +20,8 @@ namespace ondemand = simdjson::ondemand;
 using deadletter::Filter;
 using deadletter::LetterId;
 
-constexpr std::string_view row_format = "{:<16}  {:<24}  {:<16}  {:<11}  {:<9}  {:>6}  {:>8}  {}\n";
+constexpr std::string_view row_format =
+    "{:<16}  {:<24}  {:<16}  {:<11}  {:<9}  {:>6}  {:>8}  {:<32}  {}\n";
 constexpr std::size_t answer_bytes_shown = 80;
 
 std::string time_text(WallTime time) {
@@ -36,20 +40,6 @@ std::vector<std::pair<std::string_view, std::string>> members(const Filter& filt
       {"contains", filter.contains}};
   std::erase_if(all, [](const auto& member) { return member.second.empty(); });
   return all;
-}
-
-std::string encode_percent(std::string_view text) {
-  constexpr std::string_view unreserved =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  std::string out;
-  for (const char c : text) {
-    if (unreserved.find(c) != unreserved.npos) {
-      out += c;
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
 }
 
 std::unexpected<Error> not_ours() {
@@ -72,6 +62,11 @@ std::string_view shortened(std::string_view text, std::size_t bytes_max) {
     --bytes_max;
   }
   return text.substr(0, bytes_max);
+}
+
+std::string trace_text(const deadletter::StoredLetter& letter) {
+  const std::string_view id = trace_id_of(letter.traceparent);
+  return id.empty() ? "-" : printable(id);
 }
 
 // Of a value, or of what looking for it came to; empty when it is no string.
@@ -247,23 +242,25 @@ std::string message_of(std::string_view answer) {
 
 std::string table_head() {
   return fmt::format(row_format, "ID", "LAST ATTEMPT", "WORKSPACE", "KIND", "REASON", "STATUS",
-                     "ATTEMPTS", "ANSWER");
+                     "ATTEMPTS", "TRACE", "ANSWER");
 }
 
 std::string table_row(const deadletter::StoredLetter& letter) {
   return fmt::format(row_format, deadletter::to_text(letter.id), time_text(letter.last_attempt_at),
                      printable(letter.workspace), letter.kind, printable(letter.reason),
-                     letter.status, letter.attempts,
+                     letter.status, letter.attempts, trace_text(letter),
                      printable(shortened(letter.answer, answer_bytes_shown)));
 }
 
 std::string description(const deadletter::StoredLetter& letter) {
   return fmt::format(
       "id            {}\nworkspace     {}\nkind          {}\nreason        {}\n"
-      "status        {}\nattempts      {}\nlast attempt  {}\nanswer        {}\nevent         {}\n",
+      "status        {}\nattempts      {}\nlast attempt  {}\ntraceparent   {}\nanswer        "
+      "{}\nevent         {}\n",
       deadletter::to_text(letter.id), printable(letter.workspace), letter.kind,
       printable(letter.reason), letter.status, letter.attempts, time_text(letter.last_attempt_at),
-      printable(letter.answer), letter.event);
+      letter.traceparent.empty() ? "-" : printable(letter.traceparent), printable(letter.answer),
+      letter.event);
 }
 
 }  // namespace sluice::cli

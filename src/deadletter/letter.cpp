@@ -45,6 +45,10 @@ void append_line(std::string& out, const Letter& letter, LetterId id) {
   append_time(out, letter.first_attempt_at);
   out += ",\"last_attempt_at\":";
   append_time(out, letter.last_attempt_at);
+  if (!letter.traceparent.empty()) {
+    out += ",\"traceparent\":";
+    append_json_string(out, letter.traceparent);
+  }
   out += ",\"event\":" + letter.event + "}\n";
 }
 
@@ -57,6 +61,7 @@ StoredLetter to_stored(const LetterView& letter, std::string_view line) {
           .answer = std::string(letter.answer),
           .attempts = letter.attempts,
           .last_attempt_at = letter.last_attempt_at,
+          .traceparent = std::string(letter.traceparent),
           .event = std::string(letter.event),
           .line = std::string(line)};
 }

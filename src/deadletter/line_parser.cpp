@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <sluice/base/json_text.hpp>
 #include <sluice/normalise/time.hpp>
 
 namespace sluice::deadletter {
@@ -11,34 +12,6 @@ namespace ondemand = simdjson::ondemand;
 
 std::string_view without_space_behind(std::string_view text) {
   return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
-}
-
-// RFC 8259, 6.
-bool is_number(std::string_view text) {
-  const auto take_digits = [&text] {
-    const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
-    text.remove_prefix(count);
-    return count;
-  };
-  const auto take = [&text](std::string_view any) {
-    const bool there = !text.empty() && any.find(text.front()) != any.npos;
-    text.remove_prefix(there ? 1 : 0);
-    return there;
-  };
-  take("-");
-  if (!take("0") && take_digits() == 0) {
-    return false;
-  }
-  if (take(".") && take_digits() == 0) {
-    return false;
-  }
-  if (take("eE")) {
-    take("+-");
-    if (take_digits() == 0) {
-      return false;
-    }
-  }
-  return text.empty();
 }
 
 bool is_valid(ondemand::value value);
@@ -85,7 +58,7 @@ bool is_valid(ondemand::value value) {
       break;
   }
   const std::string_view token = without_space_behind(value.raw_json_token());
-  return token == "true" || token == "false" || token == "null" || is_number(token);
+  return token == "true" || token == "false" || token == "null" || is_json_number(token);
 }
 
 bool read_event(ondemand::value value, LetterView& letter) {
@@ -147,6 +120,9 @@ bool read_member(std::string_view name, ondemand::value value, LetterView& lette
   }
   if (name == "last_attempt_at") {
     return read_time(value, letter.last_attempt_at);
+  }
+  if (name == "traceparent") {
+    return read_text(letter.traceparent);
   }
   if (name == "event") {
     return read_event(value, letter);

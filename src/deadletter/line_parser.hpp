@@ -21,6 +21,7 @@ struct LetterView {
   std::string_view answer;
   std::uint32_t attempts = 0;
   WallTime last_attempt_at;
+  std::string_view traceparent;
   std::string_view event;
 };
 

@@ -8,7 +8,7 @@
 namespace sluice {
 namespace {
 
-// Behind the header lie the records, then the keys, then the bytes.
+// Behind the header lie the records, then the keys, then the bytes, then the traceparent.
 static_assert(alignof(Group) >= alignof(EventRecord) && alignof(EventRecord) >= alignof(DedupKey));
 static_assert(sizeof(Group) % alignof(EventRecord) == 0);
 static_assert(sizeof(EventRecord) % alignof(DedupKey) == 0);
@@ -46,6 +46,7 @@ Group::Group(const Parts& parts, std::size_t byte_count)
       byte_count_(static_cast<std::uint32_t>(byte_count)),
       key_count_(static_cast<std::uint32_t>(parts.dedup_keys.size())),
       producer_(parts.producer),
+      traceparent_size_(static_cast<std::uint32_t>(parts.traceparent.size())),
       accepted_at_(parts.accepted_at),
       accepted_wall_(parts.accepted_wall),
       answer_(parts.answer) {}
@@ -53,8 +54,9 @@ Group::Group(const Parts& parts, std::size_t byte_count)
 Group::Owner Group::make(const Parts& parts) {
   SLUICE_ASSERT(!parts.records.empty());
   const std::size_t byte_count = bytes_of(parts.records);
-  void* block = ::operator new(sizeof(Group) + parts.records.size_bytes() +
-                               parts.dedup_keys.size_bytes() + byte_count);
+  void* block =
+      ::operator new(sizeof(Group) + parts.records.size_bytes() + parts.dedup_keys.size_bytes() +
+                     byte_count + parts.traceparent.size());
   Owner group(new (block) Group(parts, byte_count));
   std::byte* const records = static_cast<std::byte*>(block) + sizeof(Group);
   std::byte* const keys = records + parts.records.size_bytes();
@@ -62,6 +64,9 @@ Group::Owner Group::make(const Parts& parts) {
   copy_events(parts, reinterpret_cast<EventRecord*>(records), reinterpret_cast<char*>(bytes));
   std::ranges::uninitialized_copy(
       parts.dedup_keys, std::span(reinterpret_cast<DedupKey*>(keys), parts.dedup_keys.size()));
+  if (!parts.traceparent.empty()) {
+    std::memcpy(bytes + byte_count, parts.traceparent.data(), parts.traceparent.size());
+  }
   return group;
 }
 
@@ -83,13 +88,19 @@ std::string_view Group::bytes() const {
           byte_count_};
 }
 
+std::string_view Group::traceparent() const {
+  const std::string_view before = bytes();
+  return {before.data() + before.size(), traceparent_size_};
+}
+
 std::string_view Group::json(std::size_t index) const {
   const EventRecord& record = records()[index];
   return bytes().substr(record.offset, record.size);
 }
 
 std::size_t Group::footprint_bytes() const {
-  return sizeof(Group) + records().size_bytes() + dedup_keys().size_bytes() + byte_count_;
+  return sizeof(Group) + records().size_bytes() + dedup_keys().size_bytes() + byte_count_ +
+         traceparent_size_;
 }
 
 }  // namespace sluice

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
-#include <sluice/base/log.hpp>
+#include <sluice/event/traceparent.hpp>
 
 namespace sluice::ingest {
 namespace {
@@ -59,12 +59,6 @@ std::optional<buffer::AckLevel> wanted_level(std::string_view prefer) {
 
 std::string_view level_name(buffer::AckLevel level) {
   return level == buffer::AckLevel::disk ? "disk" : "memory";
-}
-
-// A request id of the caller's is passed on when it can stand in a header and a log as it is.
-bool is_usable_request_id(std::string_view id) {
-  return !id.empty() && id.size() <= 128 &&
-         std::ranges::all_of(id, [](char c) { return c > 0x20 && c < 0x7F && c != '"'; });
 }
 
 normalise::RejectReason reject_reason(mapping::MappingErrc code) {
@@ -290,7 +284,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
                       .producer = admitted.producer == nullptr ? 0 : admitted.producer->index};
   std::optional<Handed> unsettled;
   if (counts.accepted > 0) {
-    Group::Owner group = make_group(counts, handed.producer, now);
+    Group::Owner group = make_group(counts, handed.producer, now, head.traceparent);
     unsettled = handed;
     unsettled->bytes = group->footprint_bytes();
     if (!workspace.admission->try_admit(counts.accepted, unsettled->bytes, handed.producer)) {
@@ -300,6 +294,9 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
     reservation.hand_over();
     if (workspace.buffer->append(thread_, std::move(group), level, std::move(acknowledge))) {
       unsettled.reset();
+    }
+    if (is_tapped()) {
+      show_accepted(head, admitted, now);
     }
   } else if (const auto request = idempotent_request()) {
     // All of it came before: the answer is the first one's.
@@ -361,9 +358,15 @@ Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitt
   }
   if (auto normalised = normalise(head, admitted, *decoded); !normalised) {
     events_.clear();
+    if (is_tapped()) {
+      show_unreadable(head, admitted, normalised.error());
+    }
     return normalised;
   }
   count_events(admitted);
+  if (events_.rejected_events > 0 && is_tapped()) {
+    show_rejected(head, admitted, {decoded->data(), decoded->size()});
+  }
   return judge(admitted);
 }
 
@@ -502,18 +505,25 @@ Result<std::uint32_t, Problem> Handler::absorb_duplicates(buffer::DedupWindow& w
   return static_cast<std::uint32_t>(duplicates);
 }
 
-Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, MonoTime now) const {
+Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
+                                 std::string_view traceparent) const {
   std::optional<RememberedAnswer> answer;
   if (const auto request = idempotent_request()) {
     answer = {.request = *request, .accepted = counts.accepted, .duplicates = counts.duplicates};
   }
-  return Group::make({.records = events_.records,
-                      .bytes = events_.bytes(),
-                      .dedup_keys = reserved_,
-                      .answer = answer,
-                      .accepted_at = now,
-                      .accepted_wall = received_at_,
-                      .producer = producer});
+  std::optional<Traceparent> trace;
+  if (!traceparent.empty()) {
+    trace = parse_traceparent(traceparent);
+  }
+  return Group::make(
+      {.records = events_.records,
+       .bytes = events_.bytes(),
+       .dedup_keys = reserved_,
+       .answer = answer,
+       .accepted_at = now,
+       .accepted_wall = received_at_,
+       .producer = producer,
+       .traceparent = trace ? std::string_view(trace->data(), trace->size()) : std::string_view()});
 }
 
 std::optional<DedupKey> Handler::idempotent_request() const {
@@ -525,7 +535,7 @@ std::optional<DedupKey> Handler::idempotent_request() const {
 }
 
 std::string_view Handler::request_id(const RequestHead& head) {
-  if (is_usable_request_id(head.request_id)) {
+  if (head.has_usable_request_id()) {
     return head.request_id;
   }
   const fmt::format_int number(++requests_);

@@ -17,6 +17,7 @@
 #include <sluice/ingest/replay.hpp>
 #include <sluice/ingest/tables.hpp>
 #include <sluice/normalise/normaliser.hpp>
+#include <sluice/tap/taps.hpp>
 
 #include "answers.hpp"
 #include "content_decoder.hpp"
@@ -39,6 +40,7 @@ struct HandlerOptions {
   const std::atomic<bool>* draining = nullptr;
   bool reject_request_on_invalid = false;
   std::size_t body_bytes_max = 0;
+  tap::Taps* taps = nullptr;  // none: nobody can look at events
 };
 
 // Counts references within one thread.
@@ -123,9 +125,18 @@ class Handler {
                             const normalise::Request& request, const normalise::Rules& rules);
   void normalise_again(const Replay& replay, const normalise::Rules& rules);
   void count_events(const Admitted& admitted);
+  // One relaxed load while nobody looks.
+  [[nodiscard]] bool is_tapped() const {
+    return options_->taps != nullptr && options_->taps->any();
+  }
+  void show_accepted(const RequestHead& head, const Admitted& admitted, MonoTime now);
+  void show_rejected(const RequestHead& head, const Admitted& admitted, std::string_view body);
+  void show_unreadable(const RequestHead& head, const Admitted& admitted, const Problem& problem);
+  tap::Sample sample_of(const RequestHead& head, const Admitted& admitted, tap::Outcome outcome);
   // Removes the events that were accepted before, and reserves the keys of the others.
   Result<std::uint32_t, Problem> absorb_duplicates(buffer::DedupWindow& window, MonoTime now);
-  Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now) const;
+  Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
+                          std::string_view traceparent) const;
   Problem full(const WorkspaceTarget& workspace);
   std::string_view request_id(const RequestHead& head);
   AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);

@@ -22,7 +22,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   const Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size())};
   // The window may well hold these events' keys, as they came lately.
   reserved_.clear();
-  Group::Owner group = make_group(counts, 0, options_->clock->mono_now());
+  Group::Owner group = make_group(counts, 0, options_->clock->mono_now(), replay.traceparent);
   const Handed handed{
       .workspace = replay.workspace, .events = counts.accepted, .bytes = group->footprint_bytes()};
   if (!workspace.admission->try_admit(handed.events, handed.bytes)) {

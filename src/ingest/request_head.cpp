@@ -28,7 +28,7 @@ bool is_folded(boost::beast::string_view name, boost::beast::string_view value) 
 void RequestHead::clear() {
   method = {};
   for (std::string* text : {&target, &content_type, &content_encoding, &authorization, &api_key,
-                            &request_id, &idempotency_key, &prefer}) {
+                            &request_id, &idempotency_key, &prefer, &traceparent}) {
     text->clear();
   }
   expects_continue = false;
@@ -37,6 +37,11 @@ void RequestHead::clear() {
 
 std::string_view RequestHead::path() const {
   return std::string_view(target).substr(0, target.find('?'));
+}
+
+bool RequestHead::has_usable_request_id() const {
+  return !request_id.empty() && request_id.size() <= 128 &&
+         std::ranges::all_of(request_id, [](char c) { return c > 0x20 && c < 0x7F && c != '"'; });
 }
 
 RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t head_bytes_max,
@@ -123,6 +128,10 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
     keep(head_.idempotency_key);
   } else if (boost::beast::iequals(name_text, "x-api-key")) {
     keep(head_.api_key);
+  } else if (boost::beast::iequals(name_text, "traceparent")) {
+    // Two of them, joined as a list, are not a valid one: the request goes without.
+    head_.traceparent += head_.traceparent.empty() ? "" : ",";
+    head_.traceparent.append(value.data(), value.size());
   }
 }
 

@@ -23,12 +23,15 @@ struct RequestHead {
   std::string request_id;       // X-Request-Id
   std::string idempotency_key;  // Idempotency-Key
   std::string prefer;           // Prefer
+  std::string traceparent;      // traceparent; one that came twice is none
   bool expects_continue = false;
   bool repeated = false;  // a field that may come once came twice
 
   void clear();
   // The target without its query.
   [[nodiscard]] std::string_view path() const;
+  // Whether the caller's request id can stand in a header and a log as it is.
+  [[nodiscard]] bool has_usable_request_id() const;
 };
 
 // A head has at most so many fields, and so have trailers.

@@ -54,6 +54,7 @@ struct Shared {
   std::size_t producers_max;
   const Clock& clock;
   Tokens tokens;
+  tap::Taps* taps = nullptr;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
 };
@@ -554,7 +555,8 @@ Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& 
       .tokens = &shared.tokens,
       .draining = &shared.draining,
       .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
-      .body_bytes_max = kept.max_body_bytes};
+      .body_bytes_max = kept.max_body_bytes,
+      .taps = shared.taps};
   return snapshot;
 }
 
@@ -587,7 +589,8 @@ Result<std::unique_ptr<Server>> start_server(Server::Options options) {
   auto shared = std::unique_ptr<Shared>(new Shared{.threads = options.threads,
                                                    .producers_max = options.producers_max,
                                                    .clock = *options.clock,
-                                                   .tokens = std::move(tokens)});
+                                                   .tokens = std::move(tokens),
+                                                   .taps = options.taps});
   auto snapshot =
       make_snapshot(std::move(options.config), std::move(options.tables), *shared, nullptr);
   if (!snapshot) {

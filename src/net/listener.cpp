@@ -19,6 +19,8 @@ using Endpoint = asio::generic::stream_protocol::endpoint;
 using asio::ip::tcp;
 
 constexpr int backlog = 4'096;  // the kernel caps it at net.core.somaxconn
+// Of a socket file, whatever the umask: its user and its group may connect.
+constexpr mode_t socket_mode = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP;
 
 const char* mend_of(const error_code& error) {
   if (error == asio::error::address_in_use) {
@@ -45,8 +47,9 @@ std::unexpected<Error> refusal(const config::ListenAddress& address, const error
                             mend_of(error));
 }
 
+// `socket_file` is empty unless the endpoint is one.
 Result<Acceptor, error_code> open(const asio::any_io_executor& executor, const Endpoint& endpoint,
-                                  ListenOptions options) {
+                                  ListenOptions options, const std::string& socket_file = {}) {
   error_code error;
   Acceptor acceptor(executor);
   acceptor.open(endpoint.protocol(), error);
@@ -60,6 +63,10 @@ Result<Acceptor, error_code> open(const asio::any_io_executor& executor, const E
   }
   if (!error) {
     acceptor.bind(endpoint, error);
+  }
+  // Nobody can connect before listen().
+  if (!error && !socket_file.empty() && ::chmod(socket_file.c_str(), socket_mode) != 0) {
+    error.assign(errno, boost::system::system_category());
   }
   if (!error) {
     acceptor.listen(backlog, error);
@@ -114,10 +121,10 @@ Result<Acceptor> listen_unix(const asio::any_io_executor& executor,
                        std::to_string(path_bytes_max) + " bytes: choose a shorter one");
   }
   const Endpoint endpoint{asio::local::stream_protocol::endpoint(address.path)};
-  auto acceptor = open(executor, endpoint, {});
+  auto acceptor = open(executor, endpoint, {}, address.path);
   if (!acceptor && acceptor.error() == asio::error::address_in_use &&
       is_stale_socket(executor, address.path) && unlink(address.path.c_str()) == 0) {
-    acceptor = open(executor, endpoint, {});
+    acceptor = open(executor, endpoint, {}, address.path);
   }
   if (!acceptor) {
     return refusal(address, acceptor.error());

@@ -38,6 +38,11 @@ EventKind kind_of(const deadletter::StoredLetter& letter) {
   return letter.kind == "event" ? EventKind::event : EventKind::transaction;
 }
 
+// What may be accepted again in one group.
+bool fit_together(const deadletter::StoredLetter& a, const deadletter::StoredLetter& b) {
+  return a.workspace == b.workspace && a.kind == b.kind && a.traceparent == b.traceparent;
+}
+
 }  // namespace
 
 struct DeadLetterDesk::Progress {
@@ -130,14 +135,13 @@ Task<Result<admin::ReplayReport>> DeadLetterDesk::replay(admin::Pass pass) {
   co_return std::move(report);
 }
 
-// In runs of the same workspace and kind, in the order in which they died.
+// In runs that fit together, in the order in which they died.
 Task<> DeadLetterDesk::replay_page(const deadletter::Page& page, Progress& progress) {
   const std::span<const deadletter::StoredLetter> letters(page.letters);
   std::size_t begin = 0;
   while (begin < letters.size() && progress.report.stopped.empty()) {
     std::size_t end = begin + 1;
-    while (end < letters.size() && letters[end].workspace == letters[begin].workspace &&
-           letters[end].kind == letters[begin].kind) {
+    while (end < letters.size() && fit_together(letters[begin], letters[end])) {
       ++end;
     }
     co_await replay_run(letters.subspan(begin, end - begin), progress);
@@ -164,6 +168,7 @@ Task<> DeadLetterDesk::replay_run(std::span<const deadletter::StoredLetter> lett
   }
   ingest::Replay replay{.workspace = static_cast<std::size_t>(workspace - deps_.workspaces.begin()),
                         .kind = kind_of(letters.front()),
+                        .traceparent = letters.front().traceparent,
                         .events = {}};
   for (const deadletter::StoredLetter& letter : letters) {
     replay.events.push_back(letter.event);

@@ -35,6 +35,7 @@
 #include "dead_letter_desk.hpp"
 #include "on_thread.hpp"
 #include "pipeline.hpp"
+#include "process_use.hpp"
 #include "reload.hpp"
 #include "secret_files.hpp"
 
@@ -291,7 +292,8 @@ class RunningGateway final : public Gateway {
                               .threads = threads,
                               .producers_max = config.ingest.producers.size() + spare_producers,
                               .tables = std::move(*tables),
-                              .clock = &clock_});
+                              .clock = &clock_,
+                              .taps = &taps_});
     if (!ingest) {
       return std::unexpected(ingest.error());
     }
@@ -389,14 +391,16 @@ class RunningGateway final : public Gateway {
   }
 
   Result<void> build_admin() {
-    auto admin = admin::start_server(context_.get_executor(), gate_, running_->admin.listen,
-                                     {.metrics = [this] { return metrics_text(); },
-                                      .status = [this] { return status_json(); },
-                                      .not_ready = [this] { return not_ready(); },
-                                      .config = [this] { return to_yaml_masked(*running()); },
-                                      .dead_letters = desk_.get(),
-                                      .reload = [this] { return reload_soon(); },
-                                      .quit = controls_.quit});
+    auto admin = admin::start_server(
+        context_.get_executor(), gate_, running_->admin.listen,
+        {.metrics = [this] { return metrics_text(); },
+         .status = [this] { return status_json(); },
+         .not_ready = [this] { return not_ready(); },
+         .config = [this] { return to_yaml_masked(*running()); },
+         .dead_letters = desk_.get(),
+         .reload = [this] { return reload_soon(); },
+         .quit = controls_.quit,
+         .open_tap = [this](tap::Wish wish) { return open_tap(std::move(wish)); }});
     if (!admin) {
       return std::unexpected(admin.error());
     }
@@ -404,6 +408,27 @@ class RunningGateway final : public Gateway {
     admin_->set_token(running_->admin.token);
     admin_address_ = admin_->address();
     return {};
+  }
+
+  // A name that is not configured would show nothing, for ever.
+  Result<std::unique_ptr<tap::Taps::Reader>> open_tap(tap::Wish wish) {
+    const auto config = running();
+    const auto is_known = [](const std::string& name, const auto& all, auto name_of) {
+      return name.empty() || std::ranges::find(all, name, name_of) != all.end();
+    };
+    if (!is_known(wish.workspace, config->workspaces, &config::Workspace::name)) {
+      return failure(std::errc::invalid_argument,
+                     "no workspace `" + wish.workspace + "` is configured");
+    }
+    if (!is_known(wish.source, config->sources, [](const auto& source) { return source->name; })) {
+      return failure(std::errc::invalid_argument, "no source `" + wish.source + "` is configured");
+    }
+    auto reader = taps_.open(std::move(wish));
+    if (reader == nullptr) {
+      return failure(std::errc::device_or_resource_busy,
+                     "as many as can look at the events at once do so already");
+    }
+    return reader;
   }
 
   Result<ingest::Tables> build_tables(const config::Config& config) {
@@ -632,11 +657,14 @@ class RunningGateway final : public Gateway {
                      static_cast<double>(dead_letters_->letters()));
     exposition.gauge("dead_letter_bytes", "Size of the dead-letter store.", {},
                      static_cast<double>(dead_letters_->size_bytes()));
+    exposition.gauge("dead_letter_limit_bytes", "What the dead-letter store may hold.", {},
+                     static_cast<double>(running()->dead_letter.max_bytes));
     exposition.gauge("dead_letter_unreadable_lines",
                      "Lines in the dead-letter store that are kept and skipped.", {},
                      static_cast<double>(dead_letters_->unreadable_lines()));
     exposition.gauge("build_info", "1; the version is the label.", {{"version", SLUICE_VERSION}},
                      1);
+    exposition.process(process_use(process_started_at_));
     return exposition.to_text();
   }
 
@@ -682,6 +710,8 @@ class RunningGateway final : public Gateway {
   const Controls controls_;
   const Clock& clock_;
   const MonoTime started_at_ = clock_.mono_now();
+  const double process_started_at_ = process_start_time();
+  tap::Taps taps_;  // outlives the coroutines
   asio::io_context context_{1};
   net::Gate closing_{"closing"};
   net::Gate gate_{"delivery"};

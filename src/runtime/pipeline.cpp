@@ -180,6 +180,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
          .attempts = dead.attempts,
          .first_attempt_at = dead.first_attempt_at,
          .last_attempt_at = dead.last_attempt_at,
+         .traceparent = std::string(dead.event.group->traceparent()),
          .event = std::string(dead.event.json())});
   }
   deps_.host.post_blocking([this, lane = store.lane, letters = std::move(letters)] {
@@ -190,7 +191,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
     } else {
       SLUICE_LOG(warn, "events are dead letters now", {"workspace", name()},
                  {"events", letters.size()}, {"reason", letters.front().reason},
-                 {"status", letters.front().status});
+                 {"status", letters.front().status}, {"traceparent", letters.front().traceparent});
     }
     deps_.host.post([this, lane, count = letters.size(), ok = stored.has_value()] {
       admission_.release_events(ok ? count : 0);

@@ -7,6 +7,8 @@
 
 #include <xxhash.h>
 
+#include <sluice/event/traceparent.hpp>
+
 namespace sluice::store {
 namespace {
 
@@ -16,6 +18,9 @@ constexpr std::size_t checksum_size = sizeof(std::uint64_t);
 constexpr std::size_t event_size = 4 + 1 + 8;  // size, kind, profile
 constexpr std::size_t key_size = 16;
 constexpr std::size_t answer_size = 16 + 4 + 4;
+// What else follows.
+constexpr std::uint8_t has_answer = 1;
+constexpr std::uint8_t has_traceparent = 2;
 
 std::uint64_t checksum(std::string_view key, std::string_view value) {
   return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
@@ -42,7 +47,6 @@ void put_keys(std::string& out, std::span<const DedupKey> keys) {
 }
 
 void put_answer(std::string& out, const std::optional<RememberedAnswer>& answer) {
-  put(out, static_cast<std::uint8_t>(answer.has_value()));
   if (answer) {
     put_keys(out, std::span(&answer->request, 1));
     put(out, answer->accepted);
@@ -106,10 +110,14 @@ class Cursor {
       out.push_back({.low = low, .high = take<std::uint64_t>()});
     }
   }
-  std::optional<RememberedAnswer> take_answer() {
+  // What follows, of that which may.
+  std::uint8_t take_presence(std::uint8_t known) {
     const auto present = take<std::uint8_t>();
-    ok_ = ok_ && present <= 1;
-    if (present == 0 || !has(1, answer_size)) {
+    ok_ = ok_ && (present & ~known) == 0;
+    return present;
+  }
+  std::optional<RememberedAnswer> take_answer(std::uint8_t present) {
+    if ((present & has_answer) == 0 || !has(1, answer_size)) {
       return std::nullopt;
     }
     RememberedAnswer answer;
@@ -162,7 +170,7 @@ Totals Totals::minus(const Totals& other) const {
 Totals totals_of(const Group& group) {
   return {.events = group.records().size(),
           .keys = group.dedup_keys().size(),
-          .payload_bytes = group.bytes().size()};
+          .payload_bytes = group.bytes().size() + group.traceparent().size()};
 }
 
 Backlog backlog_of(std::uint64_t groups, const Totals& totals) {
@@ -200,7 +208,11 @@ void encode_group(std::string_view key, const Group& group, const Totals& before
   put(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
   put(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
   put(out, before);
+  const std::string_view traceparent = group.traceparent();
+  put(out, static_cast<std::uint8_t>((group.answer() ? has_answer : 0) |
+                                     (traceparent.empty() ? 0 : has_traceparent)));
   put_answer(out, group.answer());
+  out += traceparent;
   for (const EventRecord& record : group.records()) {
     put(out, record.size);
     put(out, static_cast<std::uint8_t>(record.kind));
@@ -222,7 +234,11 @@ std::optional<StoredGroup> decode_group(std::string_view key, std::string_view v
   const auto key_count = cursor.take<std::uint32_t>();
   group.head.accepted_wall = WallTime(std::chrono::milliseconds(cursor.take<std::int64_t>()));
   group.head.before = cursor.take_totals();
-  group.answer = cursor.take_answer();
+  const std::uint8_t present = cursor.take_presence(has_answer | has_traceparent);
+  group.answer = cursor.take_answer(present);
+  if ((present & has_traceparent) != 0) {
+    group.traceparent = cursor.take_bytes(traceparent_size);
+  }
   if (group.head.events == 0 || !cursor.has(group.head.events, event_size)) {
     return std::nullopt;
   }
@@ -244,7 +260,9 @@ std::optional<StoredGroup> decode_group(std::string_view key, std::string_view v
     return std::nullopt;
   }
   group.bytes = cursor.rest();
-  group.head.own = {.events = group.head.events, .keys = key_count, .payload_bytes = offset};
+  group.head.own = {.events = group.head.events,
+                    .keys = key_count,
+                    .payload_bytes = offset + group.traceparent.size()};
   return group;
 }
 
@@ -252,6 +270,7 @@ void encode_keys(std::string_view key, const Group& group, std::string& out) {
   out.clear();
   put(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
   put(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
+  put(out, group.answer() ? has_answer : std::uint8_t{0});
   put_answer(out, group.answer());
   put_keys(out, group.dedup_keys());
   seal(key, out);
@@ -266,7 +285,7 @@ std::optional<StoredKeys> decode_keys(std::string_view key, std::string_view val
   StoredKeys keys;
   keys.accepted_wall = WallTime(std::chrono::milliseconds(cursor.take<std::int64_t>()));
   const auto count = cursor.take<std::uint32_t>();
-  keys.answer = cursor.take_answer();
+  keys.answer = cursor.take_answer(cursor.take_presence(has_answer));
   cursor.take_keys(count, keys.keys);
   if (!cursor.ok() || !cursor.rest().empty()) {
     return std::nullopt;

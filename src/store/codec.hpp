@@ -13,7 +13,10 @@
 
 namespace sluice::store {
 
-inline constexpr std::uint32_t format_version = 1;
+// Read are all formats up to the latest. Format 2 has traceparents in groups. A store stays at
+// format 1, which earlier versions can read, until the first of them is written.
+inline constexpr std::uint32_t format_version_first = 1;
+inline constexpr std::uint32_t format_version_latest = 2;
 
 using WorkspaceId = std::uint32_t;
 
@@ -30,7 +33,7 @@ enum class Tag : char {
 struct Totals {
   std::uint64_t events = 0;
   std::uint64_t keys = 0;
-  std::uint64_t payload_bytes = 0;
+  std::uint64_t payload_bytes = 0;  // of JSON and traceparents
 
   Totals& operator+=(const Totals& other);
   // Never below nothing: what is on a disk may contradict itself.
@@ -74,7 +77,8 @@ struct StoredGroup {
   std::vector<EventRecord> records;
   std::vector<DedupKey> keys;
   std::optional<RememberedAnswer> answer;
-  std::string_view bytes;  // in the value
+  std::string_view bytes;        // in the value
+  std::string_view traceparent;  // likewise; empty: it has none
 };
 [[nodiscard]] std::optional<StoredGroup> decode_group(std::string_view key, std::string_view value);
 

@@ -32,12 +32,13 @@ std::string describe(const Error& error, const std::string& path) {
 }  // namespace
 
 Core::Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> engine, Bells bells,
-           Quarantine quarantine)
+           Quarantine quarantine, RaiseFormat raise_format)
     : options_(options),
       clock_(clock),
       engine_(std::move(engine)),
       bells_(std::move(bells)),
       quarantine_(std::move(quarantine)),
+      raise_format_(std::move(raise_format)),
       queue_(options.producers, bells_.commit) {
   SLUICE_ASSERT(options_.read_ahead_bytes > 0 && options_.commit_bytes_max > 0);
 }
@@ -200,7 +201,7 @@ void Core::commit(bool sync) {
 #ifdef SLUICE_PLANTED_BUG  // what the simulation must find: tests/simulation/planted_bug_test.cpp
   sync = false;
 #endif
-  const auto written = engine_->write(batch_, sync);
+  const auto written = write_commit(sync);
   if (!written) {
     undo_commit(written.error());
     return;
@@ -216,7 +217,19 @@ void Core::commit(bool sync) {
   finish_commit();
 }
 
+// A version that would take the records for damaged must not find them in a store of its format.
+Result<void> Core::write_commit(bool sync) {
+  if (needs_latest_format_ && !has_latest_format_ && raise_format_) {
+    if (auto raised = raise_format_(); !raised) {
+      return raised;
+    }
+    has_latest_format_ = true;
+  }
+  return engine_->write(batch_, sync);
+}
+
 void Core::place_appends() {
+  needs_latest_format_ = false;
   while (!waiting_.empty() && batch_.size_bytes() < options_.commit_bytes_max) {
     Append& append = committing_.emplace_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -226,6 +239,7 @@ void Core::place_appends() {
     const std::string key = make_key(Tag::group, workspace.id, group.ticket);
     encode_group(key, group, workspace.next.before, value_);
     batch_.put(key, value_);
+    needs_latest_format_ = needs_latest_format_ || !group.traceparent().empty();
     workspace.next.before += totals_of(group);
     workspace.touched = true;
     if (workspace.dedup.entries_of(group) > 0) {
@@ -507,13 +521,11 @@ void Core::expose(metrics::Exposition& exposition) const {
   }
 }
 
-Result<std::unique_ptr<SteppedStore>> open_stepped(const Options& options,
-                                                   std::vector<Workspace> workspaces,
-                                                   const Clock& clock,
-                                                   std::unique_ptr<Engine> engine, Bells bells,
-                                                   Quarantine quarantine) {
+Result<std::unique_ptr<SteppedStore>> open_stepped(
+    const Options& options, std::vector<Workspace> workspaces, const Clock& clock,
+    std::unique_ptr<Engine> engine, Bells bells, Quarantine quarantine, RaiseFormat raise_format) {
   auto core = std::make_unique<Core>(options, clock, std::move(engine), std::move(bells),
-                                     std::move(quarantine));
+                                     std::move(quarantine), std::move(raise_format));
   if (auto started = core->start(std::move(workspaces)); !started) {
     return std::unexpected(started.error());
   }

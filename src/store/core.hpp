@@ -23,7 +23,7 @@ namespace sluice::store {
 class Core final : public SteppedStore {
  public:
   Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> engine, Bells bells,
-       Quarantine quarantine);
+       Quarantine quarantine, RaiseFormat raise_format);
   ~Core() override { close(); }
 
   // Once, before anything else.
@@ -54,6 +54,7 @@ class Core final : public SteppedStore {
   [[nodiscard]] MonoTime work(MonoTime now);
   [[nodiscard]] MonoTime wait_out_trouble(MonoTime now);
   void commit(bool sync);
+  [[nodiscard]] Result<void> write_commit(bool sync);
   void place_appends();
   void place_releases();
   void put_appended(const WorkspaceBuffer& workspace);
@@ -76,6 +77,7 @@ class Core final : public SteppedStore {
   const std::unique_ptr<Engine> engine_;
   const Bells bells_;
   const Quarantine quarantine_;
+  const RaiseFormat raise_format_;
   std::atomic<bool> closed_{false};
   Trouble trouble_;
   AppendQueue queue_;
@@ -87,6 +89,8 @@ class Core final : public SteppedStore {
   std::deque<Append> committing_;
   Batch batch_;
   std::string value_;  // keeps its memory
+  bool needs_latest_format_ = false;
+  bool has_latest_format_ = false;
   std::optional<MonoTime> releases_due_;
   std::optional<MonoTime> sync_due_;
   MonoTime recover_at_;

@@ -29,8 +29,16 @@ std::unexpected<Error> failed(const std::string& doing, const std::string& path,
                  "cannot " + doing + " " + path + ": " + std::generic_category().message(error));
 }
 
-// Written and synced, or not there.
-Result<void> write_file(const std::string& path, std::string_view text) {
+Result<void> sync_folder(const std::string& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = folder >= 0 && ::fsync(folder) == 0;
+  const int error = errno;
+  ::close(folder);
+  return synced ? Result<void>() : failed("sync", path, error);
+}
+
+// Written and synced, or as it was before.
+Result<void> write_file(const std::string& folder, const std::string& path, std::string_view text) {
   const std::string draft = path + ".new";
   const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
   if (file < 0) {
@@ -47,7 +55,7 @@ Result<void> write_file(const std::string& path, std::string_view text) {
   if (::rename(draft.c_str(), path.c_str()) != 0) {
     return failed("rename", draft, errno);
   }
-  return {};
+  return sync_folder(folder);
 }
 
 // "sluice store format 1, written by …" gives 1; nothing for what is no such line.
@@ -98,6 +106,7 @@ Result<Folder> Folder::open(const std::string& path, Missing missing) {
 Folder::Folder(Folder&& other) noexcept
     : path_(std::move(other.path_)),
       format_(std::move(other.format_)),
+      format_version_(other.format_version_),
       lock_(std::exchange(other.lock_, -1)),
       quarantined_bytes_(other.quarantined_bytes_) {}
 
@@ -113,26 +122,43 @@ Result<void> Folder::check_format() {
   std::ifstream file(path);
   std::getline(file, line);
   const auto format = format_of(line);
-  if (format && *format != format_version) {
+  if (format && (*format < format_version_first || *format > format_version_latest)) {
     return failure(
         Errc::format,
-        fmt::format("the store in {} says \"{}\", and this version reads format {} only: start the "
-                    "version that wrote it, let it deliver what is left and stop, or set another "
-                    "buffer.path; nothing was changed",
-                    path_, line, format_version));
+        fmt::format(
+            "the store in {} says \"{}\", and this version reads formats {} to {} only: start "
+            "the version that wrote it, let it deliver what is left and stop, or set another "
+            "buffer.path; nothing was changed",
+            path_, line, format_version_first, format_version_latest));
   }
   if (format) {
     format_ = line;
+    format_version_ = *format;
     return {};
   }
   std::error_code ignored;
   if (!fs::is_empty(database_path(), ignored) && !ignored) {
     SLUICE_LOG(warn, "the store's file FORMAT is missing or unreadable: it is taken for this one's",
-               {"path", path}, {"format", format_version});
+               {"path", path}, {"format", format_version_latest});
+    return write_format(format_version_latest);
   }
-  format_ =
-      fmt::format("{}{}, written by sluice {}", format_prefix, format_version, SLUICE_VERSION);
-  return write_file(path, format_ + "\n");
+  return write_format(format_version_first);
+}
+
+Result<void> Folder::write_format(std::uint32_t version) {
+  std::string line =
+      fmt::format("{}{}, written by sluice {}", format_prefix, version, SLUICE_VERSION);
+  if (auto written = write_file(path_, path_ + "/FORMAT", line + "\n"); !written) {
+    return written;
+  }
+  format_ = std::move(line);
+  format_version_ = version;
+  return {};
+}
+
+Result<void> Folder::raise_format() {
+  return format_version_ < format_version_latest ? write_format(format_version_latest)
+                                                 : Result<void>();
 }
 
 void Folder::quarantine(const std::string& workspace, Ticket ticket, std::string_view record) {

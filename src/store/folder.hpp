@@ -29,15 +29,19 @@ class Folder {
   [[nodiscard]] std::string database_path() const { return path_ + "/db"; }
   // As of the file FORMAT.
   [[nodiscard]] const std::string& format() const { return format_; }
+  // The store has what only the latest format has: on disk when it returns without an error.
+  [[nodiscard]] Result<void> raise_format();
   // Keeps a record for people, up to a bound. One thread at a time.
   void quarantine(const std::string& workspace, Ticket ticket, std::string_view record);
 
  private:
   Folder(std::string path, int lock) : path_(std::move(path)), lock_(lock) {}
   [[nodiscard]] Result<void> check_format();
+  [[nodiscard]] Result<void> write_format(std::uint32_t version);
 
   std::string path_;
   std::string format_;
+  std::uint32_t format_version_ = 0;
   int lock_;
   std::uint64_t quarantined_bytes_ = 0;
 };

@@ -97,7 +97,8 @@ class Reading {
                                       .dedup_keys = stored.keys,
                                       .answer = stored.answer,
                                       .accepted_at = options_.now - age,
-                                      .accepted_wall = stored.head.accepted_wall});
+                                      .accepted_wall = stored.head.accepted_wall,
+                                      .traceparent = stored.traceparent});
     group->ticket = ticket;
     return group;
   }

@@ -63,14 +63,15 @@ class ThreadedStore final : public Store {
 
   [[nodiscard]] Result<void> start(const Options& options, std::vector<Workspace> workspaces,
                                    const Clock& clock, std::unique_ptr<Engine> engine) {
-    auto core =
-        open_stepped(options, std::move(workspaces), clock, std::move(engine),
-                     {.commit = [this] { commits_.ring(); }, .read = [this] { reads_.ring(); }},
-                     [this](const std::string& workspace, Ticket ticket, std::string_view record) {
-                       if (folder_) {
-                         folder_->quarantine(workspace, ticket, record);
-                       }
-                     });
+    auto core = open_stepped(
+        options, std::move(workspaces), clock, std::move(engine),
+        {.commit = [this] { commits_.ring(); }, .read = [this] { reads_.ring(); }},
+        [this](const std::string& workspace, Ticket ticket, std::string_view record) {
+          if (folder_) {
+            folder_->quarantine(workspace, ticket, record);
+          }
+        },
+        [this] { return folder_ ? folder_->raise_format() : Result<void>(); });
     if (!core) {
       return std::unexpected(core.error());
     }

@@ -49,7 +49,7 @@ def seconds(duration):
 class Manifests(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.documents = {name: render(name) for name in ("gateway", "sidecar")}
+        cls.documents = {name: render(name) for name in ("gateway", "sidecar", "sidecar-socket")}
 
     def of_kind(self, overlay, kind):
         found = [document for document in self.documents[overlay] if document["kind"] == kind]
@@ -82,7 +82,7 @@ class Manifests(unittest.TestCase):
         self.assertEqual(set(secret["stringData"]), set(SECRETS))
 
     def test_pods_keep_to_the_restricted_level(self):
-        self.assertEqual(len(self.pods()), 4)
+        self.assertEqual(len(self.pods()), 7)
         for name, pod, _ in self.pods():
             with self.subTest(name):
                 self.assertTrue(pod["securityContext"]["runAsNonRoot"])
@@ -97,7 +97,8 @@ class Manifests(unittest.TestCase):
                     self.assertTrue({"configMap", "secret", "emptyDir"} & volume.keys())
 
     def test_sidecars_are_native_but_where_they_say_so(self):
-        for name, pod, _ in pods_of(self.documents["sidecar"]):
+        for name, pod, _ in [*pods_of(self.documents["sidecar"]),
+                             *pods_of(self.documents["sidecar-socket"])]:
             with self.subTest(name):
                 native = [container["restartPolicy"] for container in pod.get("initContainers", [])]
                 self.assertEqual(native, [] if name.endswith("classic") else ["Always"])
@@ -115,6 +116,26 @@ class Manifests(unittest.TestCase):
                            .get("sleep", {}).get("seconds", 0) for container in containers_of(pod))
                 drain = seconds(maps[mounted[0]]["drain_timeout"])
                 self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], hook + 2 + drain + 5)
+
+    def test_the_back_end_reaches_the_socket(self):
+        pods = {name: pod for name, pod, _ in pods_of(self.documents["sidecar-socket"])}
+        containers = {container["name"]: container for container in containers_of(pods["shop"])}
+        maps = [document for document in self.of_kind("sidecar-socket", "ConfigMap")
+                if document["metadata"]["name"].startswith("sluice-sidecar")]
+        self.assertEqual(len(maps), 1)
+        listen = yaml.safe_load(maps[0]["data"]["sluice.yaml"])["ingest"]["listen"]
+        socket = next(variable["value"] for variable in containers["shop"]["env"]
+                      if variable["name"] == "SYNERISE_SOCKET")
+        self.assertEqual(listen, "unix:" + socket)
+        mounts = [mount for container in containers.values() for mount in container["volumeMounts"]
+                  if mount["mountPath"] == str(pathlib.PurePath(socket).parent)]
+        self.assertEqual(len(mounts), 2)
+        self.assertEqual(mounts[0], mounts[1])
+        self.assertFalse(mounts[0].get("readOnly", False))
+        volume = next(volume for volume in pods["shop"]["volumes"]
+                      if volume["name"] == mounts[0]["name"])
+        self.assertIn("emptyDir", volume)
+        self.assertIn("fsGroup", pods["shop"]["securityContext"])
 
     def test_what_selects_pods_finds_them(self):
         labels = next(pods_of(self.documents["gateway"]))[2]
@@ -134,7 +155,8 @@ class Manifests(unittest.TestCase):
         self.assertEqual(chosen, ["sluice-pods"])
 
     def test_sluice_takes_the_configurations(self):
-        for file in ("gateway/sluice.yaml", "sidecar/sluice.yaml", "sidecar/sluice-job.yaml"):
+        for file in ("gateway/sluice.yaml", "sidecar/sluice.yaml", "sidecar/sluice-job.yaml",
+                     "sidecar-socket/sluice.yaml"):
             with self.subTest(file), tempfile.TemporaryDirectory() as folder:
                 for secret in SECRETS:
                     pathlib.Path(folder, secret).write_text(secret)

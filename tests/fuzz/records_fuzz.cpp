@@ -18,7 +18,8 @@ void check_group(std::string_view key, const std::string& value) {
                                           .dedup_keys = stored->keys,
                                           .answer = stored->answer,
                                           .accepted_at = {},
-                                          .accepted_wall = stored->head.accepted_wall});
+                                          .accepted_wall = stored->head.accepted_wall,
+                                          .traceparent = stored->traceparent});
   std::string again;
   encode_group(key, *group, stored->head.before, again);
   fuzz::check(again == value, "a group encodes to what it was decoded from");

@@ -126,6 +126,56 @@ TEST(DeadLetters, OfEveryKindAreAcceptedAgainAsTheyAre) {
   }
 }
 
+constexpr std::string_view trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+// A letter of the next page of /dlq that has this customer; empty: there is none.
+std::string letter_of(const std::string& listed, const std::string& customer) {
+  for (const std::string& id : ids_in(listed)) {
+    const std::size_t begin = listed.find(id);
+    const std::string letter = listed.substr(begin, listed.find("{\"id\":", begin) - begin);
+    if (letter.find('"' + customer + '"') != letter.npos) {
+      return letter;
+    }
+  }
+  return {};
+}
+
+TEST(DeadLetters, TellWhichTraceTheyBelongTo) {
+  RunningGateway gateway({}, yaml());
+  ASSERT_TRUE(gateway.upstream().set_faults(poison));
+  const std::string bad = R"({"bad":1})";
+  const auto send = [&](const std::string& customer, const Headers& headers) {
+    // A good one first: that everything is refused would park the workspace.
+    ASSERT_EQ(post(gateway.port(), "/v4/events/batch",
+                   "[" + event("good") + "," + event(customer, bad) + "]", headers)
+                  .status,
+              202)
+        << customer;
+  };
+  const std::string text(trace);
+  send("traced", {{"Traceparent", text}});
+  send("later", {{"traceparent", "01" + text.substr(2) + "-more"}});
+  send("untraced", {});
+  send("invalid", {{"traceparent", text.substr(0, 54) + "G"}});
+  send("twice", {{"traceparent", text}, {"traceparent", text}});
+  ASSERT_TRUE(eventually([&] { return gateway.metric("dead_letters") == 5; }));
+  std::string listed = get(gateway.admin_port(), "/dlq").body;
+  const std::string member = "\"traceparent\":\"" + text + "\"";
+  EXPECT_THAT(letter_of(listed, "traced"), HasSubstr(member));
+  EXPECT_THAT(letter_of(listed, "later"), HasSubstr(member));
+  for (const char* customer : {"untraced", "invalid", "twice"}) {
+    EXPECT_THAT(letter_of(listed, customer),
+                AllOf(Not(testing::IsEmpty()), Not(HasSubstr("traceparent"))));
+  }
+
+  // Refused once more, it is another letter of the same trace.
+  EXPECT_THAT(change(gateway, "replay", R"({"all":true})").body, HasSubstr("\"replayed\":5"));
+  ASSERT_TRUE(eventually([&] { return gateway.metric("events_dead_lettered_total") == 10; }));
+  listed = get(gateway.admin_port(), "/dlq").body;
+  EXPECT_THAT(letter_of(listed, "traced"), HasSubstr(member));
+  EXPECT_THAT(letter_of(listed, "untraced"), Not(HasSubstr("traceparent")));
+}
+
 TEST(DeadLetters, WhatIsStillRefusedComesBackAsANewOne) {
   RunningGateway gateway({}, yaml());
   make_dead_letters(gateway, 10);
@@ -380,6 +430,29 @@ TEST_F(DlqCommand, WorksWithTheRunningGateway) {
 }
 
 // Many steps of reading, accepting and removing, over many segments.
+TEST_F(DlqCommand, ShowsTheTraceThatCameBeforeAKill) {
+  Process gateway = serve();
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  ASSERT_EQ(post(gateway.port_after("taking events address=\"127.0.0.1"), "/v4/events/batch",
+                 "[" + event("good") + "," + event("bad", R"({"bad":1})") + "]",
+                 {{"traceparent", std::string(trace)}})
+                .status,
+            202);
+  gateway.kill(SIGKILL);
+  gateway.wait();
+  ASSERT_TRUE(upstream_.set_faults(poison));
+  gateway = serve();
+  ASSERT_TRUE(gateway.says("ready admin")) << gateway.output();
+  ASSERT_TRUE(eventually([&] { return stored() == 1; })) << gateway.output();
+  EXPECT_TRUE(gateway.says("traceparent=\"" + std::string(trace) + "\"")) << "in the log";
+  const std::string listed = dlq({"list", "--json"}).text;
+  EXPECT_THAT(listed, HasSubstr("\"traceparent\":\"" + std::string(trace) + "\""));
+  EXPECT_THAT(dlq({"list"}).text, HasSubstr("  4bf92f3577b34da6a3ce929d0e0e4736  "));
+  EXPECT_THAT(dlq({"show", ids_in(listed).at(0)}).text,
+              HasSubstr("traceparent   " + std::string(trace) + "\n"));
+  EXPECT_TRUE(eventually([&] { return upstream_.ledger().summary().unique == 1; }));
+}
+
 TEST_F(DlqCommand, ReplaysThousandsAndKeepsTheOrderOfAProfile) {
   fill_store(2'500);
   Process gateway = serve();

@@ -1,9 +1,10 @@
 // Goal: an operator's calls do what they say while producers write: the health check, the drain,
-// what the service manager is told, and reloading, which costs no connection and no event. With the
-// real binary.
+// what the service manager is told, taps, and reloading, which costs no connection and no event.
+// With the real binary.
 #include <array>
 #include <csignal>
 #include <cstddef>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -15,6 +16,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -263,6 +265,207 @@ TEST_F(Operations, StreamsTheStatusToABoundedNumberOfViewers) {
   EXPECT_EQ(stream.headers.at("content-type"), "text/event-stream");
   EXPECT_THAT(stream.body, AllOf(testing::StartsWith("data: {\"version\""),
                                  HasSubstr("\"workspaces\":["), HasSubstr("\n\n")));
+}
+
+// One source whose raw events say who.
+const std::string raw_source =
+    "sources:\n  - name: raw\n    workspace: default\n    event:\n      action: {value: "
+    "raw.action}\n"
+    "      label: {value: x}\n      client: {customId: {from: /who, required: true}}\n"
+    "      params: {who: {from: /who}}\n";
+
+// `sluice tap` beside a gateway that has raw_source.
+class Tap : public Operations {
+ protected:
+  void SetUp() override {
+    Operations::SetUp();
+    start({.more = raw_source});
+  }
+  Process tap(const std::vector<std::string>& options, const std::string& more = "") {
+    std::vector<std::string> arguments{
+        "tap", "--config",
+        file("tap.yaml", "admin: {listen: 127.0.0.1:" + std::to_string(admin_) + more +
+                             "}\nworkspaces: [{auth: {method: jwt, api_key: k}}]\n")};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    return run(arguments);
+  }
+  // How it ended, by itself.
+  static int code_of(Process& tap) {
+    EXPECT_TRUE(eventually([&] { return tap.ended(); })) << tap.output();
+    tap.kill(SIGKILL);
+    return tap.wait();
+  }
+  // Sends the body until the tap shows the text: it may have been opened a moment too late.
+  [[nodiscard]] bool shows(const Process& tap, const std::string& text, const std::string& target,
+                           const std::string& body) const {
+    return eventually([&] {
+      EXPECT_NE(post(port_, target, body, {{"X-Request-Id", "req-7"}}).status, 0);
+      return tap.output().find(text) != std::string::npos;
+    });
+  }
+  [[nodiscard]] std::string line_with(const Process& tap, const std::string& text) const {
+    const std::string output = tap.output();
+    const std::size_t at = output.find(text);
+    const std::size_t begin = output.rfind('\n', at) + 1;
+    return at == output.npos ? "" : output.substr(begin, output.find('\n', at) - begin);
+  }
+
+  const std::string good_ = event("private", R"({"phone":123456789,"gift":true})");
+  const std::string bad_ = R"({"type":"custom","action":"a.b","label":"l","client":{},)"
+                           R"("params":{"mail":"private@example.com"}})";
+};
+
+TEST_F(Tap, ShowsWhatProducersSendWithoutItsValues) {
+  Process seen = tap({"--sample", "100%"});
+  ASSERT_TRUE(shows(seen, "\"rejected\"", "/v4/events/batch", "[" + good_ + "," + bad_ + "]"))
+      << seen.output();
+  EXPECT_THAT(line_with(seen, "\"outcome\":\"accepted\""),
+              AllOf(HasSubstr(R"("workspace":"default","source":null,"path":"/v4/events/batch",)"),
+                    HasSubstr("\"request_id\":\"req-7\""), HasSubstr(R"("action":"test.event")"),
+                    HasSubstr(R"("client":{"customId":"string"})"),
+                    HasSubstr(R"("params":{"phone":"number","gift":true})")));
+  EXPECT_THAT(line_with(seen, "\"outcome\":\"rejected\""),
+              AllOf(HasSubstr(R"("errors":[{"index":1,"code":"client_missing","field":"client",)"),
+                    HasSubstr(R"("event":{"type":"string","action":"string","label":"string",)"
+                              R"("client":{},"params":{"mail":"string"}})")));
+  ASSERT_TRUE(shows(seen, "malformed_json", "/v4/events/batch", "[{\"private\":"));
+  ASSERT_TRUE(shows(seen, "\"source\":\"raw\"", "/v1/events/raw", R"({"who":{"private":1}})"));
+  EXPECT_THAT(line_with(seen, "\"source\":\"raw\""),
+              AllOf(HasSubstr("\"errors\":[{\"index\":0,"), HasSubstr("\"message\":null"),
+                    HasSubstr(R"("event":{"who":{"private":"number"}})")));
+  EXPECT_THAT(seen.output(), Not(AnyOf(HasSubstr("\"private\"}"), HasSubstr("\"private\","),
+                                       HasSubstr("private@"), HasSubstr("123456789"))));
+  stop();
+  EXPECT_EQ(code_of(seen), 1) << "the gateway has ended";
+}
+
+TEST_F(Tap, ShowsOnlyWhatWasAskedFor) {
+  Process of_source = tap({"--accepted", "--source", "raw"});
+  ASSERT_TRUE(eventually([&] {
+    EXPECT_EQ(post(port_, "/v4/events/batch", "[" + good_ + "," + bad_ + "]").status, 202);
+    EXPECT_EQ(post(port_, "/v1/events/raw", R"([{"who":"w"},{"x":1}])").status, 202);
+    return of_source.output().find("\"outcome\"") != std::string::npos;
+  }));
+  EXPECT_THAT(of_source.output(), AllOf(HasSubstr("raw.action"), Not(HasSubstr("test.event")),
+                                        Not(HasSubstr("rejected"))));
+  for (const std::vector<std::string>& wrong :
+       {std::vector<std::string>{"--source", "none"}, {"--workspace", "none"}, {"--sample", "9"}}) {
+    Process refused = tap(wrong);
+    EXPECT_EQ(code_of(refused), 1);
+    EXPECT_THAT(refused.output(), HasSubstr(" says 400: "));
+  }
+  for (const char* target : {"/tap?unmasked=yes", "/tap?outcome=all", "/tap?nothing=1"}) {
+    EXPECT_EQ(get(admin_, target).status, 400) << target;
+  }
+  EXPECT_EQ(HttpClient(admin_).request("POST", "/tap", "").status, 405);
+  EXPECT_EQ(HttpClient(admin_).request("GET", "/tap", "", {{"Origin", "http://evil"}}).status, 403);
+}
+
+TEST_F(Tap, ShowsValuesToWhoHasTheToken) {
+  EXPECT_EQ(get(admin_, "/tap?unmasked=true").status, 401);
+  Process without = tap({"--unmasked"});
+  EXPECT_EQ(code_of(without), 1);
+  EXPECT_THAT(without.output(), HasSubstr(" says 401: "));
+  Process with = tap({"--unmasked", "--workspace", "default"}, ", token: t0ken");
+  ASSERT_TRUE(shows(with, "\"rejected\"", "/v4/events/batch", "[" + good_ + "," + bad_ + "]"));
+  EXPECT_THAT(with.output(), AllOf(HasSubstr(R"("params":{"phone":123456789,"gift":true})"),
+                                   HasSubstr("private@example.com")));
+}
+
+// The reader is stopped; what it does not take is dropped, and ingest goes on as ever.
+TEST_F(Tap, NeverHoldsIngestUp) {
+  Process slow = tap({"--sample", "100%"});
+  ASSERT_TRUE(shows(slow, "test.event", "/v4/events/batch", good_));
+  slow.kill(SIGSTOP);
+  HttpClient client(port_);
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(client.post("/v4/events/batch", events(1'000)).status, 202);
+  }
+  slow.kill(SIGCONT);
+  EXPECT_TRUE(slow.says("{\"dropped\":"));
+  EXPECT_GE(metric("events_accepted_total"), 5'000);
+  slow.kill(SIGKILL);
+  slow.wait();
+  stop();
+}
+
+TEST_F(Tap, FewAreOpenAtOnceAndOneThatGoesMakesRoom) {
+  std::vector<Process> taps;
+  for (int i = 0; i < 4; ++i) {
+    taps.push_back(tap({}));
+    ASSERT_TRUE(shows(taps.back(), "test.event", "/v4/events/batch", good_));
+  }
+  Process late = tap({});
+  EXPECT_EQ(code_of(late), 1);
+  EXPECT_THAT(late.output(), HasSubstr(" says 503: "));
+  taps.pop_back();
+  EXPECT_TRUE(eventually([&] {
+    late = tap({});
+    const auto shown = [&] { return late.output().find("test.event") != std::string::npos; };
+    return eventually([&] {
+             EXPECT_EQ(post(port_, "/v4/events/batch", good_).status, 202);
+             return shown() || late.ended();
+           }) &&
+           shown();
+  })) << late.output();
+}
+
+TEST_F(Operations, TellsWhatTheProcessTakes) {
+  const auto before = static_cast<double>(std::time(nullptr));
+  start({});
+  const std::string text = "\n" + get(admin_, "/metrics").body;
+  const auto value = [&](const std::string& name) {
+    const std::size_t at = text.find("\n" + name + " ");
+    EXPECT_NE(at, text.npos) << name;
+    return at == text.npos ? -1 : std::stod(text.substr(at + name.size() + 2));
+  };
+  // The time at which the machine began is known to the second.
+  EXPECT_GE(value("process_start_time_seconds"), before - 2);
+  EXPECT_LE(value("process_start_time_seconds"), static_cast<double>(std::time(nullptr)) + 2);
+  EXPECT_GT(value("process_cpu_seconds_total"), 0);
+  EXPECT_GT(value("process_resident_memory_bytes"), 1'000'000);
+  EXPECT_GT(value("process_open_fds"), 3);
+  EXPECT_GT(value("process_max_fds"), value("process_open_fds"));
+  EXPECT_EQ(value("sluice_dead_letter_limit_bytes"), 1'073'741'824);
+  stop();
+}
+
+TEST_F(Operations, AUnixSocketIsItsGroupsAndIsReplacedAfterAKill) {
+  const std::string path = directory_ / "ingest.sock";
+  configure({.ingest = "listen: \"unix:" + path + "\", threads: 2"});
+  const auto serve = [&](const std::string& config) {
+    return Process({"/bin/sh", "-c", R"(umask 077; exec "$0" serve --config "$1")", SLUICE_BINARY,
+                    directory_ / config},
+                   directory_ / ("log-" + std::to_string(++runs_)));
+  };
+  const auto accepts = [&] {
+    return HttpClient(0, {.unix_path = path}).post("/v4/events/batch", events(1)).status == 202;
+  };
+  gateway_.emplace(serve("sluice.yaml"));
+  ASSERT_TRUE(gateway_->says("ready admin")) << gateway_->output();
+  struct stat status{};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_TRUE(S_ISSOCK(status.st_mode));
+  EXPECT_EQ(status.st_mode & 07777U, 0660U) << "whatever the umask";
+  EXPECT_TRUE(accepts());
+
+  std::ifstream first(directory_ / "sluice.yaml");
+  std::string other{std::istreambuf_iterator<char>(first), {}};
+  other.replace(other.find(directory_ / "dlq"), std::string(directory_ / "dlq").size(),
+                directory_ / "other");
+  file("other.yaml", other);
+  Process second = serve("other.yaml");
+  EXPECT_EQ(second.wait(), 1);
+  EXPECT_THAT(second.output(), HasSubstr("cannot listen on unix:" + path));
+  EXPECT_TRUE(accepts()) << "the first one still has it";
+
+  gateway_->kill(SIGKILL);
+  gateway_->wait();
+  ASSERT_TRUE(std::filesystem::exists(path)) << "as a kill leaves it";
+  gateway_.emplace(serve("sluice.yaml"));
+  ASSERT_TRUE(gateway_->says("ready admin")) << gateway_->output();
+  EXPECT_TRUE(accepts());
+  stop();
 }
 
 TEST_F(Operations, ReloadTakesOverProducersOnConnectionsThatStayOpen) {

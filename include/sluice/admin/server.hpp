@@ -12,6 +12,7 @@
 #include <sluice/config/config.hpp>
 #include <sluice/net/asio.hpp>
 #include <sluice/net/gate.hpp>
+#include <sluice/tap/taps.hpp>
 
 namespace sluice::admin {
 
@@ -31,6 +32,8 @@ struct Hooks {
   DeadLetters* dead_letters = nullptr;     // outlives the server's coroutines
   std::function<net::Task<ReloadReport>()> reload;
   std::function<void()> quit;  // begins the drain
+  // What is wrong with the wish, or std::errc::device_or_resource_busy when too many look already.
+  std::function<Result<std::unique_ptr<tap::Taps::Reader>>(tap::Wish)> open_tap;
 };
 
 class Server {

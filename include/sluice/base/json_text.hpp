@@ -1,4 +1,4 @@
-// Writing JSON by hand, for the small answers that need no library.
+// Writing JSON by hand, for the small answers that need no library, and what passing it on takes.
 #pragma once
 
 #include <string>
@@ -8,5 +8,8 @@ namespace sluice {
 
 // Appends the text as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD.
 void append_json_string(std::string& out, std::string_view text);
+
+// RFC 8259, 6.
+[[nodiscard]] bool is_json_number(std::string_view text);
 
 }  // namespace sluice

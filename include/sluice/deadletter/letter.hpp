@@ -1,6 +1,7 @@
 // A dead letter: an event that the upstream will never take, with everything that a person needs to
 // mend and replay it. In the store it is one line, a JSON object: {"id", "workspace", "kind",
-// "reason", "status", "answer", "attempts", "first_attempt_at", "last_attempt_at", "event"}.
+// "reason", "status", "answer", "attempts", "first_attempt_at", "last_attempt_at", "traceparent",
+// "event"}; "traceparent" only where there is one.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@ struct Letter {
   std::uint32_t attempts = 0;
   WallTime first_attempt_at;
   WallTime last_attempt_at;
-  std::string event;  // canonical JSON
+  std::string traceparent{};  // of the request that brought it; empty: it had none
+  std::string event;          // canonical JSON
 };
 
 // Unique in a store, and in its letters' order: the time of the last attempt in milliseconds since
@@ -44,6 +46,7 @@ struct StoredLetter {
   std::string answer;
   std::uint32_t attempts = 0;
   WallTime last_attempt_at;
+  std::string traceparent;
   std::string event;  // as it stands in the line
   std::string line;   // all of it, without the line break
 };

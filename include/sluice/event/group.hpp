@@ -1,9 +1,9 @@
 // A group: the accepted events of one request, as they travel from ingest to the upstream.
 //
-// One heap block holds everything: this header, the records, the keys, and the canonical JSON of
-// the events, written once and never changed. A group has one owner at a time: the ingest thread
-// that made it, the queue, then the dispatcher of its workspace, which frees it when the last of
-// its events has ended.
+// One heap block holds everything: this header, the records, the keys, the canonical JSON of the
+// events and the traceparent, written once and never changed. A group has one owner at a time: the
+// ingest thread that made it, the queue, then the dispatcher of its workspace, which frees it when
+// the last of its events has ended.
 #pragma once
 
 #include <cstddef>
@@ -61,7 +61,8 @@ class Group {
     std::optional<RememberedAnswer> answer;
     MonoTime accepted_at;
     WallTime accepted_wall;
-    std::uint32_t producer = 0;  // whose budget it takes, by its index from 1; 0: nobody's
+    std::uint32_t producer = 0;      // whose budget it takes, by its index from 1; 0: nobody's
+    std::string_view traceparent{};  // of the request; empty: it has none
   };
   // Keeps only the bytes of the slices, one behind the other. Throws std::bad_alloc.
   [[nodiscard]] static Owner make(const Parts& parts);
@@ -78,6 +79,8 @@ class Group {
   [[nodiscard]] MonoTime accepted_at() const { return accepted_at_; }
   [[nodiscard]] WallTime accepted_wall() const { return accepted_wall_; }
   [[nodiscard]] std::uint32_t producer() const { return producer_; }
+  // Empty: the request had none. Valid while the group lives.
+  [[nodiscard]] std::string_view traceparent() const;
   // What the group takes from the buffer's budget, in bytes; the same for the same parts.
   [[nodiscard]] std::size_t footprint_bytes() const;
 
@@ -91,6 +94,7 @@ class Group {
   std::uint32_t byte_count_;
   std::uint32_t key_count_;
   std::uint32_t producer_;
+  std::uint32_t traceparent_size_;
   MonoTime accepted_at_;
   WallTime accepted_wall_;
   std::optional<RememberedAnswer> answer_;

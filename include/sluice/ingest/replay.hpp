@@ -15,6 +15,7 @@ namespace sluice::ingest {
 struct Replay {
   std::size_t workspace = 0;  // its index
   EventKind kind{};
+  std::string traceparent{};        // of the request they came in; empty: it had none
   std::vector<std::string> events;  // canonical JSON
 };
 

@@ -17,6 +17,7 @@
 #include <sluice/ingest/tables.hpp>
 #include <sluice/metrics/cells.hpp>
 #include <sluice/metrics/exposition.hpp>
+#include <sluice/tap/taps.hpp>
 
 namespace sluice::ingest {
 
@@ -38,6 +39,7 @@ class Server {
     std::size_t producers_max = 0;  // indexes that the admissions tell apart
     Tables tables;                  // what it points at outlives the server
     const Clock* clock = nullptr;
+    tap::Taps* taps = nullptr;  // outlives the server; none: nobody can look at events
   };
 
   virtual ~Server() = default;

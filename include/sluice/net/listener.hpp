@@ -24,7 +24,8 @@ struct ListenOptions {
 
 // Listens on the address. TCP: IPv4, IPv6 or a name (its first address is taken); port 0 takes a
 // free one, which local_address() tells. Unix: a socket file that nobody listens on any more, as a
-// killed process leaves it, is replaced; a live one is an error. The error says what to do.
+// killed process leaves it, is replaced; a live one is an error; its user and its
+// group may connect (mode 0660). The error says what to do.
 [[nodiscard]] Result<Acceptor> listen(const asio::any_io_executor& executor,
                                       const config::ListenAddress& address,
                                       ListenOptions options = {});

@@ -69,5 +69,17 @@ TEST(DlqText, ShowsNothingThatMovesATerminalsCursor) {
                                          Not(HasSubstr("\x1b"))));
 }
 
+TEST(DlqText, ShowsTheTrace) {
+  const std::string trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  std::string traced = line;
+  traced.insert(traced.find("\"event\":"), "\"traceparent\":\"" + trace + "\",");
+  const auto letter = *deadletter::parse_letter(traced);
+  EXPECT_THAT(table_row(letter), HasSubstr("  4bf92f3577b34da6a3ce929d0e0e4736  "));
+  EXPECT_THAT(description(letter), HasSubstr("traceparent   " + trace + "\n"));
+  const auto without = *deadletter::parse_letter(line);
+  EXPECT_THAT(table_row(without), HasSubstr("  3  -  "));
+  EXPECT_THAT(description(without), HasSubstr("traceparent   -\n"));
+}
+
 }  // namespace
 }  // namespace sluice::cli

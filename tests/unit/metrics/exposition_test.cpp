@@ -17,6 +17,22 @@ TEST(Exposition, WritesFamiliesOnceAndSamplesInOrder) {
             "# HELP sluice_b Help for b.\n# TYPE sluice_b gauge\nsluice_b 1.5\n");
 }
 
+TEST(Exposition, CallsTheProcessAsEverybodyDoes) {
+  Exposition exposition;
+  exposition.process({.start_time_seconds = 1'714'564'800.25,
+                      .cpu_seconds = 0.5,
+                      .resident_memory_bytes = 4096,
+                      .open_fds = 7,
+                      .max_fds = 1024});
+  const std::string text = exposition.to_text();
+  for (const char* line :
+       {"# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds 1714564800.25\n",
+        "# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 0.5\n",
+        "process_resident_memory_bytes 4096\n", "process_open_fds 7\n", "process_max_fds 1024\n"}) {
+    EXPECT_NE(text.find(line), text.npos) << text;
+  }
+}
+
 TEST(Exposition, HistogramsAreCumulative) {
   Histogram<2> first(std::array<double, 2>{1, 10});
   first.observe(1.0);

@@ -10,7 +10,8 @@ const FakeClock test_clock;
 
 // A group with what a record can have, at random.
 Group::Owner random_group(Rng& rng) {
-  return numbered_group(rng.below(1'000'000), test_clock, rng.below(500), rng.below(2) == 0);
+  return numbered_group(rng.below(1'000'000), test_clock, rng.below(500), rng.below(2) == 0,
+                        rng.below(2) == 0 ? some_trace : std::string_view());
 }
 
 TEST(Codec, AGroupComesOutAsItWentIn) {
@@ -28,10 +29,25 @@ TEST(Codec, AGroupComesOutAsItWentIn) {
                                            .dedup_keys = stored->keys,
                                            .answer = stored->answer,
                                            .accepted_at = {},
-                                           .accepted_wall = stored->head.accepted_wall});
+                                           .accepted_wall = stored->head.accepted_wall,
+                                           .traceparent = stored->traceparent});
     EXPECT_TRUE(same_content(*made, *group));
     EXPECT_EQ(stored->head.before, before);
     EXPECT_EQ(stored->head.own, totals_of(*group));
+  }
+}
+
+// A store of format 1 has no others, and an earlier version reads them.
+TEST(Codec, AGroupWithoutATraceparentIsOfFormat1) {
+  constexpr std::size_t presence_at = 4 + 4 + 8 + 24;
+  for (const bool with_answer : {false, true}) {
+    const Group::Owner group = numbered_group(7, test_clock, 0, with_answer);
+    std::string value;
+    encode_group(make_key(Tag::group, 1, 1), *group, {}, value);
+    EXPECT_EQ(value.at(presence_at), with_answer ? 1 : 0);
+    EXPECT_EQ(value.size(), presence_at + 1 + (with_answer ? 24 : 0) +
+                                13 * group->records().size() + 16 * group->dedup_keys().size() +
+                                group->bytes().size() + 8);
   }
 }
 

@@ -407,6 +407,42 @@ TEST(Core, StartsWithoutReadingTheBacklog) {
   EXPECT_EQ(reads_at_start(10), reads_at_start(1000));
 }
 
+// Otherwise an earlier version could open a store in which it takes records for damaged.
+TEST(Core, WritesNoTraceparentBeforeTheFormatSaysSo) {
+  test::MemoryDisk disk;
+  FakeClock clock;
+  buffer::DedupWindow window({.window = 0ns, .entries_max = 0});
+  int raised = 0;
+  bool fails = true;
+  const auto store =
+      open_stepped(
+          {}, {{.name = "a", .window = &window, .wake = [] {}, .lost = nullptr}}, clock,
+          std::make_unique<test::MemoryEngine>(disk), {.commit = [] {}, .read = [] {}}, nullptr,
+          [&]() -> Result<void> {
+            ++raised;
+            return fails ? Result<void>(failure(Errc::disk_full, "no room")) : Result<void>();
+          })
+          .value();
+  const auto append = [&](std::string_view traceparent) {
+    std::optional<bool> kept;
+    static_cast<void>(store->buffer(0).append(
+        0, numbered_group(1, clock, 0, false, traceparent), buffer::AckLevel::disk,
+        [&](const Result<void>& result) { kept = result.has_value(); }));
+    static_cast<void>(store->commit_step());
+    return kept.value();
+  };
+  EXPECT_TRUE(append(""));
+  EXPECT_EQ(raised, 0);
+  EXPECT_FALSE(append(some_trace));
+  EXPECT_EQ(raised, 1);
+  fails = false;
+  clock.advance(2s);
+  static_cast<void>(store->commit_step());
+  EXPECT_TRUE(append(some_trace));
+  EXPECT_TRUE(append(some_trace));
+  EXPECT_EQ(raised, 2) << "once";
+}
+
 TEST(Core, AWorkspaceThatIsNotConfiguredKeepsItsEvents) {
   test::MemoryDisk disk;
   FakeClock clock;

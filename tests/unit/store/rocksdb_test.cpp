@@ -156,6 +156,40 @@ TEST(RocksDbStore, AnotherFormatIsRefusedAndLeftAlone) {
   EXPECT_EQ(size_of(folder / "store"), size);
 }
 
+std::string format_of(const std::string& path) {
+  std::ifstream file(path + "/FORMAT");
+  std::string line;
+  std::getline(file, line);
+  return line.substr(0, line.find(','));
+}
+
+// An earlier version can take the store back until there is something that it would misread.
+TEST(RocksDbStore, RaisesItsFormatWithTheFirstTraceparentAndKeepsThat) {
+  const test::TemporaryDirectory folder;
+  const std::string path = folder / "store";
+  {
+    Running running(path);
+    ASSERT_TRUE(running.opened) << running.opened.error().message;
+    EXPECT_TRUE(running.append(numbered_group(0, system_clock())));
+    EXPECT_EQ(format_of(path), "sluice store format 1");
+    EXPECT_TRUE(running.append(numbered_group(1, system_clock(), 0, false, some_trace)));
+    EXPECT_EQ(format_of(path), "sluice store format 2");
+  }
+  Running again(path);
+  ASSERT_TRUE(again.opened) << again.opened.error().message;
+  const std::uint64_t recovered = again.store().recovered(0).bytes;
+  std::vector<Group::Owner> groups;
+  while (groups.size() < 2) {
+    for (Group::Owner& group : again.read()) {
+      groups.push_back(std::move(group));
+    }
+  }
+  EXPECT_EQ(groups[0]->traceparent(), "");
+  EXPECT_EQ(groups[1]->traceparent(), some_trace);
+  EXPECT_EQ(recovered, groups[0]->footprint_bytes() + groups[1]->footprint_bytes());
+  EXPECT_EQ(format_of(path), "sluice store format 2");
+}
+
 TEST(RocksDbStore, AFolderThatCannotBeMadeIsAnError) {
   const test::TemporaryDirectory folder;
   std::ofstream(folder / "file") << "in the way";

@@ -44,7 +44,8 @@ class FakeClock final : public Clock {
 
 // What a group is made of, by its number: the same number gives the same bytes, and no other does.
 inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
-                                   std::size_t size_min = 0, bool with_answer = false) {
+                                   std::size_t size_min = 0, bool with_answer = false,
+                                   std::string_view traceparent = {}) {
   Rng rng(number);
   std::string bytes;
   std::vector<EventRecord> records;
@@ -76,8 +77,12 @@ inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
                       .dedup_keys = keys,
                       .answer = answer,
                       .accepted_at = clock.mono_now(),
-                      .accepted_wall = clock.wall_now()});
+                      .accepted_wall = clock.wall_now(),
+                      .traceparent = traceparent});
 }
+
+inline constexpr std::string_view some_trace =
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 inline std::uint64_t number_of(const Group& group) {
   return std::stoull(std::string(group.json(0).substr(5)));
@@ -90,7 +95,8 @@ inline bool same_content(const Group& a, const Group& b) {
   };
   return a.bytes() == b.bytes() && std::ranges::equal(a.records(), b.records(), same_record) &&
          std::ranges::equal(a.dedup_keys(), b.dedup_keys()) && a.answer() == b.answer() &&
-         a.accepted_wall() == b.accepted_wall() && a.footprint_bytes() == b.footprint_bytes();
+         a.accepted_wall() == b.accepted_wall() && a.traceparent() == b.traceparent() &&
+         a.footprint_bytes() == b.footprint_bytes();
 }
 
 // A store in steps on a disk in memory, with one workspace or more.

@@ -1,0 +1,56 @@
+#include <iostream>
+#include <utility>
+
+#include <sluice/cli/cli.hpp>
+
+#include "admin_client.hpp"
+#include "commands.hpp"
+#include "dlq_text.hpp"
+#include "percent.hpp"
+
+namespace sluice::cli {
+namespace {
+
+constexpr unsigned status_ok = 200;
+
+int fail(const std::string& message) {
+  std::cerr << "sluice tap: " << message << '\n';
+  return exit_failure;
+}
+
+std::string target_of(const TapOptions& options) {
+  std::string target = std::string("/tap?unmasked=") + (options.unmasked ? "true" : "false");
+  if (options.accepted != options.rejected) {
+    target += options.accepted ? "&outcome=accepted" : "&outcome=rejected";
+  }
+  for (const auto& [name, value] :
+       {std::pair("source", &options.source), std::pair("workspace", &options.workspace),
+        std::pair("sample", &options.sample)}) {
+    if (!value->empty()) {
+      target += std::string("&") + name + "=" + encode_percent(*value);
+    }
+  }
+  return target;
+}
+
+}  // namespace
+
+int tap(const std::string& config_file, const TapOptions& options) {
+  const auto config = load_config(config_file);
+  if (!config) {
+    return config.error();
+  }
+  const AdminClient client(config->admin);
+  const auto answer = client.stream(
+      target_of(options), [](std::string_view lines) { std::cout << lines << std::flush; });
+  if (!answer) {
+    return fail(answer.error().message);
+  }
+  if (answer->status != status_ok) {
+    return fail("the gateway at " + client.address() + " says " + std::to_string(answer->status) +
+                ": " + message_of(answer->body));
+  }
+  return fail("the gateway has ended it");
+}
+
+}  // namespace sluice::cli
