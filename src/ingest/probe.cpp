@@ -153,7 +153,7 @@ namespace {
 
 void expose_passthrough_of(Probes probes, std::size_t index, const WorkspaceTarget& workspace,
                            metrics::Exposition& exposition) {
-  constexpr std::array<std::string_view, 5> classes{"1xx", "2xx", "3xx", "4xx", "5xx"};
+  constexpr std::array<std::string_view, 4> classes{"2xx", "3xx", "4xx", "5xx"};
   const auto total = [&](auto pick) {
     return sum(probes, [&](const Probe& p) -> auto& { return pick(p.passthrough[index]); });
   };

@@ -43,7 +43,7 @@ inline constexpr std::array<std::string_view, 9> passthrough_failure_names{
 
 // Of one workspace.
 struct PassthroughProbe {
-  std::array<metrics::Counter, 5> answers;  // of the upstream, by the first digit of their status
+  std::array<metrics::Counter, 4> answers;  // of the upstream: 2xx, 3xx, 4xx, 5xx
   std::array<metrics::Counter, passthrough_failure_names.size()> failures;
   metrics::Counter request_bytes;  // of bodies
   metrics::Counter answer_bytes;   // likewise

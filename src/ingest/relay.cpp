@@ -98,7 +98,7 @@ bool Relay::finish(const Outcome& outcome) {
   if (upload_ == Upload::refused) {
     return true;  // the session has written the answer
   }
-  if (upload_ == Upload::client_failed && !client_late_) {
+  if (outcome->failure == PassthroughFailure::client && !client_late_) {
     return false;  // nobody is there
   }
   Problem problem{.refusal = outcome->refusal, .message = outcome->message};
@@ -175,6 +175,9 @@ Task<Relay::Outcome> Relay::attempt(bool fresh) {
   const std::string head = upstream_request_head(session_.head(), rewrite);
   const bool sent = co_await write_to_upstream(head);
   if (has_body_ && sent) {
+    if (session_.client_waits() && !co_await write_to_client(continue_answer)) {
+      co_return trouble(PassthroughFailure::client, Refusal::timed_out, "the client has gone");
+    }
     upload_ = Upload::under_way;
     net::spawn(deps_.executor, deps_.gate, upload());
   }
@@ -244,7 +247,7 @@ BodyFraming Relay::answer_framing() const {
 
 Task<Relay::Outcome> Relay::send_back() {
   using Step = AnswerParser::Step;
-  probe_.answers[parser_->head().status / 100 - 1].add();
+  probe_.answers[parser_->head().status / 100 - 2].add();
   const BodyFraming framing = answer_framing();
   const bool chunked = framing.kind == BodyFraming::Kind::chunked;
   std::string out = head_to_client(framing);
@@ -311,7 +314,7 @@ std::string Relay::head_to_client(BodyFraming framing) {
 Task<> Relay::upload() {
   try {
     std::string body;
-    bool going_on = !session_.client_waits() || co_await write_to_client(continue_answer);
+    bool going_on = true;
     while (going_on && !upload_abandoned_) {
       body.clear();
       const Session::Piece piece = session_.take_body(body, piece_bytes);
@@ -361,7 +364,7 @@ Task<bool> Relay::upload_piece(Session::Piece piece, const std::string& body) {
 
 void Relay::end_upload() {
   if (upload_ == Upload::under_way) {
-    upload_ = Upload::client_failed;  // it did not even take the 100, or is not waited for
+    upload_ = Upload::client_failed;  // it is not waited for any longer
   }
   if (upload_ == Upload::client_failed || upload_ == Upload::refused) {
     upstream_->close();

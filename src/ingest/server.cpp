@@ -209,14 +209,14 @@ class Thread {
       }
     });
   }
-  void stop(MonoTime deadline, MonoTime relays_deadline) {
+  void begin_stop(MonoTime deadline, MonoTime relays_deadline) {
     asio::post(context_, [this, deadline, relays_deadline] {
       stop_at_ = deadline;
       stop_relays_at_ = relays_deadline;
       sweep_timer_.cancel();
     });
-    thread_.join();
   }
+  void join() { thread_.join(); }
 
  private:
   void adopt(SnapshotPtr snapshot) {
@@ -514,7 +514,10 @@ class ThreadedServer final : public Server {
     }
     const MonoTime now = shared_->clock.mono_now();
     for (const auto& thread : threads_) {
-      thread->stop(now + patience.requests, now + patience.passthrough);
+      thread->begin_stop(now + patience.requests, now + patience.passthrough);
+    }
+    for (const auto& thread : threads_) {
+      thread->join();
     }
     threads_.clear();
   }
