@@ -1,8 +1,6 @@
 #include <string>
 #include <utility>
 
-#include <sluice/ingest/passthrough.hpp>
-
 #include "handler.hpp"
 #include "passthrough.hpp"
 

@@ -17,7 +17,8 @@ namespace {
 using boost::system::error_code;
 using net::Task;
 
-constexpr std::size_t piece_bytes = 32U << 10;
+// Bodies are passed on in pieces of up to so many bytes.
+constexpr std::size_t piece_bytes = 16U << 10;
 // An upstream that sends interim answers without end is none.
 constexpr unsigned interim_answers_max = 16;
 constexpr std::chrono::seconds retry_after{1};

@@ -1,9 +1,9 @@
 // Passes one request on to the upstream and the answer back, both as they come.
 //
-// Memory is bounded by a piece of each body and what is read ahead of it, about 64 KiB each way:
-// nothing is read from one side before the other has taken what was read last. Each wait for a byte
-// has a deadline, which the thread's sweep looks at. While the body is still on its way the answer
-// may already come: the body is then sent on until the answer has ended.
+// Memory is bounded by a piece of each body and what is read ahead of it, less than 64 KiB each
+// way: nothing is read from one side before the other has taken what was read last. Each wait for a
+// byte has a deadline, which the thread's sweep looks at. While the body is still on its way the
+// answer may already come: the body is then sent on until the answer has ended.
 //
 // Nothing is answered twice or taken for complete that is not: until the head of the answer is sent
 // every failure is answered with a problem; after it, the client's connection is reset.

@@ -21,7 +21,7 @@ constexpr std::size_t skipped_body_bytes_max = 256U << 10;
 // relies on it: with less behind the size of a last chunk it trips an assertion.
 constexpr std::size_t chunked_rest_bytes_min = 5;
 // A body that is passed through is read in pieces of up to this size.
-constexpr std::size_t relay_read_bytes = 32U << 10;
+constexpr std::size_t relay_read_bytes = 16U << 10;
 // An output larger than this was an exception, and its memory is given back.
 constexpr std::size_t output_bytes_kept = 16U << 10;
 

@@ -49,13 +49,17 @@ std::string request(std::string_view line, std::string_view headers = "") {
          std::string(headers) + "\r\n";
 }
 
-// Answers each request of a connection alike, without a body, and notes their heads.
+// Answers each request of a connection alike, and notes their heads.
 class Notes {
  public:
   explicit Notes(std::string answer) : answer_(std::move(answer)) {}
   void operator()(RawConnection& connection, std::size_t) {
     for (std::string head; (head = connection.read_head()).ends_with("\r\n\r\n");) {
       add(head);
+      const bool chunked = head.find("\r\nTransfer-Encoding: chunked\r\n") != std::string::npos;
+      if (chunked && !connection.read_until("0\r\n\r\n").ends_with("0\r\n\r\n")) {
+        return;
+      }
       connection.write(answer_);
     }
   }
@@ -432,6 +436,29 @@ TEST(Passthrough, GoesOverTlsToAPeerThatProvesItself) {
   const HttpAnswer untrusted = HttpClient(wary.port()).request("GET", "/x", "", key);
   EXPECT_EQ(untrusted.status, 502);
   EXPECT_THAT(untrusted.body, HasSubstr("certificate is not trusted"));
+}
+
+TEST(Passthrough, ACallerOverTlsSendsAndReceivesAtOnce) {
+  const TestPki pki;
+  const config::ServerTls tls = pki.issue("server", {.alternative_names = "DNS:localhost"});
+  const std::string body(256U << 10, 'e');
+  ScriptedUpstream upstream([&](RawConnection& connection, std::size_t) {
+    connection.read_head();
+    connection.write("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) +
+                     "\r\n\r\n");
+    for (std::size_t at = 0; at < body.size(); at += 1024) {
+      connection.write(connection.read(1024));
+    }
+  });
+  std::string yaml = yaml_of(upstream.base_url());
+  yaml.replace(
+      yaml.find("threads: 1"), 10,
+      "threads: 1, tls: {cert_file: " + tls.cert_file + ", key_file: " + tls.key_file + "}");
+  RunningGateway gateway({}, yaml);
+  HttpClient client(gateway.port(), {.ca_file = pki.ca_file()});
+  const HttpAnswer answer = client.request("PUT", "/echo", body, key);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, body);
 }
 
 // The real binary, over Unix-domain sockets, anonymous.

@@ -9,7 +9,10 @@
 #include <string>
 
 #include <sluice/base/result.hpp>
-#include <sluice/transport/stream_pool.hpp>
+
+namespace sluice::transport {
+class Peer;
+}  // namespace sluice::transport
 
 namespace sluice::ingest {
 
