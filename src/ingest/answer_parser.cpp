@@ -9,6 +9,10 @@ namespace sluice::ingest {
 
 namespace http = boost::beast::http;
 
+// What is still to come behind a chunk's data is never shorter than `0 CRLF CRLF`. Beast's parser
+// relies on it: with less behind the size of a last chunk it trips an assertion.
+constexpr std::size_t chunked_rest_bytes_min = 5;
+
 AnswerParser::AnswerParser(bool to_head) {
   header_limit(static_cast<std::uint32_t>(answer_head_bytes_max));
   body_limit(boost::none);
@@ -18,7 +22,7 @@ AnswerParser::AnswerParser(bool to_head) {
 AnswerParser::Step AnswerParser::take(ReadBuffer& in) {
   bool stuck = false;
   while (!is_done()) {
-    if (in.empty()) {
+    if (in.empty() || may_be_part_of_end(in)) {
       return body_.empty() ? Step::needs_more : Step::body;
     }
     error_code error;
@@ -44,6 +48,14 @@ AnswerParser::Step AnswerParser::take(ReadBuffer& in) {
     return Step::head;
   }
   return Step::end;
+}
+
+bool AnswerParser::may_be_part_of_end(ReadBuffer& in) const {
+  if (!is_header_done() || !chunked() || chunk_left_bytes_ > 0) {
+    return false;
+  }
+  const char first = in.data().front();
+  return in.size() < chunked_rest_bytes_min && (first == '0' || first == '\r');
 }
 
 AnswerParser::Step AnswerParser::take_end() {
@@ -89,9 +101,12 @@ std::size_t AnswerParser::on_body_impl(string_view bytes, error_code&) {
   return bytes.size();
 }
 
-void AnswerParser::on_chunk_header_impl(std::uint64_t, string_view, error_code&) {}
+void AnswerParser::on_chunk_header_impl(std::uint64_t size, string_view, error_code&) {
+  chunk_left_bytes_ = size;
+}
 
-std::size_t AnswerParser::on_chunk_body_impl(std::uint64_t, string_view bytes, error_code&) {
+std::size_t AnswerParser::on_chunk_body_impl(std::uint64_t remain, string_view bytes, error_code&) {
+  chunk_left_bytes_ = remain - bytes.size();
   body_.append(bytes.data(), bytes.size());
   return bytes.size();
 }

@@ -56,8 +56,12 @@ class AnswerParser final : public boost::beast::http::basic_parser<false> {
                                  error_code& error) override;
   void on_finish_impl(error_code& error) override;
 
+  // Whether what comes next could be the end of a chunked body, and not all of it has come.
+  [[nodiscard]] bool may_be_part_of_end(ReadBuffer& in) const;
+
   UpstreamHead head_;
   std::string body_;
+  std::uint64_t chunk_left_bytes_ = 0;
   bool head_told_ = false;
 };
 

@@ -178,6 +178,11 @@ TEST(AnswerParser, ReadsEveryFramingHoweverItIsCut) {
   const std::string chunked =
       "HTTP/1.1 200 Fine\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
       "4;ext=1\r\n0123\r\n1\r\n4\r\n0\r\nTrailer: x\r\n\r\n";
+  const std::string empty =
+      "HTTP/1.1 200 Fine\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (std::size_t piece = 1; piece <= empty.size(); ++piece) {
+    EXPECT_EQ(read_answer(empty, piece).last, AnswerParser::Step::end) << piece;
+  }
   const std::string sized = "HTTP/1.1 200 Fine\r\nX-A: 1\r\nContent-Length: 5\r\n\r\n01234";
   const std::string to_end = "HTTP/1.0 200 Fine\r\nX-A: 1\r\n\r\n01234";
   for (const std::string& bytes : {chunked, sized, to_end}) {
@@ -189,6 +194,15 @@ TEST(AnswerParser, ReadsEveryFramingHoweverItIsCut) {
       EXPECT_EQ(read.head.fields.front().name, "X-A");
     }
   }
+}
+
+// What an upstream sends bit by bit is passed on bit by bit.
+TEST(AnswerParser, DataIsNotHeldBackBecauseItLooksLikeTheEnd) {
+  const Read read =
+      read_answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n0\r\n9\r\n\r\n0", 99,
+                  false, false);
+  EXPECT_EQ(read.last, AnswerParser::Step::needs_more);
+  EXPECT_EQ(read.body, "0\r\n0");
 }
 
 TEST(AnswerParser, WhatIsCutOffIsBroken) {
