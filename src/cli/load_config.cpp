@@ -2,7 +2,6 @@
 
 #include <sluice/cli/cli.hpp>
 #include <sluice/config/load.hpp>
-#include <sluice/runtime/gateway.hpp>
 
 #include "commands.hpp"
 
@@ -21,9 +20,6 @@ Result<config::Config, std::vector<std::string>> read_config(const std::string& 
       mistakes.push_back(mistake.to_string());
     }
     return std::unexpected(std::move(mistakes));
-  }
-  if (const auto supported = runtime::check_supported(*loaded); !supported) {
-    return std::unexpected(std::vector{loaded->file + ": " + supported.error().message});
   }
   return std::move(*loaded);
 }

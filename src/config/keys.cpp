@@ -9,8 +9,8 @@ namespace sluice::config {
 const std::vector<Keys>& all_keys() {
   static const std::vector<Keys> table{
       {"file",
-       {"ingest", "admin", "workspaces", "buffer", "batch", "delivery", "dedup", "dead_letter",
-        "drain_timeout", "sources", "log"}},
+       {"ingest", "admin", "workspaces", "buffer", "batch", "delivery", "passthrough", "dedup",
+        "dead_letter", "drain_timeout", "sources", "log"}},
       {"ingest",
        {"listen", "threads", "max_body_bytes", "max_event_bytes", "max_header_bytes",
         "max_connections", "header_timeout", "body_timeout", "idle_timeout", "write_timeout",
@@ -30,6 +30,7 @@ const std::vector<Keys>& all_keys() {
       {"batch", {"max_events", "max_bytes", "linger"}},
       {"delivery", {"lanes", "max_in_flight", "timeout", "connect_timeout", "backoff"}},
       {"backoff", {"initial", "max"}},
+      {"passthrough", {"max_in_flight", "max_body_bytes", "timeout", "idle_timeout"}},
       {"dedup", {"window", "max_entries"}},
       {"dead_letter", {"path", "max_bytes"}},
       {"log", {"level", "format"}},

@@ -175,6 +175,15 @@ void write(Writer& out, const Delivery& delivery) {
   });
 }
 
+void write(Writer& out, const Passthrough& passthrough) {
+  out.map("passthrough", [&] {
+    out.quantity("max_in_flight", count, std::size_t{passthrough.max_in_flight});
+    out.quantity("max_body_bytes", size, passthrough.max_body_bytes);
+    out.quantity("timeout", duration, passthrough.timeout);
+    out.quantity("idle_timeout", duration, passthrough.idle_timeout);
+  });
+}
+
 // --- Sources ---
 
 void write(Writer& out, const mapping::Value& value);
@@ -321,6 +330,7 @@ std::string to_yaml_masked(const Config& config) {
       out.quantity("linger", duration, config.batch.linger);
     });
     write(out, config.delivery);
+    write(out, config.passthrough);
     out.map("dedup", [&] {
       out.quantity("window", duration, config.dedup.window);
       out.quantity("max_entries", count, config.dedup.max_entries);

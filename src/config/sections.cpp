@@ -390,6 +390,14 @@ void read_delivery(const Section& section, Delivery& delivery) {
   }
 }
 
+void read_passthrough(const Section& section, Passthrough& passthrough) {
+  section.read("max_in_flight", passthrough.max_in_flight, count, {.min = 1, .max = 10'000});
+  section.read("max_body_bytes", passthrough.max_body_bytes, size,
+               {.min = kib, .max = std::size_t{1} << 40});
+  section.read("timeout", passthrough.timeout, duration, timeout_bounds);
+  section.read("idle_timeout", passthrough.idle_timeout, duration, timeout_bounds);
+}
+
 void read_dedup(const Section& section, Dedup& dedup) {
   section.read("window", dedup.window, duration, {.min = 0ms, .max = 24h});
   section.read("max_entries", dedup.max_entries, count, {.min = 0, .max = 100'000'000});
@@ -460,6 +468,7 @@ void read_file(const Place& root, Config& config) {
   read_buffer(file.section("buffer"), config.ingest, config.buffer);
   read_batch(file.section("batch"), ingest, config.ingest, config.batch);
   read_delivery(file.section("delivery"), config.delivery);
+  read_passthrough(file.section("passthrough"), config.passthrough);
   read_dedup(file.section("dedup"), config.dedup);
   read_dead_letter(file.section("dead_letter"), config.buffer, config.dead_letter);
   read_log(file.section("log"), config.log);

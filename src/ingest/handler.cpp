@@ -121,11 +121,9 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
   Admitted admitted{.options = options_};
   const std::string_view path = head.path();
   const auto route = find_route(path);
-  if (!route) {
-    return refused(
-        Refusal::unknown_route,
-        "nothing is served here: post to /v4/events/batch, /v4/events/custom, "
-        "/v4/events/{type}, /v4/transactions, /v4/transactions/batch or /v1/events/{source}");
+  if (!route || (options_->keep_whole == KeepWhole::unrouted_or_login &&
+                 (route->id == RouteId::login || route->id == RouteId::refresh))) {
+    return look_past_routes(head);
   }
   admitted.route = *route;
   const bool takes_get = route->id == RouteId::refresh;
@@ -170,23 +168,30 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
   return admitted;
 }
 
+Result<void, Problem> Handler::find_producer(const RequestHead& head, Admitted& admitted) {
+  const auto key = key_from_credentials(head.authorization, head.api_key);
+  if (!key) {
+    return refused(
+        Refusal::no_key,
+        "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
+        "password of Basic");
+  }
+  if (last_producer_ == nullptr || *key != last_credentials_ ||
+      (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {
+    if (const auto known = recognise(*key); !known) {
+      return known;
+    }
+  }
+  admitted.producer = last_producer_;
+  admitted.workspace = last_producer_->workspace;
+  return {};
+}
+
 Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admitted) {
   if (!admitted.options->producers->anonymous()) {
-    const auto key = key_from_credentials(head.authorization, head.api_key);
-    if (!key) {
-      return refused(
-          Refusal::no_key,
-          "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
-          "password of Basic");
+    if (const auto found = find_producer(head, admitted); !found) {
+      return found;
     }
-    if (last_producer_ == nullptr || *key != last_credentials_ ||
-        (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {
-      if (const auto known = recognise(*key); !known) {
-        return known;
-      }
-    }
-    admitted.producer = last_producer_;
-    admitted.workspace = last_producer_->workspace;
     if (admitted.route.id != RouteId::refresh &&
         !last_producer_->may_use(to_string(admitted.route.id))) {
       return refused(Refusal::not_allowed, "this path is not among the producer's `routes`");

@@ -40,7 +40,8 @@ struct HandlerOptions {
   const std::atomic<bool>* draining = nullptr;
   bool reject_request_on_invalid = false;
   std::size_t body_bytes_max = 0;
-  tap::Taps* taps = nullptr;  // none: nobody can look at events
+  tap::Taps* taps = nullptr;                // none: nobody can look at events
+  KeepWhole keep_whole = KeepWhole::never;  // what may be passed through
 };
 
 // Counts references within one thread.
@@ -55,6 +56,9 @@ struct Admitted {
   const SourceTarget* source = nullptr;
   normalise::Framing framing{};
   ContentCoding coding{};
+  // Where it is passed through to, and whether the workspace's credentials are put in.
+  PassthroughTarget* passthrough = nullptr;
+  bool with_credentials = false;
 };
 
 // What has been handed to the buffer and is not settled yet.
@@ -103,9 +107,15 @@ class Handler {
   }
   [[nodiscard]] const Clock& clock() const { return *options_->clock; }
   [[nodiscard]] std::size_t body_bytes_max() const { return options_->body_bytes_max; }
+  [[nodiscard]] KeepWhole keep_whole() const { return options_->keep_whole; }
+  // The caller's, or a new one; valid until the next call.
+  std::string_view request_id(const RequestHead& head);
   [[nodiscard]] Probe& probe() { return probe_; }
 
  private:
+  // No route of ours: it is passed through, or there is nothing here.
+  Result<Admitted, Problem> look_past_routes(const RequestHead& head);
+  Result<void, Problem> find_producer(const RequestHead& head, Admitted& admitted);
   Result<void, Problem> identify(const RequestHead& head, Admitted& admitted);
   // Whose credentials these are; kept in last_...
   Result<void, Problem> recognise(const std::string& credentials);
@@ -138,7 +148,6 @@ class Handler {
   Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
                           std::string_view traceparent) const;
   Problem full(const WorkspaceTarget& workspace);
-  std::string_view request_id(const RequestHead& head);
   AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);
   [[nodiscard]] std::optional<DedupKey> idempotent_request() const;
 

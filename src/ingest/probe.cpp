@@ -4,6 +4,7 @@
 #include <string>
 
 #include <sluice/base/assert.hpp>
+#include <sluice/ingest/passthrough.hpp>
 
 namespace sluice::ingest {
 namespace {
@@ -146,6 +147,56 @@ void expose(Probes probes, std::span<const std::string> source_names,
   }
   exposition.gauge("ingest_connections", "Connections open now.", {},
                    static_cast<double>(sum_totals(probes).connections));
+}
+
+namespace {
+
+void expose_passthrough_of(Probes probes, std::size_t index, const WorkspaceTarget& workspace,
+                           metrics::Exposition& exposition) {
+  constexpr std::array<std::string_view, 4> classes{"2xx", "3xx", "4xx", "5xx"};
+  const auto total = [&](auto pick) {
+    return sum(probes, [&](const Probe& p) -> auto& { return pick(p.passthrough[index]); });
+  };
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    exposition.counter("passthrough_requests_total",
+                       "Requests passed through and answered by the upstream, by status class.",
+                       {{"workspace", workspace.name}, {"code", classes[i]}},
+                       total([&](const PassthroughProbe& p) -> auto& { return p.answers[i]; }));
+  }
+  for (std::size_t i = 0; i < passthrough_failure_names.size(); ++i) {
+    exposition.counter(
+        "passthrough_failures_total",
+        "Requests to be passed through that the upstream did not answer to the end, by reason.",
+        {{"workspace", workspace.name}, {"reason", passthrough_failure_names[i]}},
+        total([&](const PassthroughProbe& p) -> auto& { return p.failures[i]; }));
+  }
+  const metrics::Labels labels{{"workspace", workspace.name}};
+  exposition.counter("passthrough_request_bytes_total",
+                     "Bytes of bodies passed through to the upstream.", labels,
+                     total([](const PassthroughProbe& p) -> auto& { return p.request_bytes; }));
+  exposition.counter("passthrough_answer_bytes_total",
+                     "Bytes of bodies passed back from the upstream.", labels,
+                     total([](const PassthroughProbe& p) -> auto& { return p.answer_bytes; }));
+  metrics::HistogramSnapshot duration = probes.front()->passthrough[index].duration.snapshot();
+  for (const auto& probe : probes.subspan(1)) {
+    duration.add(probe->passthrough[index].duration.snapshot());
+  }
+  exposition.histogram("passthrough_duration_seconds",
+                       "From a request's first byte to its answer's last being written.", labels,
+                       duration);
+  exposition.gauge(
+      "passthrough_in_flight", "Requests being passed through.", labels,
+      static_cast<double>(workspace.passthrough->in_flight.load(std::memory_order_relaxed)));
+}
+
+}  // namespace
+
+void expose_passthrough(Probes probes, const Tables& tables, metrics::Exposition& exposition) {
+  for (std::size_t i = 0; i < tables.workspaces.size(); ++i) {
+    if (tables.workspaces[i].passthrough != nullptr) {
+      expose_passthrough_of(probes, i, tables.workspaces[i], exposition);
+    }
+  }
 }
 
 }  // namespace sluice::ingest

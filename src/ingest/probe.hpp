@@ -19,22 +19,50 @@
 
 namespace sluice::ingest {
 
-inline constexpr std::array<unsigned, 14> counted_statuses{200, 202, 400, 401, 403, 404, 405,
-                                                           408, 413, 415, 429, 431, 500, 503};
+inline constexpr std::array<unsigned, 16> counted_statuses{200, 202, 400, 401, 403, 404, 405, 408,
+                                                           413, 415, 429, 431, 500, 502, 503, 504};
 
 // Sources that can be added by reloading, over the life of the process.
 inline constexpr std::size_t spare_sources = 256;
 
+// Why a request that was to be passed through was not answered by the upstream to the end.
+enum class PassthroughFailure : std::uint8_t {
+  full,            // passthrough.max_in_flight was reached
+  no_credentials,  // the workspace's could not be had
+  no_connection,   // to the upstream
+  no_answer,       // it closed the connection without one
+  bad_answer,      // what came is no answer
+  upstream_slow,   // connection, answer or taking the request took too long
+  client,          // the caller was too slow, broke the framing, sent too much or went
+  cut,             // the upstream broke off in the middle of its answer
+  stopped,         // the gateway stopped
+};
+inline constexpr std::array<std::string_view, 9> passthrough_failure_names{
+    "full",          "no_credentials", "no_connection", "no_answer", "bad_answer",
+    "upstream_slow", "client",         "cut",           "stopped"};
+
+// Of one workspace.
+struct PassthroughProbe {
+  std::array<metrics::Counter, 4> answers;  // of the upstream: 2xx, 3xx, 4xx, 5xx
+  std::array<metrics::Counter, passthrough_failure_names.size()> failures;
+  metrics::Counter request_bytes;  // of bodies
+  metrics::Counter answer_bytes;   // likewise
+  metrics::Histogram<metrics::delivery_seconds.size()> duration{metrics::delivery_seconds};
+};
+
 struct Probe {
   explicit Probe(const Tables& tables)
-      : received(1 + tables.sources.size() + spare_sources), accepted(tables.workspaces.size()) {}
+      : received(1 + tables.sources.size() + spare_sources),
+        accepted(tables.workspaces.size()),
+        passthrough(tables.workspaces.size()) {}
 
   void count_request(RouteId route, unsigned status);
 
   std::array<std::array<metrics::Counter, counted_statuses.size()>, route_count> requests;
   metrics::Histogram<metrics::accept_seconds.size()> duration{metrics::accept_seconds};
-  std::vector<metrics::Counter> received;  // per source, by its slot; at 0 the /v4 API
-  std::vector<metrics::Counter> accepted;  // per workspace
+  std::vector<metrics::Counter> received;     // per source, by its slot; at 0 the /v4 API
+  std::vector<metrics::Counter> accepted;     // per workspace
+  std::vector<PassthroughProbe> passthrough;  // per workspace
   metrics::Counter duplicates;
   std::array<metrics::Counter, normalise::reject_reason_count> rejected;
   metrics::Counter refused_full;     // events of requests that were refused as a whole: buffer full
@@ -54,5 +82,9 @@ struct Probe {
 // Adds the sums over all threads. The names are those of the slots from 1.
 void expose(std::span<const std::unique_ptr<Probe>> probes,
             std::span<const std::string> source_names, metrics::Exposition& exposition);
+
+// Adds what concerns requests that are passed through, of the workspaces that do.
+void expose_passthrough(std::span<const std::unique_ptr<Probe>> probes, const Tables& tables,
+                        metrics::Exposition& exposition);
 
 }  // namespace sluice::ingest

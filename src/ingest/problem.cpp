@@ -45,6 +45,10 @@ unsigned http_status(Refusal refusal) {
     case Refusal::not_stored:
     case Refusal::draining:
       return 503;
+    case Refusal::bad_upstream:
+      return 502;
+    case Refusal::slow_upstream:
+      return 504;
     case Refusal::internal:
       break;
   }
@@ -77,8 +81,12 @@ std::string_view reason_phrase(unsigned status) {
       return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 502:
+      return "Bad Gateway";
     case 503:
       return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
     default:
       return "Internal Server Error";
   }

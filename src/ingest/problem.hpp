@@ -26,12 +26,14 @@ enum class Refusal : std::uint8_t {
   unsupported_type,      // media type
   unsupported_encoding,  // content coding
   head_too_large,
-  over_rate,     // the producer's own limit
-  full,          // the buffer is above its high watermark
-  being_stored,  // an event of it has been handed to the buffer by another request
-  not_stored,    // the buffer could not keep it
-  draining,      // the gateway is about to stop
-  internal,      // our mistake
+  over_rate,      // the producer's own limit
+  full,           // the buffer is above its high watermark
+  being_stored,   // an event of it has been handed to the buffer by another request
+  not_stored,     // the buffer could not keep it
+  draining,       // the gateway is about to stop
+  bad_upstream,   // what a request was passed through to cannot be reached, or gives no answer
+  slow_upstream,  // or takes too long
+  internal,       // our mistake
 };
 
 struct Problem {

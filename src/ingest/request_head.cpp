@@ -8,11 +8,19 @@
 
 #include <sluice/base/ascii.hpp>
 
+#include "routes.hpp"
+
 namespace sluice::ingest {
 
 namespace http = boost::beast::http;
 
 namespace {
+
+bool is_kept_whole(KeepWhole which, std::string_view path) {
+  const auto route = find_route(path);
+  const bool is_login = route && (route->id == RouteId::login || route->id == RouteId::refresh);
+  return !route || (is_login && which == KeepWhole::unrouted_or_login);
+}
 
 // Whether the value does not follow its name on the same line: Beast has unfolded it.
 bool is_folded(boost::beast::string_view name, boost::beast::string_view value) {
@@ -33,6 +41,7 @@ void RequestHead::clear() {
   }
   expects_continue = false;
   repeated = false;
+  whole = false;
 }
 
 std::string_view RequestHead::path() const {
@@ -45,8 +54,8 @@ bool RequestHead::has_usable_request_id() const {
 }
 
 RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t head_bytes_max,
-                             std::size_t body_bytes_max)
-    : head_(head), body_(body), body_bytes_max_(body_bytes_max) {
+                             std::size_t body_bytes_max, KeepWhole keep_whole)
+    : head_(head), body_(body), body_bytes_max_(body_bytes_max), keep_whole_(keep_whole) {
   head_.clear();
   body_.clear();
   header_limit(static_cast<std::uint32_t>(
@@ -54,8 +63,8 @@ RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t h
   body_limit(boost::none);  // lengths are checked where the answer can say so
 }
 
-void RequestParser::on_request_impl(verb method, string_view, string_view target, int version,
-                                    error_code& error) {
+void RequestParser::on_request_impl(verb method, string_view method_text, string_view target,
+                                    int version, error_code& error) {
   if (target.front() != '/') {
     error = http::error::bad_target;
     return;
@@ -63,6 +72,12 @@ void RequestParser::on_request_impl(verb method, string_view, string_view target
   is_http11_ = version >= 11;
   head_.method = method;
   head_.target.assign(target.data(), target.size());
+  if (keep_whole_ != KeepWhole::never && is_kept_whole(keep_whole_, head_.path())) {
+    head_.whole = true;
+    head_.http11 = is_http11_;
+    head_.method_text.assign(method_text.data(), method_text.size());
+    head_.fields.clear();
+  }
 }
 
 void RequestParser::on_response_impl(int, string_view, int, error_code&) {}
@@ -96,6 +111,9 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
   }
   if (error || in_trailers_) {
     return;
+  }
+  if (head_.whole) {
+    head_.fields.push_back({.name = std::string(name_text), .value = std::string(value)});
   }
   const auto keep = [&](std::string& text) {
     head_.repeated |= !text.empty();

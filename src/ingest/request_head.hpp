@@ -7,11 +7,17 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/verb.hpp>
 
 namespace sluice::ingest {
+
+struct HeadField {
+  std::string name;
+  std::string value;
+};
 
 struct RequestHead {
   boost::beast::http::verb method{};
@@ -26,12 +32,24 @@ struct RequestHead {
   std::string traceparent;      // traceparent; one that came twice is none
   bool expects_continue = false;
   bool repeated = false;  // a field that may come once came twice
+  // Of a request that may be passed through only (see KeepWhole): all of it.
+  std::string method_text;
+  std::vector<HeadField> fields;
+  bool whole = false;
+  bool http11 = true;
 
   void clear();
   // The target without its query.
   [[nodiscard]] std::string_view path() const;
   // Whether the caller's request id can stand in a header and a log as it is.
   [[nodiscard]] bool has_usable_request_id() const;
+};
+
+// Of which requests the head is kept as a whole, to be passed through.
+enum class KeepWhole : std::uint8_t {
+  never,
+  unrouted,           // of those that are none of the gateway's own
+  unrouted_or_login,  // of logins, too
 };
 
 // A head has at most so many fields, and so have trailers.
@@ -49,7 +67,10 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   // Both must outlive the parser. `body` takes the data of a chunked body.
   RequestParser(RequestHead& head, std::string& body, std::size_t head_bytes_max,
-                std::size_t body_bytes_max);
+                std::size_t body_bytes_max, KeepWhole keep_whole = KeepWhole::never);
+
+  // Of what is in `body` and is announced by a chunk.
+  void set_body_bytes_max(std::size_t bytes) { body_bytes_max_ = bytes; }
 
  private:
   using error_code = boost::beast::error_code;
@@ -78,6 +99,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   RequestHead& head_;
   std::string& body_;
   std::size_t body_bytes_max_;
+  KeepWhole keep_whole_;
   std::size_t fields_ = 0;
   bool is_http11_ = true;
   bool in_trailers_ = false;

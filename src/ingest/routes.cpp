@@ -20,6 +20,8 @@ std::string_view to_string(RouteId route) {
       return "/v4/auth/login/profile";
     case RouteId::refresh:
       return "/v4/auth/refresh/profile";
+    case RouteId::passthrough:
+      return "passthrough";
     case RouteId::unknown:
       break;
   }

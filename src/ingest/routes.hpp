@@ -20,11 +20,12 @@ enum class RouteId : std::uint8_t {
   transactions,
   transactions_batch,
   source,
-  login,    // the vendor's, on either of its paths
-  refresh,  // of the login's token
+  passthrough,  // none of the gateway's own, and the workspace passes it through
+  login,        // the vendor's, on either of its paths
+  refresh,      // of the login's token
   unknown,
 };
-inline constexpr std::size_t route_count = 9;
+inline constexpr std::size_t route_count = 10;
 // The route's pattern, as documented: "/v4/events/batch", "/v1/events/{source}".
 [[nodiscard]] std::string_view to_string(RouteId route);
 

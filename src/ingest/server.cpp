@@ -24,10 +24,12 @@
 #include <sluice/net/listener.hpp>
 #include <sluice/net/run.hpp>
 #include <sluice/net/tls.hpp>
+#include <sluice/transport/stream_pool.hpp>
 
 #include "handler.hpp"
 #include "probe.hpp"
 #include "producers.hpp"
+#include "relay.hpp"
 #include "session.hpp"
 
 namespace sluice::ingest {
@@ -53,6 +55,7 @@ struct Shared {
   std::size_t threads;
   std::size_t producers_max;
   const Clock& clock;
+  const std::atomic<bool>* hurried;  // none: nobody can be in a hurry
   Tokens tokens;
   tap::Taps* taps = nullptr;
   std::atomic<bool> draining{false};
@@ -72,17 +75,15 @@ struct Snapshot {
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
 // A connection as the sweeper sees it.
-class Connection : public boost::intrusive::list_base_hook<> {
+class Connection : public boost::intrusive::list_base_hook<>, public ClientStream {
  public:
   explicit Connection(Handler& handler, const SessionLimits& limits, asio::io_context& context)
       : session(handler, limits, [this](const Result<void>& outcome) { acknowledge(outcome); }),
         context_(context),
         acknowledgement_(context, MonoTime::max()) {}
-  virtual ~Connection() = default;
+  ~Connection() override = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
-
-  virtual void cancel() = 0;
 
   // Waits until the buffer has acknowledged what the session asked it to.
   Task<> wait_for_acknowledgement() {
@@ -96,6 +97,7 @@ class Connection : public boost::intrusive::list_base_hook<> {
   Session session;
   MonoTime deadline = MonoTime::max();
   bool expired = false;
+  Relay* relay = nullptr;  // while a request is passed through
 
  private:
   // On any thread. The connection outlives the call: its coroutine waits for it, whatever happens.
@@ -121,6 +123,21 @@ class StreamConnection final : public Connection {
   void cancel() override {
     boost::system::error_code ignored;
     stream.lowest_layer().cancel(ignored);
+  }
+  void reset() override {
+    boost::system::error_code ignored;
+    stream.lowest_layer().set_option(asio::socket_base::linger(true, 0), ignored);
+    stream.lowest_layer().close(ignored);
+  }
+  Task<Read> read_some(std::span<char> space) override {
+    const auto [error, bytes] =
+        co_await stream.async_read_some(asio::buffer(space.data(), space.size()), as_result);
+    co_return Read{.error = error, .bytes = bytes};
+  }
+  Task<boost::system::error_code> write(std::string_view bytes) override {
+    const auto [error, written] =
+        co_await asio::async_write(stream, asio::buffer(bytes.data(), bytes.size()), as_result);
+    co_return error;
   }
 
   Stream stream;
@@ -193,13 +210,14 @@ class Thread {
       }
     });
   }
-  void stop(MonoTime deadline) {
-    asio::post(context_, [this, deadline] {
+  void begin_stop(MonoTime deadline, MonoTime relays_deadline) {
+    asio::post(context_, [this, deadline, relays_deadline] {
       stop_at_ = deadline;
+      stop_relays_at_ = relays_deadline;
       sweep_timer_.cancel();
     });
-    thread_.join();
   }
+  void join() { thread_.join(); }
 
  private:
   void adopt(SnapshotPtr snapshot) {
@@ -305,6 +323,11 @@ class Thread {
         case Session::Next::acknowledge:
           co_await connection.wait_for_acknowledgement();
           break;
+        case Session::Next::relay:
+          if (!co_await relay(connection)) {
+            co_return;
+          }
+          break;
         case Session::Next::read: {
           const std::span<char> space = session.free_space();
           auto [read_error, bytes] = co_await connection.stream.async_read_some(
@@ -337,6 +360,32 @@ class Thread {
         co_return;
       }
     }
+  }
+
+  // Whether the connection is in order for what the session wants next.
+  Task<bool> relay(Connection& connection) {
+    const Admitted& admitted = connection.session.admitted();
+    Relay relay({.executor = context_.get_executor(),
+                 .gate = gate_,
+                 .clock = shared_.clock,
+                 .handler = handler_,
+                 .pool = pool_of(admitted.workspace, *admitted.passthrough)},
+                connection.session, connection);
+    connection.relay = &relay;
+    const bool in_order = co_await relay.run();
+    connection.relay = nullptr;
+    co_return in_order;
+  }
+
+  // Made when it is first needed; a workspace's address stays for the life of the process.
+  transport::StreamPool& pool_of(std::size_t workspace, const PassthroughTarget& target) {
+    pools_.resize(std::max(pools_.size(), workspace + 1));
+    if (pools_[workspace] == nullptr) {
+      pools_[workspace] =
+          transport::make_stream_pool(context_.get_executor(), shared_.clock, target.peer,
+                                      {.connect_timeout = target.connect_timeout});
+    }
+    return *pools_[workspace];
   }
 
   // Nearly every answer fits the socket's buffer: then there is nothing to wait for. Returns what
@@ -380,15 +429,31 @@ class Thread {
       const MonoTime now = shared_.clock.mono_now();
       const bool stopping = stop_at_ != MonoTime::max();
       for (Connection& connection : connections_) {
+        if (connection.relay != nullptr) {
+          connection.relay->sweep(now);
+          if (stopping && (now >= stop_relays_at_ || is_hurried())) {
+            connection.relay->stop();
+          }
+          continue;
+        }
         if (connection.deadline <= now || (stopping && now >= stop_at_)) {
           connection.expired = true;
           connection.cancel();
         }
       }
       if (stopping && connections_.empty()) {
+        for (const auto& pool : pools_) {
+          if (pool != nullptr) {
+            pool->stop();
+          }
+        }
         co_return;
       }
     }
+  }
+
+  [[nodiscard]] bool is_hurried() const {
+    return shared_.hurried != nullptr && shared_.hurried->load(std::memory_order_relaxed);
   }
 
   Shared& shared_;
@@ -401,7 +466,9 @@ class Thread {
   Probe& probe_;
   boost::intrusive::list<Connection> connections_;
   asio::steady_timer sweep_timer_;
+  std::vector<std::unique_ptr<transport::StreamPool>> pools_;  // by workspace
   MonoTime stop_at_ = MonoTime::max();
+  MonoTime stop_relays_at_ = MonoTime::max();
   std::thread thread_;
 };
 
@@ -409,7 +476,7 @@ class ThreadedServer final : public Server {
  public:
   ThreadedServer(std::unique_ptr<Shared> shared, SnapshotPtr snapshot)
       : shared_(std::move(shared)), snapshot_(std::move(snapshot)) {}
-  ~ThreadedServer() override { stop(std::chrono::nanoseconds(0)); }
+  ~ThreadedServer() override { stop({}); }
 
   Result<void> listen() {
     for (std::size_t i = 0; i < shared_->threads; ++i) {
@@ -437,7 +504,7 @@ class ThreadedServer final : public Server {
       thread->begin_drain();
     }
   }
-  void stop(std::chrono::nanoseconds patience) override {
+  void stop(Patience patience) override {
     if (threads_.empty()) {
       return;
     }
@@ -446,9 +513,12 @@ class ThreadedServer final : public Server {
       const std::lock_guard lock(mutex_);
       running_ = false;
     }
-    const MonoTime deadline = shared_->clock.mono_now() + patience;
+    const MonoTime now = shared_->clock.mono_now();
     for (const auto& thread : threads_) {
-      thread->stop(deadline);
+      thread->begin_stop(now + patience.requests, now + patience.passthrough);
+    }
+    for (const auto& thread : threads_) {
+      thread->join();
     }
     threads_.clear();
   }
@@ -462,7 +532,9 @@ class ThreadedServer final : public Server {
   }
   Result<void> update(config::Ingest config, Tables tables) override;
   void expose(metrics::Exposition& exposition) const override {
-    ingest::expose(probes_, snapshot()->source_names, exposition);
+    const SnapshotPtr now = snapshot();
+    ingest::expose(probes_, now->source_names, exposition);
+    expose_passthrough(probes_, now->tables, exposition);
   }
   [[nodiscard]] Totals totals() const override { return sum_totals(probes_); }
 
@@ -522,6 +594,20 @@ std::vector<std::string> give_slots(Tables& tables, const Snapshot* previous) {
   return names;
 }
 
+// Which requests may be passed through at all.
+KeepWhole keep_whole(const config::Ingest& config, const Tables& tables) {
+  if (std::ranges::all_of(tables.workspaces, [](const WorkspaceTarget& workspace) {
+        return workspace.passthrough == nullptr;
+      })) {
+    return KeepWhole::never;
+  }
+  // Where the gateway has neither producers nor a key for tokens that somebody has chosen, its own
+  // logins would be worth nothing upstream.
+  const bool logins = config.producers.empty() && !config.token_key &&
+                      tables.workspaces.front().passthrough != nullptr;
+  return logins ? KeepWhole::unrouted_or_login : KeepWhole::unrouted;
+}
+
 Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& shared,
                                   const Snapshot* previous) {
   std::shared_ptr<asio::ssl::context> tls;
@@ -556,7 +642,8 @@ Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& 
       .draining = &shared.draining,
       .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
       .body_bytes_max = kept.max_body_bytes,
-      .taps = shared.taps};
+      .taps = shared.taps,
+      .keep_whole = keep_whole(kept, snapshot->tables)};
   return snapshot;
 }
 
@@ -589,6 +676,7 @@ Result<std::unique_ptr<Server>> start_server(Server::Options options) {
   auto shared = std::unique_ptr<Shared>(new Shared{.threads = options.threads,
                                                    .producers_max = options.producers_max,
                                                    .clock = *options.clock,
+                                                   .hurried = options.hurried,
                                                    .tokens = std::move(tokens),
                                                    .taps = options.taps});
   auto snapshot =

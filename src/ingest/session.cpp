@@ -20,6 +20,8 @@ constexpr std::size_t skipped_body_bytes_max = 256U << 10;
 // What is still to come of a chunked body is never shorter than `0 CRLF CRLF`. Beast's parser
 // relies on it: with less behind the size of a last chunk it trips an assertion.
 constexpr std::size_t chunked_rest_bytes_min = 5;
+// A body that is passed through is read in pieces of up to this size.
+constexpr std::size_t relay_read_bytes = 16U << 10;
 // An output larger than this was an exception, and its memory is given back.
 constexpr std::size_t output_bytes_kept = 16U << 10;
 
@@ -44,6 +46,7 @@ Session::Next Session::next(MonoTime now) {
         progress = read_chunked_body();
         break;
       case Phase::waiting:
+      case Phase::relaying:
       case Phase::closing:
         progress = false;
         break;
@@ -57,6 +60,9 @@ Session::Next Session::next(MonoTime now) {
     case Phase::waiting:
       deadline_ = MonoTime::max();
       return Next::acknowledge;
+    case Phase::relaying:
+      deadline_ = MonoTime::max();
+      return Next::relay;
     case Phase::closing:
       return Next::close;
     case Phase::head:
@@ -78,7 +84,8 @@ bool Session::read_head(MonoTime now) {
     }
     head_begun_ = true;
     started_ = now;
-    parser_.emplace(head_, chunked_, limits_.head_bytes_max, handler_.body_bytes_max());
+    parser_.emplace(head_, chunked_, limits_.head_bytes_max, handler_.body_bytes_max(),
+                    handler_.keep_whole());
   }
   const Parsed parsed = parse();
   if (parsed == Parsed::needs_more) {
@@ -92,7 +99,7 @@ bool Session::read_head(MonoTime now) {
 
 // Hands the parser what was received; what it cannot parse is refused here.
 Session::Parsed Session::parse() {
-  const bool chunked = phase_ == Phase::chunked_body;
+  const bool chunked = phase_ != Phase::head;
   // Between a chunk's size and its data the parser takes no bytes for progress.
   if (in_.empty()) {
     return Parsed::needs_more;
@@ -135,6 +142,10 @@ void Session::begin_request() {
     return;
   }
   admitted_ = *looked;
+  if (admitted_->passthrough != nullptr) {
+    begin_relay();
+    return;
+  }
   if (body_bytes_ > handler_.body_bytes_max()) {
     refuse({.refusal = Refusal::body_too_large,
             .message = "the body is above ingest.max_body_bytes (" +
@@ -196,6 +207,76 @@ bool Session::read_chunked_body() {
   return true;
 }
 
+void Session::begin_relay() {
+  body_length_.reset();
+  if (const auto length = parser_->content_length()) {
+    body_length_ = *length;
+  }
+  relayed_bytes_ = 0;
+  const std::size_t bytes_max = admitted_->options->tables->passthrough.max_body_bytes;
+  if (body_bytes_ > bytes_max) {
+    refuse(above_relay_limit(), admitted_->route.id, true);
+    return;
+  }
+  if (parser_->chunked() || body_bytes_ > 0) {
+    in_.reserve(relay_read_bytes, 0);
+  }
+  parser_->set_body_bytes_max(bytes_max);
+  phase_ = Phase::relaying;
+}
+
+Problem Session::above_relay_limit() const {
+  return {.refusal = Refusal::body_too_large,
+          .message = "the body is above passthrough.max_body_bytes (" +
+                     std::to_string(admitted_->options->tables->passthrough.max_body_bytes) + ")"};
+}
+
+Session::Piece Session::take_body(std::string& out, std::size_t bytes_max) {
+  if (!parser_->chunked()) {
+    const std::size_t taken = std::min({body_bytes_, in_.size(), bytes_max});
+    out.append(in_.data().data(), taken);
+    in_.consume(taken);
+    body_bytes_ -= taken;
+    if (body_bytes_ == 0) {
+      return Piece::end;
+    }
+    return taken > 0 ? Piece::some : Piece::needs_more;
+  }
+  const std::size_t before = out.size();
+  while (!parser_->is_done()) {
+    const Parsed parsed = parse();
+    if (parsed == Parsed::refused) {
+      return Piece::refused;
+    }
+    relayed_bytes_ += chunked_.size();
+    if (relayed_bytes_ > admitted_->options->tables->passthrough.max_body_bytes) {
+      refuse(above_relay_limit(), admitted_->route.id, true);
+      return Piece::refused;
+    }
+    out += chunked_;
+    chunked_.clear();
+    if (parsed == Parsed::needs_more) {
+      return out.size() > before ? Piece::some : Piece::needs_more;
+    }
+    if (out.size() - before >= bytes_max) {
+      return Piece::some;
+    }
+  }
+  return Piece::end;
+}
+
+void Session::relayed(bool in_order) {
+  close_after_answer_ = close_after_answer_ || !in_order;
+  out_.clear();  // what was written of a body that came too late to be refused
+  end_request();
+}
+
+void Session::refuse_relay(const Problem& problem, bool body_taken) {
+  close_after_answer_ = close_after_answer_ || !body_taken;
+  handler_.refuse(head_, admitted_->route.id, problem, keep_alive(), out_);
+  end_request();
+}
+
 void Session::handle(std::span<char> body) {
   const std::size_t before = out_.size();
   handed_ = handler_.handle(head_, *admitted_, body, keep_alive(), out_, acknowledge_);
@@ -246,6 +327,8 @@ void Session::refuse_unparsable(const boost::beast::error_code& error) {
                    "ingest.max_header_bytes (" +
                    std::to_string(limits_.head_bytes_max) + "), or have more than " +
                    std::to_string(head_fields_max) + " fields"};
+  } else if (error == http::error::body_limit && phase_ == Phase::relaying) {
+    problem = above_relay_limit();
   } else if (error == http::error::body_limit) {
     problem = {.refusal = Refusal::body_too_large,
                .message = "the body is above ingest.max_body_bytes (" +

@@ -34,6 +34,7 @@ class Session {
     read,         // into free_space(), then received()
     write,        // output(), then written()
     acknowledge,  // until the acknowledgement that was asked for came, then acknowledged()
+    relay,        // the request to the upstream and the answer back, then relayed() or refused
     close,        // the output has been written; nothing more is read
   };
 
@@ -49,6 +50,29 @@ class Session {
   // The client took too long (see deadline()); a request that had begun is answered 408.
   void timed_out();
 
+  // --- Once next() has asked for a relay, until it ends
+  [[nodiscard]] const RequestHead& head() const { return head_; }
+  [[nodiscard]] const Admitted& admitted() const { return *admitted_; }
+  [[nodiscard]] bool body_is_chunked() const { return parser_->chunked(); }
+  [[nodiscard]] std::optional<std::uint64_t> body_length() const { return body_length_; }
+  // Whether none of the body has come, and the client waits to be told to send it.
+  [[nodiscard]] bool client_waits() { return head_.expects_continue && in_.empty(); }
+  enum class Piece : std::uint8_t {
+    some,        // was appended
+    needs_more,  // first
+    end,         // of the body; some may have been appended
+    refused,     // the answer to that is in output(), and the connection is to be closed
+  };
+  // Appends what has come of the body, up to about `bytes_max`.
+  Piece take_body(std::string& out, std::size_t bytes_max);
+  [[nodiscard]] bool stays_open() const { return keep_alive(); }
+  void close_after_this() { close_after_answer_ = true; }
+  [[nodiscard]] MonoTime started() const { return started_; }
+  // The request has been answered, past the session; whether the connection is in order for more.
+  void relayed(bool in_order);
+  // Nothing of an answer has been sent yet. `body_taken`: all of it has been taken.
+  void refuse_relay(const Problem& problem, bool body_taken);
+
   // Handles what can be handled, then says what to do.
   Next next(MonoTime now);
   // By when the operation that next() asked for must have made progress.
@@ -57,7 +81,7 @@ class Session {
   [[nodiscard]] bool idle() const { return phase_ == Phase::head && in_.empty() && out_.empty(); }
 
  private:
-  enum class Phase : std::uint8_t { head, body, chunked_body, waiting, closing };
+  enum class Phase : std::uint8_t { head, body, chunked_body, waiting, relaying, closing };
 
   enum class Parsed : std::uint8_t { some, needs_more, refused };
 
@@ -67,6 +91,8 @@ class Session {
   bool read_body();
   bool read_chunked_body();
   void begin_request();
+  void begin_relay();
+  [[nodiscard]] Problem above_relay_limit() const;
   void handle(std::span<char> body);
   // Answers, and closes the connection when the rest of the request cannot be skipped cheaply.
   void refuse(const Problem& problem, RouteId route, bool body_follows);
@@ -87,6 +113,8 @@ class Session {
   std::optional<Handed> handed_;  // while waiting for its acknowledgement
   Phase phase_ = Phase::head;
   std::size_t body_bytes_ = 0;
+  std::optional<std::uint64_t> body_length_;  // as the head says
+  std::uint64_t relayed_bytes_ = 0;           // of the body
   bool skip_body_ = false;
   bool close_after_answer_ = false;
   bool head_begun_ = false;

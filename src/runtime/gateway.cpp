@@ -20,6 +20,7 @@
 #include <sluice/base/log.hpp>
 #include <sluice/config/load.hpp>
 #include <sluice/deadletter/store.hpp>
+#include <sluice/ingest/passthrough.hpp>
 #include <sluice/ingest/server.hpp>
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/cpu.hpp>
@@ -31,6 +32,7 @@
 #include <sluice/runtime/service_manager.hpp>
 #include <sluice/store/store.hpp>
 #include <sluice/transport/http_upstream.hpp>
+#include <sluice/transport/stream_pool.hpp>
 
 #include "dead_letter_desk.hpp"
 #include "on_thread.hpp"
@@ -178,6 +180,7 @@ struct Tenant {
   std::unique_ptr<buffer::Buffer> memory_buffer;  // with buffer.type memory
   buffer::Buffer* buffer = nullptr;               // that one, or the store's
   std::unique_ptr<transport::HttpUpstream> upstream;
+  ingest::PassthroughTarget passthrough;
   Pipeline pipeline;
 };
 
@@ -247,7 +250,12 @@ class RunningGateway final : public Gateway {
     service_manager_.stopping();
     const std::chrono::milliseconds drain_timeout = running()->drain_timeout;
     const MonoTime deadline = clock_.mono_now() + drain_timeout;
-    ingest_->stop(std::min<std::chrono::nanoseconds>(session_patience, drain_timeout));
+    // What is passed through leaves delivery as much time as other requests may take.
+    const std::chrono::nanoseconds patience =
+        std::min<std::chrono::nanoseconds>(session_patience, drain_timeout);
+    ingest_->stop({.requests = patience,
+                   .passthrough = std::max<std::chrono::nanoseconds>(
+                       patience, drain_timeout - session_patience)});
     drain(deadline);
     StopReport report{.undelivered_events = 0, .kept = store_ != nullptr};
     for (const auto& tenant : tenants_) {
@@ -265,9 +273,6 @@ class RunningGateway final : public Gateway {
  private:
   Result<void> build() {
     const config::Config& config = *running_;
-    if (auto supported = check_supported(config); !supported) {
-      return supported;
-    }
     auto dead_letters =
         deadletter::open_store(config.dead_letter.path, config.dead_letter.max_bytes);
     if (!dead_letters) {
@@ -293,6 +298,7 @@ class RunningGateway final : public Gateway {
                               .producers_max = config.ingest.producers.size() + spare_producers,
                               .tables = std::move(*tables),
                               .clock = &clock_,
+                              .hurried = &hurried_,
                               .taps = &taps_});
     if (!ingest) {
       return std::unexpected(ingest.error());
@@ -323,9 +329,28 @@ class RunningGateway final : public Gateway {
         return std::unexpected(upstream.error());
       }
       tenant->upstream = std::move(*upstream);
+      if (auto connected = connect_passthrough(workspace, *tenant); !connected) {
+        return connected;
+      }
       tenants_.push_back(std::move(tenant));
     }
     return connect_buffers(producers);
+  }
+
+  Result<void> connect_passthrough(const config::Workspace& workspace, Tenant& tenant) {
+    auto peer = transport::make_peer(workspace.base_url, workspace.ca_file);
+    if (!peer) {
+      return std::unexpected(peer.error());
+    }
+    tenant.passthrough.peer = std::move(*peer);
+    tenant.passthrough.connect_timeout = running_->delivery.connect_timeout;
+    // The delivery thread has the credentials; it outlives the ingest threads.
+    tenant.passthrough.authorize = [this, &tenant](std::function<void(Result<std::string>)> done) {
+      asio::post(context_, [&tenant, done = std::move(done)]() mutable {
+        tenant.upstream->authorize(std::move(done));
+      });
+    };
+    return {};
   }
 
   Result<void> connect_buffers(std::size_t producers) {
@@ -436,13 +461,16 @@ class RunningGateway final : public Gateway {
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
       const config::Workspace& workspace = config.workspaces[i];
       Pipeline& pipeline = tenants_[i]->pipeline;
-      tables.workspaces.push_back({.name = workspace.name,
-                                   .rules = rules_of(config, workspace),
-                                   .admission = &pipeline.admission(),
-                                   .buffer = tenants_[i]->buffer,
-                                   .dedup = &pipeline.dedup(),
-                                   .retry_after_s = &pipeline.retry_after_s()});
+      tables.workspaces.push_back(
+          {.name = workspace.name,
+           .rules = rules_of(config, workspace),
+           .admission = &pipeline.admission(),
+           .buffer = tenants_[i]->buffer,
+           .dedup = &pipeline.dedup(),
+           .retry_after_s = &pipeline.retry_after_s(),
+           .passthrough = workspace.passthrough ? &tenants_[i]->passthrough : nullptr});
     }
+    tables.passthrough = config.passthrough;
     for (const auto& source : config.sources) {
       auto mapper = mapping::Mapper::compile(*source);
       if (!mapper) {
@@ -736,17 +764,6 @@ class RunningGateway final : public Gateway {
 };
 
 }  // namespace
-
-Result<void> check_supported(const config::Config& config) {
-  for (const config::Workspace& workspace : config.workspaces) {
-    if (workspace.passthrough) {
-      return failure(std::errc::not_supported,
-                     "passthrough of workspace " + workspace.name +
-                         " is not available in this version: leave it out");
-    }
-  }
-  return {};
-}
 
 Result<std::unique_ptr<Gateway>> start_gateway(const config::Config& config, const Clock& clock,
                                                Controls controls) {

@@ -77,6 +77,7 @@ void compare_workspace(Differ& differ, config::Workspace& running,
   differ.take(of + "validation", running.validation, wanted.validation);
   differ.take(of + "generated_salts", running.generated_salts, wanted.generated_salts);
   differ.take(of + "actions", running.actions, wanted.actions);
+  differ.take(of + "passthrough", running.passthrough, wanted.passthrough);
 }
 
 void compare_workspaces(Differ& differ, config::Config& running, const config::Config& wanted) {
@@ -158,6 +159,7 @@ ReloadPlan plan_reload(const config::Config& running, const config::Config& want
   compare_buffer(differ, next.buffer, wanted.buffer);
   differ.keep("batch", next.batch, wanted.batch);
   differ.keep("delivery", next.delivery, wanted.delivery);
+  differ.take("passthrough", next.passthrough, wanted.passthrough);
   differ.keep("dedup", next.dedup, wanted.dedup);
   differ.keep("dead_letter", next.dead_letter, wanted.dead_letter);
   differ.take("drain_timeout", next.drain_timeout, wanted.drain_timeout);

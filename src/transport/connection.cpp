@@ -59,6 +59,8 @@ class StreamConnection final : public Connection {
   Task<Result<void>> handshake(std::string host, MonoTime deadline) override;
   Task<UpstreamAnswer> exchange(std::string head, std::string_view body,
                                 MonoTime deadline) override;
+  Task<Read> read_some(asio::mutable_buffer space) override;
+  Task<error_code> write(asio::const_buffer bytes) override;
 
  private:
   tcp::socket& socket() override {
@@ -174,6 +176,24 @@ Task<error_code> StreamConnection<Stream>::read_body(Parser& parser, std::string
   // Ends at the body's end, or with need_buffer when it is larger than what we keep.
   const auto [error, bytes] = co_await http::async_read(stream_, received_, parser, as_result);
   body.resize(body.size() - target.size);
+  co_return error;
+}
+
+template <class Stream>
+Task<Connection::Read> StreamConnection<Stream>::read_some(asio::mutable_buffer space) {
+  if (closed()) {
+    co_return Read{.error = asio::error::operation_aborted};
+  }
+  const auto [error, bytes] = co_await stream_.async_read_some(space, as_result);
+  co_return Read{.error = error, .bytes = bytes};
+}
+
+template <class Stream>
+Task<error_code> StreamConnection<Stream>::write(asio::const_buffer bytes) {
+  if (closed()) {
+    co_return asio::error::operation_aborted;
+  }
+  const auto [error, written] = co_await asio::async_write(stream_, bytes, as_result);
   co_return error;
 }
 

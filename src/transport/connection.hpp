@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -41,6 +42,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] virtual Task<deliver::UpstreamAnswer> exchange(std::string head,
                                                                std::string_view body,
                                                                MonoTime deadline) = 0;
+
+  // For whoever speaks HTTP himself: one read and one write may be under way at once, without a
+  // deadline but the caller's, who calls close(). write() writes all of it.
+  struct Read {
+    boost::system::error_code error;
+    std::size_t bytes = 0;
+  };
+  [[nodiscard]] virtual Task<Read> read_some(asio::mutable_buffer space) = 0;
+  [[nodiscard]] virtual Task<boost::system::error_code> write(asio::const_buffer bytes) = 0;
 
   // Whether the last exchange left the connection in order for another.
   [[nodiscard]] bool reusable() const { return reusable_ && !closed_; }

@@ -1,15 +1,11 @@
-#include <algorithm>
 #include <exception>
-#include <expected>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <sluice/base/log.hpp>
 #include <sluice/event/api_limits.hpp>
@@ -18,52 +14,20 @@
 #include <sluice/transport/http_upstream.hpp>
 
 #include "base_url.hpp"
-#include "connection.hpp"
+#include "connection_pool.hpp"
 #include "credentials.hpp"
 #include "token_state.hpp"
 
 namespace sluice::transport {
 namespace {
 
-using asio::ip::tcp;
-using boost::system::error_code;
 using deliver::Failure;
 using deliver::UpstreamAnswer;
 using std::chrono::steady_clock;
 
 using PostDone = std::function<void(UpstreamAnswer)>;
 using RefreshDone = std::function<void(Result<void>)>;
-
-// How far an attempt came, and why no further.
-struct Broken {
-  Failure failure;
-  std::string detail;
-};
-template <class T>
-using Attempted = std::expected<T, Broken>;
-
-// A name being looked up. The system's resolver cannot be interrupted: who waits for it gives up at
-// a deadline of its own, and the look-up, which all who need it share, ends by itself.
-struct Lookup {
-  net::Bell ended;
-  std::optional<error_code> outcome;
-  std::vector<tcp::endpoint> endpoints;
-};
-
-// A connection in use, where stop() finds it.
-class Busy {
- public:
-  Busy(std::vector<Connection*>& all, Connection* connection) : all_(all), connection_(connection) {
-    all_.push_back(connection_);
-  }
-  ~Busy() { std::erase(all_, connection_); }
-  Busy(const Busy&) = delete;
-  Busy& operator=(const Busy&) = delete;
-
- private:
-  std::vector<Connection*>& all_;
-  Connection* connection_;
-};
+using AuthorizeDone = std::function<void(Result<std::string>)>;
 
 std::string trimmed(std::string text) {
   constexpr const char* space = " \t\r\n";
@@ -82,18 +46,14 @@ class Client : public std::enable_shared_from_this<Client> {
   void post(std::string_view path, std::string_view body, PostDone done);
   void refresh_credentials(RefreshDone done);
   void set_api_key(config::Secret key);
+  void authorize(AuthorizeDone done);
   void stop();
   [[nodiscard]] UpstreamProbe probe() const;
 
  private:
-  struct Idle {
-    std::shared_ptr<Connection> connection;
-    MonoTime opened_at{};
-    MonoTime since{};
-  };
-
   static Task<> run_post(std::shared_ptr<Client> self, std::string path, std::string_view body,
                          PostDone done);
+  static Task<> run_authorize(std::shared_ptr<Client> self, AuthorizeDone done);
   static Task<> run_login(std::shared_ptr<Client> self, MonoTime send_at);
 
   // Credentials
@@ -107,17 +67,9 @@ class Client : public std::enable_shared_from_this<Client> {
   // Requests
   Task<UpstreamAnswer> attempt(std::string path, std::string_view body);
   Task<UpstreamAnswer> exchange(std::string path, std::string authorization, std::string_view body);
-  Task<Attempted<void>> open(Connection& connection);
-  Task<Attempted<std::vector<tcp::endpoint>>> look_up(MonoTime deadline);
   [[nodiscard]] std::string head(std::string_view path, std::string_view authorization,
                                  std::size_t body_bytes) const;
   [[nodiscard]] std::unexpected<Broken> broken(Failure failure, const std::string& what) const;
-
-  // The pool
-  // The one used last that is still sound; without a connection when there is none.
-  Idle take_idle();
-  void give_back(Idle idle);
-  void sweep_later();
 
   UpstreamDeps deps_;
   UpstreamOptions options_;
@@ -130,15 +82,10 @@ class Client : public std::enable_shared_from_this<Client> {
   net::Bell login_ended_;
   std::vector<RefreshDone> refreshing_;
 
-  tcp::resolver resolver_;
-  std::shared_ptr<Lookup> lookup_;  // under way, if any
-  std::vector<Idle> idle_;          // the one used last is at the back
-  std::vector<Connection*> busy_;
-  asio::steady_timer sweep_;
-  bool sweeping_ = false;
+  std::shared_ptr<ConnectionPool> pool_;
   net::Bell stopped_;
   bool stopping_ = false;
-  UpstreamProbe probe_;
+  std::uint64_t logins_total_ = 0;
 };
 
 Client::Client(UpstreamDeps deps, UpstreamOptions options, BaseUrl url,
@@ -149,8 +96,13 @@ Client::Client(UpstreamDeps deps, UpstreamOptions options, BaseUrl url,
       tls_(std::move(tls)),
       api_key_(options_.auth.api_key.value),
       token_(deps_.rng),
-      resolver_(deps_.executor),
-      sweep_(deps_.executor) {
+      pool_(std::make_shared<ConnectionPool>(
+          deps_.executor, deps_.clock,
+          ConnectionPool::Options{.url = url_,
+                                  .tls = tls_ ? &*tls_ : nullptr,
+                                  .connect_timeout = options_.connect_timeout,
+                                  .idle_time = options_.idle_time,
+                                  .age_max = options_.connection_age_max})) {
   if (options_.auth.method == config::AuthMethod::basic) {
     basic_ = basic_authorization(options_.auth.workspace_guid, api_key_);
   }
@@ -262,6 +214,25 @@ void Client::set_api_key(config::Secret key) {
   }
 }
 
+void Client::authorize(AuthorizeDone done) {
+  net::spawn(deps_.executor, deps_.gate, run_authorize(shared_from_this(), std::move(done)));
+}
+
+Task<> Client::run_authorize(std::shared_ptr<Client> self, AuthorizeDone done) {
+  Result<std::string> value = failure(std::errc::not_connected, "there are no credentials");
+  try {
+    Attempted<std::string> authorized = co_await self->authorization();
+    if (authorized) {
+      value = std::move(*authorized);
+    } else {
+      value = failure(std::errc::not_connected, std::move(authorized.error().detail));
+    }
+  } catch (const std::exception& e) {
+    value = failure(std::errc::not_enough_memory, e.what());
+  }
+  done(std::move(value));
+}
+
 void Client::start_login() {
   const MonoTime send_at = token_.login_started(deps_.clock.mono_now());
   net::spawn(deps_.executor, deps_.gate, run_login(shared_from_this(), send_at));
@@ -311,7 +282,7 @@ Task<Result<std::string>> Client::fetch_token() {
   if (!key) {
     co_return std::unexpected(key.error());
   }
-  ++probe_.logins_total;
+  ++logins_total_;
   const std::string body = login_body(api_key_);
   const UpstreamAnswer answer = co_await exchange(std::string(api::login_path), "", body);
   co_return token_in(answer);
@@ -321,98 +292,24 @@ Task<Result<std::string>> Client::fetch_token() {
 
 Task<UpstreamAnswer> Client::exchange(std::string path, std::string authorization,
                                       std::string_view body) {
-  Idle taken = take_idle();
-  const bool reused = taken.connection != nullptr;
-  if (!reused) {
-    taken.connection = Connection::make(deps_.executor, tls_ ? &*tls_ : nullptr);
-    taken.opened_at = deps_.clock.mono_now();
+  const Attempted<std::unique_ptr<ConnectionPool::Lease>> acquired =
+      co_await ConnectionPool::acquire(pool_);
+  if (!acquired) {
+    UpstreamAnswer answer;
+    answer.failure = acquired.error().failure;
+    answer.detail = acquired.error().detail;
+    co_return answer;
   }
-  const std::shared_ptr<Connection> connection = taken.connection;
-  const Busy busy(busy_, connection.get());
-  if (reused) {
-    ++probe_.connections_reused_total;
-  } else {
-    Attempted<void> opened = co_await open(*connection);
-    if (!opened) {
-      UpstreamAnswer answer;
-      answer.failure = opened.error().failure;
-      answer.detail = std::move(opened.error().detail);
-      co_return answer;
-    }
-  }
+  ConnectionPool::Lease& connection = **acquired;
   UpstreamAnswer answer = co_await connection->exchange(
       head(path, authorization, body.size()), body, steady_clock::now() + options_.timeout);
   if (answer.failure != Failure::none) {
     answer.detail = url_.host_header + ": " + answer.detail;
   }
   if (connection->reusable()) {
-    give_back(std::move(taken));
+    connection.give_back();
   }
   co_return answer;
-}
-
-Task<Attempted<void>> Client::open(Connection& connection) {
-  const MonoTime deadline = steady_clock::now() + options_.connect_timeout;
-  const Attempted<std::vector<tcp::endpoint>> endpoints = co_await look_up(deadline);
-  if (!endpoints) {
-    co_return std::unexpected(endpoints.error());
-  }
-  error_code error = asio::error::host_not_found;
-  std::size_t left = endpoints->size();
-  for (const tcp::endpoint& endpoint : *endpoints) {
-    // Each address gets its share of what time is left, so that one dead address costs no more.
-    const MonoTime now = steady_clock::now();
-    const auto share = std::max(deadline - now, MonoTime::duration::zero()) / left--;
-    error = co_await connection.connect(endpoint, now + share);
-    if (!error) {
-      break;
-    }
-  }
-  if (error) {
-    co_return broken(Failure::connect, "cannot connect: " + error.message());
-  }
-  ++probe_.connections_opened_total;
-  if (tls_) {
-    ++probe_.tls_handshakes_total;
-  }
-  const Result<void> trusted = co_await connection.handshake(url_.host, deadline);
-  if (!trusted) {
-    co_return broken(Failure::tls, trusted.error().message);
-  }
-  co_return Attempted<void>{};
-}
-
-Task<Attempted<std::vector<tcp::endpoint>>> Client::look_up(MonoTime deadline) {
-  if (stopping_) {
-    co_return broken(Failure::stopped, "");
-  }
-  if (!lookup_) {
-    ++probe_.lookups_total;
-    lookup_ = std::make_shared<Lookup>();
-    resolver_.async_resolve(
-        url_.host, url_.port, tcp::resolver::numeric_service,
-        [lookup = lookup_, weak = weak_from_this()](const error_code& error,
-                                                    const tcp::resolver::results_type& results) {
-          lookup->outcome = error;
-          lookup->endpoints.assign(results.begin(), results.end());
-          lookup->ended.ring();
-          if (const auto self = weak.lock()) {
-            self->lookup_.reset();
-          }
-        });
-  }
-  const std::shared_ptr<Lookup> lookup = lookup_;
-  while (!lookup->outcome && !stopping_ && steady_clock::now() < deadline) {
-    co_await lookup->ended.wait_until(deadline);
-  }
-  const std::optional<error_code> outcome = lookup->outcome;
-  if (stopping_ || !outcome) {
-    co_return broken(Failure::resolve, "the name could not be looked up in time");
-  }
-  if (*outcome) {
-    co_return broken(Failure::resolve, outcome->message());
-  }
-  co_return lookup->endpoints;
 }
 
 std::string Client::head(std::string_view path, std::string_view authorization,
@@ -430,71 +327,23 @@ std::string Client::head(std::string_view path, std::string_view authorization,
   return text;
 }
 
-// ---- the pool
-
-Client::Idle Client::take_idle() {
-  const MonoTime now = deps_.clock.mono_now();
-  while (!idle_.empty()) {
-    Idle idle = std::move(idle_.back());
-    idle_.pop_back();
-    if (now - idle.since < options_.idle_time &&
-        now - idle.opened_at < options_.connection_age_max && idle.connection->quiet()) {
-      return idle;
-    }
-  }
-  return {};
-}
-
-void Client::give_back(Idle idle) {
-  const MonoTime now = deps_.clock.mono_now();
-  if (stopping_ || now - idle.opened_at >= options_.connection_age_max) {
-    return;
-  }
-  idle.since = now;
-  idle_.push_back(std::move(idle));
-  sweep_later();
-}
-
-void Client::sweep_later() {
-  if (sweeping_ || idle_.empty()) {
-    return;
-  }
-  sweeping_ = true;
-  sweep_.expires_after(options_.idle_time - (deps_.clock.mono_now() - idle_.front().since));
-  sweep_.async_wait([weak = weak_from_this()](const error_code&) {
-    const auto self = weak.lock();
-    if (!self || self->stopping_) {
-      return;
-    }
-    self->sweeping_ = false;
-    // Whoever was given back first has been idle for longest.
-    const MonoTime too_long_since = self->deps_.clock.mono_now() - self->options_.idle_time;
-    std::erase_if(self->idle_, [&](const Idle& idle) { return idle.since <= too_long_since; });
-    self->sweep_later();
-  });
-}
-
 // ---- the rest
 
 void Client::stop() {
   stopping_ = true;
-  resolver_.cancel();
-  sweep_.cancel();
-  idle_.clear();
-  for (Connection* connection : busy_) {
-    connection->close();
-  }
-  if (lookup_) {
-    lookup_->ended.ring();
-  }
+  pool_->stop();
   login_ended_.ring();
   stopped_.ring();
 }
 
 UpstreamProbe Client::probe() const {
-  UpstreamProbe probe = probe_;
-  probe.connections = busy_.size() + idle_.size();
-  return probe;
+  const ConnectionPool::Probe pool = pool_->probe();
+  return {.connections = pool.connections,
+          .lookups_total = pool.lookups_total,
+          .connections_opened_total = pool.opened_total,
+          .connections_reused_total = pool.reused_total,
+          .tls_handshakes_total = pool.tls_handshakes_total,
+          .logins_total = logins_total_};
 }
 
 class Handle final : public HttpUpstream {
@@ -511,6 +360,7 @@ class Handle final : public HttpUpstream {
     client_->refresh_credentials(std::move(done));
   }
   void set_api_key(config::Secret key) override { client_->set_api_key(std::move(key)); }
+  void authorize(AuthorizeDone done) override { client_->authorize(std::move(done)); }
   void stop() override { client_->stop(); }
   [[nodiscard]] UpstreamProbe probe() const override { return client_->probe(); }
 

@@ -1,12 +1,17 @@
 // Goal: whatever a client sends, and however the network cuts it, a connection's state machine
-// comes to an end, answers in valid HTTP, and answers the same and takes the same events in.
+// comes to an end, answers in valid HTTP, and answers the same, takes the same events in and passes
+// the same requests through. And whatever an upstream answers to those, the same comes back.
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <sluice/ingest/passthrough.hpp>
+
+#include "answer_parser.hpp"
 #include "fuzz_support.hpp"
+#include "passthrough.hpp"
 #include "session.hpp"
 
 namespace sluice::ingest {
@@ -83,6 +88,12 @@ struct World {
                                  .dedup = &dedup,
                                  .retry_after_s = &retry_after_s});
     tables.sources.push_back({.name = "raw", .workspace = 0, .mapper = mapper});
+    tables.passthrough.max_body_bytes = 4U << 10;
+    if ((how & 4U) != 0) {
+      tables.workspaces.front().passthrough = &passthrough;
+      options.keep_whole =
+          producers.anonymous() ? KeepWhole::unrouted_or_login : KeepWhole::unrouted;
+    }
     probe = std::make_unique<Probe>(tables);
     handler = std::make_unique<Handler>(options, 0, Rng(1), *probe);
     session = std::make_unique<Session>(*handler, limits, [](const Result<void>&) {});
@@ -93,6 +104,7 @@ struct World {
   buffer::DedupWindow dedup{{.window = 1min, .entries_max = 1000}};
   Recorder buffer;
   std::atomic<std::uint32_t> retry_after_s{1};
+  PassthroughTarget passthrough;
   Tables tables;
   Producers producers;
   std::atomic<bool> draining{false};
@@ -115,13 +127,38 @@ struct World {
 struct Exchange {
   std::string out;
   std::string taken;
+  std::string passed;  // whole requests
 };
+
+// What would go to the upstream.
+std::string passed_head(const Session& session) {
+  RequestRewrite rewrite{.host = "upstream", .framing = {}};
+  if (session.admitted().with_credentials) {
+    rewrite.authorization = "Bearer w";
+  }
+  std::string head = upstream_request_head(session.head(), rewrite);
+  fuzz::check(head.find("\r\n\r\n") == head.size() - 4, "a head is one head", head);
+  for (std::size_t at = 0; (at = head.find_first_of("\r\n", at)) != std::string::npos; at += 2) {
+    fuzz::check(head.compare(at, 2, "\r\n") == 0, "a line ends in one way", head);
+  }
+  return head;
+}
 
 // Does what the session asks for until it wants more than there is.
 Exchange exchange(std::uint8_t how, std::string_view bytes, const auto& next_cut) {
   World world(how);
   Session& session = *world.session;
   Exchange done;
+  std::string body;
+  const auto read = [&] {
+    const std::span<char> space = session.free_space();
+    fuzz::check(space.size() <= 64U << 10, "a connection's memory is bounded");
+    const std::size_t count =
+        std::min({space.size(), bytes.size(), std::max<std::size_t>(next_cut(), 1)});
+    std::memcpy(space.data(), bytes.data(), count);
+    session.received(count);
+    bytes.remove_prefix(count);
+  };
   // A session that makes no progress would never end; each byte and each answer is progress.
   for (std::size_t steps = 4 * bytes.size() + 64; true; --steps) {
     fuzz::check(steps > 0, "a session comes to an end");
@@ -136,20 +173,27 @@ Exchange exchange(std::uint8_t how, std::string_view bytes, const auto& next_cut
       case Next::acknowledge:
         session.acknowledged({});
         break;
-      case Next::read: {
+      case Next::relay: {
+        const Session::Piece piece = session.take_body(body, 1U << 10);
+        if (piece == Session::Piece::end) {
+          done.passed += passed_head(session) + std::exchange(body, {});
+          session.relayed(true);
+        }
+        if (piece == Session::Piece::refused) {
+          body.clear();
+        }
+        if (piece != Session::Piece::needs_more) {
+          break;
+        }
+        [[fallthrough]];
+      }
+      case Next::read:
         if (bytes.empty()) {
           done.taken = world.buffer.taken;
           return done;
         }
-        const std::span<char> space = session.free_space();
-        fuzz::check(space.size() <= 64U << 10, "a connection's memory is bounded");
-        const std::size_t count =
-            std::min({space.size(), bytes.size(), std::max<std::size_t>(next_cut(), 1)});
-        std::memcpy(space.data(), bytes.data(), count);
-        session.received(count);
-        bytes.remove_prefix(count);
+        read();
         break;
-      }
     }
   }
 }
@@ -205,6 +249,39 @@ void check_same(const Exchange& a, const Exchange& b) {
   fuzz::check(read_answers(a.out) == read_answers(b.out), "answers do not depend on the cuts",
               a.out + "\n--- or\n" + b.out);
   fuzz::check(a.taken == b.taken, "events do not depend on the cuts");
+  fuzz::check(a.passed == b.passed, "what is passed through does not depend on the cuts");
+}
+
+// What goes back to the client of an upstream's answer; nothing when it is broken.
+std::string passed_back(std::string_view bytes, const auto& next_cut) {
+  using Step = AnswerParser::Step;
+  AnswerParser parser(false);
+  ReadBuffer in;
+  std::string out;
+  while (true) {
+    Step step = parser.take(in);
+    out += parser.body();
+    parser.body().clear();
+    if (step == Step::needs_more && bytes.empty()) {
+      step = parser.take_end();
+    }
+    if (step == Step::end) {
+      const std::string head = client_answer_head(parser.head(), {.hide_session = true});
+      fuzz::check(head.find("\r\n\r\n") == head.size() - 4, "a head is one head", head);
+      return head + out;
+    }
+    if (step == Step::broken) {
+      return {};
+    }
+    if (step == Step::needs_more) {
+      const std::span<char> space = in.free_space();
+      const std::size_t count =
+          std::min({space.size(), bytes.size(), std::max<std::size_t>(next_cut(), 1)});
+      std::memcpy(space.data(), bytes.data(), count);
+      in.commit(count);
+      bytes.remove_prefix(count);
+    }
+  }
 }
 
 }  // namespace
@@ -218,6 +295,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
+  if ((data[0] & 8U) != 0) {
+    const std::string all = passed_back(bytes, [] { return std::size_t{1} << 20; });
+    fuzz::check(all == passed_back(bytes, [] { return std::size_t{1}; }),
+                "an answer does not depend on the cuts");
+    return 0;
+  }
   const Exchange whole = exchange(data[0], bytes, [] { return std::size_t{1} << 20; });
   Rng rng(data[1]);
   check_same(whole, exchange(data[0], bytes, [&] { return 1 + rng.below(1 + data[1]); }));

@@ -155,12 +155,6 @@ TEST_F(Lifecycle, ChecksAConfigurationAndTellsEveryMistake) {
            write("smallest.yaml", "workspaces: [{auth: {method: jwt, api_key: k}}]\n")});
   EXPECT_EQ(smallest.wait(), 0) << "all else has a default";
   EXPECT_THAT(smallest.output(), HasSubstr("type: disk"));
-  Process unsupported =
-      run({"check", "--config",
-           write("unsupported.yaml",
-                 "workspaces: [{passthrough: true, auth: {method: jwt, api_key: k}}]\n")});
-  EXPECT_EQ(unsupported.wait(), 78);
-  EXPECT_THAT(unsupported.output(), HasSubstr("passthrough"));
   Process missing = run({"serve", "--config", directory_ / "none.yaml"});
   EXPECT_EQ(missing.wait(), 78);
 }

@@ -52,10 +52,11 @@ struct ServerTls {
 
 enum class OnInvalid : std::uint8_t { accept_valid, reject_request };
 
-// The routes that take events, as documented and as metrics name them.
-inline constexpr std::array<std::string_view, 6> ingest_routes{
-    "/v4/events/batch", "/v4/events/custom",      "/v4/events/{type}",
-    "/v4/transactions", "/v4/transactions/batch", "/v1/events/{source}"};
+// The routes that a producer may use, as documented and as metrics name them. The last one is all
+// that is passed through.
+inline constexpr std::array<std::string_view, 7> ingest_routes{
+    "/v4/events/batch",       "/v4/events/custom",   "/v4/events/{type}", "/v4/transactions",
+    "/v4/transactions/batch", "/v1/events/{source}", "passthrough"};
 
 struct Producer {
   std::string name;
@@ -120,7 +121,7 @@ struct Workspace {
   Validation validation = Validation::strict;
   bool generated_salts = true;
   std::vector<std::string> actions;  // allow list of custom actions; empty: any
-  bool passthrough = false;
+  bool passthrough = false;          // other API calls go on to the base_url
 
   bool operator==(const Workspace&) const = default;
 };
@@ -169,6 +170,16 @@ struct Delivery {
   bool operator==(const Delivery&) const = default;
 };
 
+// Requests that are passed through, where a workspace says so.
+struct Passthrough {
+  unsigned max_in_flight = 64;                        // per workspace
+  std::size_t max_body_bytes = std::size_t{1} << 30;  // of a request
+  milliseconds timeout{30'000};       // from the request's last byte to the answer's head
+  milliseconds idle_timeout{30'000};  // without a byte coming or going
+
+  bool operator==(const Passthrough&) const = default;
+};
+
 struct Dedup {
   milliseconds window{600'000};
   std::size_t max_entries = 1'000'000;
@@ -198,6 +209,7 @@ struct Config {
   Buffer buffer;
   Batch batch;
   Delivery delivery;
+  Passthrough passthrough;
   Dedup dedup;
   DeadLetter dead_letter;
   milliseconds drain_timeout{25'000};

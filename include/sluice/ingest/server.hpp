@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -40,6 +41,13 @@ class Server {
     Tables tables;                  // what it points at outlives the server
     const Clock* clock = nullptr;
     tap::Taps* taps = nullptr;  // outlives the server; none: nobody can look at events
+    // Set when a stop must not wait any longer; outlives the server. Looked at now and then.
+    const std::atomic<bool>* hurried = nullptr;
+  };
+  // How long requests that are under way may go on.
+  struct Patience {
+    std::chrono::nanoseconds requests{};
+    std::chrono::nanoseconds passthrough{};  // those that are passed through
   };
 
   virtual ~Server() = default;
@@ -50,7 +58,7 @@ class Server {
   virtual void begin_drain() = 0;
   // begin_drain(), then waits for the requests that are under way, at most so long; when it
   // returns, no thread of the server runs and nothing is appended to a buffer any more.
-  virtual void stop(std::chrono::nanoseconds patience) = 0;
+  virtual void stop(Patience patience) = 0;
   // Any thread, one at a time. From now on requests go by these: producers, sources, limits and
   // TLS files; addresses and threads stay. Connections stay, and requests that are under way end by
   // what they began with. After an error nothing has changed.

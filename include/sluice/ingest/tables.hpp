@@ -11,10 +11,13 @@
 #include <sluice/buffer/admission.hpp>
 #include <sluice/buffer/buffer.hpp>
 #include <sluice/buffer/dedup_window.hpp>
+#include <sluice/config/config.hpp>
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/normalise/normaliser.hpp>
 
 namespace sluice::ingest {
+
+struct PassthroughTarget;
 
 // Where a workspace's events go. What is pointed at outlives the tables.
 struct WorkspaceTarget {
@@ -26,6 +29,8 @@ struct WorkspaceTarget {
   // What a refused producer is told to wait, in seconds, before jitter; kept up to date by
   // delivery.
   const std::atomic<std::uint32_t>* retry_after_s = nullptr;
+  // Where its other API calls go; nothing: nowhere.
+  PassthroughTarget* passthrough = nullptr;
 };
 
 struct SourceTarget {
@@ -38,6 +43,7 @@ struct SourceTarget {
 struct Tables {
   std::vector<WorkspaceTarget> workspaces;
   std::vector<SourceTarget> sources;
+  config::Passthrough passthrough{};  // limits of what is passed through
 };
 
 }  // namespace sluice::ingest

@@ -44,10 +44,6 @@ class Gateway {
   virtual void hurry() = 0;
 };
 
-// Whether this version can do what the configuration asks for; the error says what to write
-// instead.
-[[nodiscard]] Result<void> check_supported(const config::Config& config);
-
 // Everything is up when this returns; or nothing is, and the error is one line that says what could
 // not be had and what to do.
 [[nodiscard]] Result<std::unique_ptr<Gateway>> start_gateway(const config::Config& config,

@@ -75,6 +75,9 @@ class HttpUpstream : public deliver::Upstream {
   [[nodiscard]] virtual UpstreamProbe probe() const = 0;
   // Another key for the same credentials: the next request carries it or, with jwt, the next login.
   virtual void set_api_key(config::Secret key) = 0;
+  // The value of `Authorization` that a request must carry now; with jwt it may have to wait for a
+  // login, as a post does. `done` is called as for a post.
+  virtual void authorize(std::function<void(Result<std::string>)> done) = 0;
 };
 
 // Opens no connection yet. The error is a base_url or a CA file that cannot be used.

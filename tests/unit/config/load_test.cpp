@@ -42,6 +42,7 @@ delivery:
   backoff: {initial: 100ms, max: 30s}
 dedup: {window: 5m, max_entries: 1000}
 dead_letter: {path: /dead, max_bytes: 2GiB}
+passthrough: {max_in_flight: 5, max_body_bytes: 2MiB, timeout: 3s, idle_timeout: 4s}
 drain_timeout: 15s
 )";
 
@@ -91,6 +92,10 @@ TEST(Load, DesignExampleDelivery) {
                                        .max_in_flight = 4,
                                        .timeout = 20s,
                                        .backoff = {.initial = 100ms, .max = 30s}}));
+  EXPECT_EQ(config.passthrough, (Passthrough{.max_in_flight = 5,
+                                             .max_body_bytes = std::size_t{2} << 20,
+                                             .timeout = 3s,
+                                             .idle_timeout = 4s}));
   EXPECT_EQ(config.dedup, (Dedup{.window = 5min, .max_entries = 1'000}));
   EXPECT_EQ(config.dead_letter, (DeadLetter{.path = "/dead", .max_bytes = std::size_t{2} << 30}));
   EXPECT_EQ(config.drain_timeout, 15s);

@@ -89,6 +89,11 @@ delivery:
   backoff:
     initial: 100ms
     max: 30s
+passthrough:
+  max_in_flight: 64
+  max_body_bytes: 1GiB
+  timeout: 30s
+  idle_timeout: 30s
 dedup:
   window: 5m
   max_entries: 1000
@@ -246,6 +251,7 @@ TEST(Masked, DefaultsAreFilledInAndReadBackAsTheSame) {
   EXPECT_EQ(again.buffer, config.buffer);
   EXPECT_EQ(again.batch, config.batch);
   EXPECT_EQ(again.delivery, config.delivery);
+  EXPECT_EQ(again.passthrough, config.passthrough);
   EXPECT_EQ(again.dedup, config.dedup);
   EXPECT_EQ(again.dead_letter, config.dead_letter);
   EXPECT_EQ(again.drain_timeout, config.drain_timeout);

@@ -84,6 +84,7 @@ TEST(Example, ShowsTheDefaults) {
   EXPECT_EQ(config.buffer, defaults.buffer);
   EXPECT_EQ(config.batch, defaults.batch);
   EXPECT_EQ(config.delivery, defaults.delivery);
+  EXPECT_EQ(config.passthrough, defaults.passthrough);
   EXPECT_EQ(config.dedup, defaults.dedup);
   EXPECT_EQ(config.dead_letter, defaults.dead_letter);
   EXPECT_EQ(config.drain_timeout, defaults.drain_timeout);

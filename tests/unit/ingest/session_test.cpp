@@ -7,10 +7,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sluice/ingest/passthrough.hpp>
+
 namespace sluice::ingest {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 using Next = Session::Next;
@@ -505,6 +508,106 @@ TEST_F(SessionTest, AProducerUsesItsRoutesAndSourcesAlone) {
   EXPECT_EQ(status_of("/v1/events/other"), "403");
   EXPECT_EQ(status_of("/v4/events/custom"), "403");
   EXPECT_EQ(status_of("/v4/transactions"), "403");
+}
+
+// With the workspace's other calls passed through.
+class RelayedSessionTest : public SessionTest {
+ protected:
+  RelayedSessionTest() {
+    tables_.workspaces.front().passthrough = &target_;
+    tables_.passthrough.max_body_bytes = 20;
+    options_.keep_whole = KeepWhole::unrouted_or_login;
+  }
+  // All of the body that has come.
+  Session::Piece take(std::string& body) {
+    Session::Piece piece{};
+    while ((piece = session_->take_body(body, 3)) == Session::Piece::some) {
+    }
+    return piece;
+  }
+
+  PassthroughTarget target_;
+};
+
+TEST_F(RelayedSessionTest, TheHeadIsKeptAsAWholeOfWhatIsPassedThroughAndOfNothingElse) {
+  feed("BREW /pot HTTP/1.1\r\nHost: x\r\nA: 1\r\na:  2 \r\n\r\n");
+  EXPECT_EQ(next(), Next::write) << "a method that is not passed through";
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: GET, HEAD, ")));
+  feed("GET /pot?x HTTP/1.1\r\nHost: x\r\nA: 1\r\na:  2 \r\n\r\n" + request(good));
+  ASSERT_EQ(next(), Next::relay);
+  EXPECT_EQ(session_->deadline(), MonoTime::max()) << "the relay has its own";
+  const RequestHead& head = session_->head();
+  EXPECT_EQ(head.method_text, "GET");
+  EXPECT_EQ(head.target, "/pot?x");
+  ASSERT_EQ(head.fields.size(), 3);
+  EXPECT_EQ(head.fields[2].name + "|" + head.fields[2].value, "a|2");
+  std::string body;
+  EXPECT_EQ(take(body), Session::Piece::end);
+  session_->relayed(true);
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 202")) << "the next request, by its route";
+  EXPECT_FALSE(head.whole);
+}
+
+TEST_F(RelayedSessionTest, AChunkedBodyIsTakenHoweverItIsCut) {
+  const std::string head = "PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string body =
+      "5;of=many\r\n01234\r\n1\r\n0\r\n9\r\n678901234\r\n0\r\nTrailer: x\r\n\r\n";
+  for (std::size_t piece = 1; piece <= body.size(); ++piece) {
+    feed(head);
+    ASSERT_EQ(next(), Next::relay);
+    std::string taken;
+    for (std::size_t at = 0; at < body.size(); at += piece) {
+      ASSERT_EQ(take(taken), Session::Piece::needs_more) << piece << ' ' << at;
+      feed(body.substr(at, piece));
+    }
+    ASSERT_EQ(take(taken), Session::Piece::end) << piece;
+    EXPECT_EQ(taken, "012340678901234") << piece;
+    session_->relayed(true);
+    ASSERT_EQ(next(), Next::read);
+  }
+}
+
+TEST_F(RelayedSessionTest, ABodyAboveItsOwnLimitOrBrokenIsRefused) {
+  feed("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 21\r\n\r\n");
+  feed("123456789012345678901");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(),
+              AllOf(StartsWith("HTTP/1.1 413"), HasSubstr("passthrough.max_body_bytes")));
+  const std::string chunked = "PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto& [body, status] : {std::pair("b\r\n01234567890\r\nb\r\n01234567890\r\n", "413"),
+                                     std::pair("15\r\n", "413"), std::pair("xyz\r\n\r\n", "400")}) {
+    session_.emplace(*handler_, limits_, [](const Result<void>&) {});
+    feed(chunked + body);
+    ASSERT_EQ(next(), Next::relay);
+    std::string taken;
+    EXPECT_EQ(take(taken), Session::Piece::refused) << body;
+    ASSERT_EQ(next(), Next::write);
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 " + std::string(status))) << body;
+    EXPECT_EQ(next(), Next::close);
+  }
+}
+
+TEST_F(RelayedSessionTest, ARefusalBeforeTheBodyIsTakenClosesTheConnection) {
+  feed("PUT /x HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo");
+  ASSERT_EQ(next(), Next::relay);
+  session_->refuse_relay({.refusal = Refusal::bad_upstream, .message = "m"}, false);
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 502 Bad Gateway\r\n"),
+                               HasSubstr("\r\nConnection: close\r\n")));
+  EXPECT_EQ(next(), Next::close);
+}
+
+TEST_F(RelayedSessionTest, LoginsArePassedOnWhereTheGatewayHasNone) {
+  const std::string login = "POST /v4/auth/login/profile HTTP/1.1\r\nHost: x\r\n\r\n";
+  feed(login);
+  ASSERT_EQ(next(), Next::relay);
+  EXPECT_FALSE(session_->admitted().with_credentials);
+  session_->relayed(true);
+  options_.keep_whole = KeepWhole::unrouted;
+  feed(login);
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 404")) << "it is its own, and knows no tokens";
 }
 
 TEST(ProducerRoutes, AreThoseThatTheConfigurationKnows) {

@@ -106,6 +106,13 @@ class HttpUpstreamTest : public testing::Test {
     return pending.answer;
   }
   UpstreamAnswer post(std::string_view body = "[]") { return finish(start(body)); }
+  Result<std::string> authorize() {
+    std::optional<Result<std::string>> value;
+    upstream().authorize([&](Result<std::string> given) { value = std::move(given); });
+    EXPECT_FALSE(value) << "never from within the call";
+    run_until([&] { return value.has_value(); });
+    return *value;
+  }
 
   struct PendingRefresh {
     int calls = 0;
@@ -570,6 +577,21 @@ TEST_F(JwtTest, TheFirstPostLogsInAndTheNextUsesItsToken) {
   EXPECT_THAT(login.head, AllOf(HasSubstr("\r\nApi-Version: 4.4\r\n"),
                                 HasSubstr("\r\nContent-Type: application/json\r\n"),
                                 Not(HasSubstr("Authorization"))));
+}
+
+TEST_F(JwtTest, WhoSendsHimselfGetsTheSameCredentials) {
+  EXPECT_EQ(authorize().value_or(""), "Bearer " + token_);
+  EXPECT_EQ(post().status, 202U);
+  EXPECT_TRUE(last_request_has(token_));
+  EXPECT_EQ(logins_, 1);
+  login_ = {.bytes = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", .then = Then::keep};
+  clock_.now += 2h;
+  const auto refused = authorize();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message,
+              AllOf(HasSubstr("the login was refused with status 401"), Not(HasSubstr("key"))));
+  upstream().stop();
+  EXPECT_FALSE(authorize());
 }
 
 TEST_F(JwtTest, PostsAtOnceShareALogin) {

@@ -1,0 +1,75 @@
+#include <string>
+#include <utility>
+
+#include "handler.hpp"
+#include "passthrough.hpp"
+
+namespace sluice::ingest {
+namespace {
+
+std::unexpected<Problem> nothing_here() {
+  return refused(
+      Refusal::unknown_route,
+      "nothing is served here: post to /v4/events/batch, /v4/events/custom, "
+      "/v4/events/{type}, /v4/transactions, /v4/transactions/batch or /v1/events/{source}");
+}
+
+// Whether the path may go to the upstream.
+Result<void, Problem> check_path(std::string_view path, bool with_credentials) {
+  const PathVerdict verdict = judge_path(path, with_credentials);
+  if (verdict == PathVerdict::ambiguous) {
+    return refused(Refusal::bad_request,
+                   "this path can be read in several ways, and is not passed through: write it "
+                   "without dot segments, empty segments and encoded slashes");
+  }
+  if (verdict == PathVerdict::login) {
+    return refused(Refusal::not_allowed,
+                   "logins are not passed through with the workspace's credentials");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head) {
+  // A request that began before a reload switched passing through on has no whole head.
+  if (options_->keep_whole == KeepWhole::never || !head.whole) {
+    return nothing_here();
+  }
+  if (head.repeated) {
+    return refused(Refusal::bad_request, "a header field that may come once came twice");
+  }
+  Admitted admitted{.options = options_, .route = {.id = RouteId::passthrough}};
+  // Without producers nobody has proved anything: callers get what their own credentials give them.
+  admitted.with_credentials = !options_->producers->anonymous();
+  if (admitted.with_credentials) {
+    if (const auto found = find_producer(head, admitted); !found) {
+      return std::unexpected(found.error());
+    }
+  }
+  admitted.passthrough = options_->tables->workspaces[admitted.workspace].passthrough;
+  if (admitted.passthrough == nullptr) {
+    return nothing_here();
+  }
+  if (admitted.producer != nullptr &&
+      !admitted.producer->may_use(to_string(RouteId::passthrough))) {
+    return refused(Refusal::not_allowed, "`passthrough` is not among the producer's `routes`");
+  }
+  if (!is_passed_method(head.method_text)) {
+    return std::unexpected(Problem{.refusal = Refusal::wrong_method,
+                                   .message = "this method is not passed through",
+                                   .allow = passed_methods});
+  }
+  if (const auto fine = check_path(head.path(), admitted.with_credentials); !fine) {
+    return std::unexpected(fine.error());
+  }
+  if (draining()) {
+    return std::unexpected(
+        Problem{.refusal = Refusal::draining,
+                .message = "the gateway is stopping: send this again, to another one",
+                .retry_after = std::chrono::seconds(1)});
+  }
+  return admitted;
+}
+
+}  // namespace sluice::ingest
