@@ -273,6 +273,8 @@ TEST_F(HttpUpstreamTest, TellsWhatCameInsteadOfAnAnswer) {
       {"reset without a byte", "", Then::reset, Failure::no_answer},
       {"half a header", "HTTP/1.1 202 Acc", Then::close, Failure::no_answer},
       {"only 100 continue", "HTTP/1.1 100 Continue\r\n\r\n", Then::close, Failure::no_answer},
+      {"no status that there is", "HTTP/1.1 000 No\r\nContent-Length: 0\r\n\r\n", Then::keep,
+       Failure::malformed_answer},
       {"garbage", "SSH-2.0-OpenSSH_9.2\r\n\r\n", Then::hang, Failure::malformed_answer},
       {"a header without end", "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x'), Then::hang,
        Failure::malformed_answer},
