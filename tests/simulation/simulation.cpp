@@ -21,6 +21,9 @@ using test::TrackedEvent;
 
 constexpr std::chrono::seconds faults_last{120};
 constexpr std::chrono::hours settled_within{6};
+// Times in the future of the vendor's clock it replaces by its own, which defeats the salts: so the
+// clock jumps back, and forth to where it was.
+constexpr std::chrono::hours clock_behind_max{12};
 constexpr std::size_t violations_max = 10;
 
 class Day {
@@ -47,6 +50,9 @@ class Day {
       in_world(faults_time(), [this] { break_disk(); });
     }
     in_world(faults_last, [this] { mend_disk(); });
+    for (std::uint64_t i = options.clock_jumps; i > 0; --i) {
+      in_world(faults_time(), [this] { jump_clock(); });
+    }
   }
 
   SimulationReport run() {
@@ -127,6 +133,12 @@ class Day {
   void mend_disk() {
     disk_.write_fails.reset();
     disk_.sync_fails.reset();
+  }
+
+  void jump_clock() {
+    const auto behind = rng_.below(std::chrono::milliseconds(clock_behind_max).count());
+    const bool right = rng_.below(3) == 0;
+    timeline_.jump_wall_clock(-std::chrono::milliseconds(right ? 0 : behind));
   }
 
   void produce(std::size_t index) {

@@ -13,6 +13,8 @@ struct SimulationOptions {
   // Whether the faults end, so that everything must come to its end. Otherwise they last, and
   // nothing may be wrong when the day is over.
   bool faults_end = true;
+  // How often the gateway's wall clock jumps, by hours.
+  unsigned clock_jumps = 0;
 };
 
 struct SimulationReport {

@@ -103,7 +103,7 @@ UpstreamAnswer Vendor::carry_out(const std::string& path, const std::string& bod
                                           .content_encoding = {},
                                           .api_version = "4.4",
                                           .body = body,
-                                          .now = timeline_.wall_now(),
+                                          .now = timeline_.true_wall_now(),
                                           .mono_now = timeline_.mono_now()});
   UpstreamAnswer out = with_status(answer.status);
   out.body = std::move(answer.body);
