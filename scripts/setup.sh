@@ -20,7 +20,7 @@ packages=(
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev valgrind
   # scripts
-  curl openssl python3 binutils
+  curl openssl python3 binutils iproute2
 )
 full=false
 if [ "${1-}" = --full ]; then

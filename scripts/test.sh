@@ -51,6 +51,10 @@ step "hardening"
 ./scripts/hardening.sh
 step "compare JSON with Python"
 python3 tests/fuzz/differential.py build/release/bin/sluice
+step "whole processes"
+python3 -m unittest discover --quiet -s tests/process -p '*_test.py'
+step "soak"
+./scripts/soak.sh --seconds 45
 if [ "${1:-}" = --quick ]; then
   exit 0
 fi

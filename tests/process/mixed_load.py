@@ -41,7 +41,7 @@ POISON = {"action": "poison", "pointer": "/params/poison", "equals": 1}
 POISON_EVERY = 300
 
 
-def config(upstream, guid, timeout="1s", buffer="64MiB"):
+def config(upstream, guid, timeout="1s", buffer="256MiB"):
     return CONFIG.format(upstream=upstream, guid=guid, timeout=timeout, buffer=buffer)
 
 
@@ -74,7 +74,7 @@ class Request:
 class Producer(threading.Thread):
     """Sends until it is stopped, or so many requests. Its events are no other producer's."""
 
-    def __init__(self, port, name, seed, requests=None, pause_s=0.02, patience_s=30):
+    def __init__(self, port, name, seed, requests=None, pause_s=0.02, patience_s=60):
         super().__init__(name=name, daemon=True)
         self.tally = Tally()
         self._port, self._pause_s, self._patience_s = port, pause_s, patience_s

