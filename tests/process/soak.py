@@ -32,11 +32,11 @@ FAULTS = [
 ]
 CALM = 0.5  # of the time
 # The median of the last quarter against that of the second: so much comes and goes with the allocator. In a
-# short run RocksDB's two write buffers of 32 MiB still fill for the first time.
+# short run RocksDB's write buffers, of 32 MiB each, are still being filled for the first time.
 RSS_GROWTH_ALLOWED = 1.10
 RSS_GROWTH_ALLOWED_BYTES = 8 << 20
 RSS_GROWTH_ALLOWED_SHORT_BYTES = 72 << 20
-SHORT_SECONDS = 240
+SHORT_SECONDS = 600
 
 
 def misbehave(gateway, simulator, seconds, rng):

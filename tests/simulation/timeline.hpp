@@ -30,6 +30,8 @@ class Timeline final : public Clock {
   // The process's wall clock jumps: it is this much ahead of the world's from now on.
   void jump_wall_clock(std::chrono::milliseconds offset) { wall_offset_ = offset; }
 
+  [[nodiscard]] std::size_t waiting() const { return happenings_.size(); }
+
   // Goes to the next happening and lets it happen; false: there is none.
   bool step() {
     while (!happenings_.empty()) {

@@ -39,11 +39,12 @@ constexpr const char* path = "/v4/events/batch";
 class FakeClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall_now() const override {
-    return WallTime(1'000'000s) +
+    return WallTime(1'000'000s) + wall_jump +
            std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
   }
   [[nodiscard]] MonoTime mono_now() const override { return now; }
   MonoTime now{100s};
+  std::chrono::hours wall_jump{};
 };
 
 class HttpUpstreamTest : public testing::Test {
@@ -596,6 +597,18 @@ TEST_F(JwtTest, NearItsEndTheTokenIsRenewedBehindAPostThatUsesIt) {
   post();
   EXPECT_TRUE(last_request_has(token_));
   EXPECT_FALSE(last_request_has(first));
+}
+
+TEST_F(JwtTest, AWallClockThatJumpsNeitherEndsATokenNorKeepsIt) {
+  post();
+  for (const auto jump : {5h, -5h}) {
+    clock_.wall_jump = jump;
+    EXPECT_EQ(post().status, 202U);
+    EXPECT_EQ(logins_, 1);
+  }
+  clock_.now += 60min;
+  EXPECT_EQ(post().status, 202U);
+  EXPECT_EQ(logins_, 2);
 }
 
 TEST_F(JwtTest, APostWithAnExpiredTokenWaitsForTheNext) {
