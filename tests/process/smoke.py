@@ -7,6 +7,7 @@ SLUICE_BIN_DIR: where the binaries are
 """
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -21,7 +22,6 @@ START_SECONDS = 120
 MEMCHECK = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
             "--fair-sched=yes", "--log-file={folder}/valgrind.log"]
 STRACE = ["strace", "-f", "-qq", "-o", "{folder}/strace.log"]
-# Events of both senses of "may not end": strace sees them, or not, by how a process is ended.
 FAULTS = [{"action": "reset_after", "probability": 0.1}, {"action": "status", "status": 503, "probability": 0.1}]
 
 
@@ -44,7 +44,8 @@ def every_route(gateway, simulator):
     bearer = {"Authorization": "Bearer " + json.loads(token)["token"]}
     assert call(gateway, "/v4/auth/refresh/profile", **bearer)[0] == 200
     assert call(gateway, "/nowhere", b"{}", **bearer)[0] == 404
-    gateway_of(gateway).send_signal(signal.SIGHUP)
+    tell(gateway, signal.SIGHUP)
+    eventually(lambda: "reload" in gateway.text(), 60, "the reload")
     for producer in producers:
         producer.join(500)
         tally.add(producer.tally)
@@ -53,23 +54,13 @@ def every_route(gateway, simulator):
     tally.add(poisoned.tally)
     gateway.wait_until_delivered(300)
     assert fetch(admin + "/dlq")[0] == 200
-    eventually(lambda: "reloaded" in gateway.text() or "reload" in gateway.text(), 30, "the reload")
     return tally
 
 
-def gateway_of(gateway):
-    """The process itself: strace's child, or what valgrind has become."""
+def tell(gateway, number):
+    """A signal to the process itself: strace's child, or what valgrind has become."""
     children = pathlib.Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text(encoding="ascii").split()
-    return Target(int(children[0]) if children else gateway.pid)
-
-
-class Target:
-    def __init__(self, pid):
-        self.pid = pid
-
-    def send_signal(self, number):
-        import os
-        os.kill(self.pid, number)
+    os.kill(int(children[0]) if children else gateway.pid, number)
 
 
 def watch(tool, folder):
@@ -83,7 +74,7 @@ def watch(tool, folder):
         assert len(tally.requests) == 9, tally.requests
         assert (metrics["events_accepted_total"], metrics.balance()) == (tally.events, 0), metrics.text
         assert simulator.unique_events() == tally.events - tally.poisoned
-        gateway_of(gateway).send_signal(signal.SIGTERM)
+        tell(gateway, signal.SIGTERM)
         code = gateway.child.wait(timeout=300)
     return tally, code
 
