@@ -75,15 +75,26 @@ class Gateway(Process):
 
     def descriptors(self, kind=""):
         """What is open, but for the store's own files: RocksDB keeps as many as it has use for."""
-        targets = []
+        targets, connections = [], self._connections()
         for entry in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
             try:
                 target = os.readlink(entry)
             except FileNotFoundError:
                 continue  # closed meanwhile
+            if target.startswith("socket:"):
+                target = "socket:" + connections.get(target[8:-1], target[7:])
             if not re.search(r"/buffer/db/[^/]+$", target) and target.startswith(kind):
                 targets.append(target)
         return targets
+
+    def _connections(self):
+        """By inode: local port, peer's port and state of each TCP socket of the machine."""
+        found = {}
+        for line in pathlib.Path(f"/proc/{self.pid}/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+            fields = line.split()
+            local, peer = (int(address.rpartition(":")[2], 16) for address in fields[1:3])
+            found[fields[9]] = f"{local}-{peer} state {fields[3]}"
+        return found
 
 
 class Metrics:

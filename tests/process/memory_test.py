@@ -81,7 +81,8 @@ class Memory(unittest.TestCase):
     def check_whole(self, acknowledged):
         """On a stopped store, and then by what a gateway with memory makes of it."""
         verified = subprocess.run([BINARIES / "sluice", "buffer", "verify", "--config",
-                                   pathlib.Path(self.folder, "sluice.yaml")], capture_output=True, text=True, check=False)
+                                   pathlib.Path(self.folder, "sluice.yaml")],
+                                  capture_output=True, text=True, check=False)
         self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
         self.simulator.set_faults()
         with Gateway(self.folder, self.config("1GiB")) as gateway:
@@ -126,7 +127,8 @@ class Memory(unittest.TestCase):
         try:
             cgroup.mkdir()
             self.addCleanup(eventually, lambda: self.removed(cgroup), 10, "the cgroup is empty")
-            (cgroup / ("memory.limit_in_bytes" if old else "memory.max")).write_text(str(CGROUP_BYTES), encoding="ascii")
+            limit = cgroup / ("memory.limit_in_bytes" if old else "memory.max")
+            limit.write_text(str(CGROUP_BYTES), encoding="ascii")
         except OSError as error:
             self.skipTest(f"a cgroup with a limit: {error}")
         return cgroup

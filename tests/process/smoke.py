@@ -39,7 +39,8 @@ def every_route(gateway, simulator):
     admin = f"http://127.0.0.1:{gateway.admin_port}"
     for path in ("/metrics", "/livez", "/readyz", "/status", "/config", "/dlq", "/"):
         assert fetch(admin + path)[0] == 200, path
-    status, token = call(gateway, "/v4/auth/login/profile", b'{"apiKey":"shop-key"}', **{"Content-Type": "application/json"})
+    status, token = call(gateway, "/v4/auth/login/profile", b'{"apiKey":"shop-key"}',
+                         **{"Content-Type": "application/json"})
     assert status == 200, token
     bearer = {"Authorization": "Bearer " + json.loads(token)["token"]}
     assert call(gateway, "/v4/auth/refresh/profile", **bearer)[0] == 200

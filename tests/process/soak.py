@@ -95,12 +95,12 @@ def check_memory(samples, seconds, violations):
     check(last <= second * RSS_GROWTH_ALLOWED + more, "memory has not grown", violations)
 
 
-def check_descriptors(gateway, before, violations):
+def check_descriptors(gateway, simulator, before, violations):
     """But for the connections to the upstream that are kept for the next load, as many as at the start."""
     after = []
 
     def is_back():
-        after[:] = open_but_for_upstream(gateway)
+        after[:] = open_but_for_upstream(gateway, simulator)
         return len(after) <= len(before)
     try:
         eventually(is_back, 20, "what was opened is closed")
@@ -109,12 +109,13 @@ def check_descriptors(gateway, before, violations):
     print(f"open at the start {len(before)}, at the end {len(after)}, connections to the upstream left out")
 
 
-def open_but_for_upstream(gateway):
-    """What is open, without as many sockets as there are connections to the upstream."""
+def open_but_for_upstream(gateway, simulator):
+    """What is open, without as many connections to the upstream as the gateway says that it keeps."""
     kept = int(gateway.metrics()["upstream_connections"])
-    sockets, others = (sorted(t for t in gateway.descriptors() if t.startswith("socket:") == is_socket)
-                       for is_socket in (True, False))
-    return sockets[kept:] + others
+    to_upstream, others = [], []
+    for target in sorted(gateway.descriptors()):
+        (to_upstream if f"-{simulator.url.rpartition(':')[2]} " in target else others).append(target)
+    return to_upstream[kept:] + others
 
 
 def soak(folder, seconds, seed):
@@ -123,7 +124,7 @@ def soak(folder, seconds, seed):
     with Simulator(folder, "--seed", str(seed)) as simulator, \
             Gateway(folder, mixed_load.config(simulator.url, WORKSPACE_GUID)) as gateway:
         tally = warm_up(gateway, simulator, seed)
-        before = open_but_for_upstream(gateway)
+        before = open_but_for_upstream(gateway, simulator)
         producers = [mixed_load.Producer(gateway.port, f"p{i}", seed) for i in range(PRODUCERS)]
         for producer in producers:
             producer.start()
@@ -140,7 +141,7 @@ def soak(folder, seconds, seed):
         check(len(tally.requests) == 9, "there was some of each kind", violations)
         check_accounts(gateway, simulator, tally, violations)
         check_memory(samples, seconds, violations)
-        check_descriptors(gateway, before, violations)
+        check_descriptors(gateway, simulator, before, violations)
         check(gateway.stop() == 0, "it stops in order", violations)
     return violations
 

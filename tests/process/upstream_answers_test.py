@@ -25,6 +25,8 @@ dead_letter: {{path: "{folder}/dead-letter"}}
 
 OK = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 HEAD = b"HTTP/1.1 202 Accepted\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+HUGE = b"Content-Length: 9000000\r\n\r\n" + b"x" * 9_000_000
 
 
 def once(data):
@@ -57,12 +59,12 @@ CASES = {
     "nothing for ever": ("ambiguous", held(b"")),
     "a head cut off": ("ambiguous", once(b"HTTP/1.1 202 Acc")),
     "a body cut off": ("delivered", once(HEAD + b"Content-Length: 99\r\n\r\npart")),
-    "chunks cut off": ("delivered", once(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab")),
-    "an oversized body": ("delivered", once(HEAD + b"Content-Length: 9000000\r\n\r\n" + b"x" * 9_000_000)),
-    "an oversized refusal": ("transient", once(b"HTTP/1.1 500 O\r\nContent-Length: 9000000\r\n\r\n" + b"x" * 9_000_000)),
+    "chunks cut off": ("delivered", once(CHUNKED + b"5\r\nab")),
+    "an oversized body": ("delivered", once(HEAD + HUGE)),
+    "an oversized refusal": ("transient", once(b"HTTP/1.1 500 O\r\n" + HUGE)),
     "a body without end": ("delivered", endless(HEAD + b"\r\n", b"x" * 65536)),
-    "chunks without end": ("delivered", endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"4\r\nabcd\r\n" * 999)),
-    "a chunk extension without end": ("delivered", endless(HEAD + b"Transfer-Encoding: chunked\r\n\r\n4;x=", b"y" * 9999)),
+    "chunks without end": ("delivered", endless(CHUNKED, b"4\r\nabcd\r\n" * 999)),
+    "a chunk extension without end": ("delivered", endless(CHUNKED + b"4;x=", b"y" * 9999)),
     "a head in slow drops": ("ambiguous", endless(b"HTTP/1.1 202 Accepted\r\nX: ", b"x", 0.01)),
     "a body in slow drops": ("delivered", endless(HEAD + b"Content-Length: 999999\r\n\r\n", b"x", 0.01)),
     "no HTTP": ("ambiguous", held(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")),
@@ -72,7 +74,7 @@ CASES = {
     "a success that is a page": ("delivered", once(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>oh</html>")),
     "two lengths": ("ambiguous", held(HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx")),
     "a length below zero": ("ambiguous", held(HEAD + b"Content-Length: -1\r\n\r\n")),
-    "chunks of no size": ("delivered", held(HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n")),
+    "chunks of no size": ("delivered", held(CHUNKED + b"zz\r\n\r\n")),
     "1xx without end": ("ambiguous", endless(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100)),
     "another protocol": ("ambiguous", held(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")),
     "some 1xx first": ("delivered", once(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" * 50 + OK)),
@@ -141,7 +143,8 @@ class Answers(unittest.TestCase):
         self.upstream.bodies.clear()
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
         connection.request("POST", "/v4/events/custom",
-                           json.dumps({"action": "test.event", "label": "a test", "client": {"customId": "c"}, "params": {}}),
+                           json.dumps({"action": "test.event", "label": "a test", "client": {"customId": "c"},
+                                       "params": {}}),
                            {"Content-Type": "application/json"})
         answer = connection.getresponse()
         self.assertEqual(answer.status, 202, answer.read())
