@@ -16,6 +16,9 @@ import mixed_load
 from gateways import WORKSPACE_GUID, Gateway, Simulator, eventually
 
 PRODUCERS = 4
+# A workspace that is parked while everything else fails as well is probed once a minute at last, and its
+# producers are told for so long that the buffer is full.
+PATIENCE_S = 600
 FAULTS = [
     {"action": "status", "status": 429, "probability": 0.5, "retry_after": 1},
     {"action": "status", "status": 503, "probability": 0.5},
@@ -125,16 +128,17 @@ def soak(folder, seconds, seed):
             Gateway(folder, mixed_load.config(simulator.url, WORKSPACE_GUID)) as gateway:
         tally = warm_up(gateway, simulator, seed)
         before = open_but_for_upstream(gateway, simulator)
-        producers = [mixed_load.Producer(gateway.port, f"p{i}", seed) for i in range(PRODUCERS)]
+        producers = [mixed_load.Producer(gateway.port, f"p{i}", seed, patience_s=PATIENCE_S)
+                     for i in range(PRODUCERS)]
         for producer in producers:
             producer.start()
         samples = misbehave(gateway, simulator, seconds, rng)
         for producer in producers:
             producer.end()
         for producer in producers:
-            producer.join(60)
+            producer.join(PATIENCE_S)
             tally.add(producer.tally)
-        gateway.wait_until_delivered()
+        gateway.wait_until_delivered(PATIENCE_S)
         print(f"{sum(tally.requests.values())} requests {tally.requests}, {tally.given_up} not waited for; "
               f"faults {simulator.stats()['faults']}")
         violations += tally.surprises
