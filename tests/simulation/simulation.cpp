@@ -214,8 +214,7 @@ class Day {
                                                   (until_ - options_.length));
   }
 
-  // As every other hour's of a run that is long enough to have them; before it everything that may
-  // go has gone.
+  // Once an hour, while events come.
   void take_footprint() {
     if (timeline_.mono_now() > until_) {
       return;
