@@ -92,3 +92,5 @@ kill $!
 wait $!
 END
 echo "image: starts and stops with a read-only root file system, as user 65532"
+./scripts/sbom.sh --root "$mounted" /usr/bin/sluice >build/image.sbom.json
+echo "image: its bill of materials is build/image.sbom.json, $(grep -c '"bom-ref": "deb:' build/image.sbom.json) packages"

@@ -3,8 +3,8 @@
 # instruction counts, and all tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside and its instruction counts
 #   --full    also the files of deploy/, with Prometheus, kustomize and the schemas of Kubernetes, the image
-#             and the console in a browser, and five minutes of fuzzing for each target; installs what that
-#             needs with scripts/setup.sh --full
+#             and the console in a browser, memcheck, the list of system calls, five minutes of fuzzing for
+#             each target and a soak of twenty; installs what that needs with scripts/setup.sh --full
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
@@ -53,6 +53,10 @@ step "documents"
 python3 -m unittest discover -s tests/documents -p '*_test.py'
 step "compare JSON with Python"
 python3 tests/fuzz/differential.py build/release/bin/sluice
+step "whole processes"
+python3 -m unittest discover --quiet -s tests/process -p '*_test.py'
+step "soak"
+./scripts/soak.sh --seconds 45
 if [ "${1:-}" = --quick ]; then
   exit 0
 fi
@@ -80,10 +84,16 @@ if [ "${1:-}" = --full ]; then
   dpkg-deb --field build/release/sluice_*.deb Package Version Depends
   step "image"
   ./scripts/image.sh --prebuilt
+  step "memcheck"
+  python3 tests/process/smoke.py valgrind
+  step "system calls"
+  python3 tests/process/smoke.py strace
   step "console"
   npm ci --prefix tests/console --silent --no-audit --no-fund
   node tests/console/console_test.mjs "$PWD/build/release/bin"
   step "fuzz for long"
   ./scripts/fuzz.sh --long
+  step "soak for long"
+  ./scripts/soak.sh
 fi
 step "all passed"

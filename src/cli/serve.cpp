@@ -1,11 +1,16 @@
 #include <csignal>
+#include <cstdlib>
+#include <exception>
 #include <iostream>
+#include <new>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <unistd.h>
 
 #include <sluice/base/log.hpp>
 #include <sluice/cli/cli.hpp>
@@ -107,6 +112,26 @@ int tell_end(const runtime::Gateway::StopReport& report) {
   return exit_code;
 }
 
+std::terminate_handler otherwise = nullptr;
+
+// Where memory runs out, requests are given up; but some threads cannot do without, such as the
+// store's. Then the process ends, saying why, and the next one finds what was synced.
+[[noreturn]] void end_process() {
+  try {
+    if (const std::exception_ptr reason = std::current_exception()) {
+      std::rethrow_exception(reason);
+    }
+  } catch (const std::bad_alloc&) {
+    constexpr std::string_view message =
+        "sluice: memory is exhausted: ending; what the disk buffer has acknowledged is kept\n";
+    static_cast<void>(::write(STDERR_FILENO, message.data(), message.size()));
+    std::_Exit(exit_failure);
+  } catch (...) {
+    otherwise();
+  }
+  std::abort();
+}
+
 }  // namespace
 
 int serve(const std::string& config_file) {
@@ -115,6 +140,7 @@ int serve(const std::string& config_file) {
     return config.error();
   }
   log::configure(config->log.level, config->log.format);
+  otherwise = std::set_terminate(end_process);
   Signals signals;
   auto gateway =
       runtime::start_gateway(*config, system_clock(),

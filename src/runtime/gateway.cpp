@@ -58,6 +58,11 @@ constexpr std::size_t memory_share_percent = 50;
 constexpr std::size_t backlog_memory_bytes_max = 64U << 20;
 constexpr std::size_t backlog_memory_share_percent = 25;
 
+// Each of the store's three write buffers, likewise.
+constexpr std::size_t write_buffer_bytes_min = 4U << 20;
+constexpr std::size_t write_buffer_bytes_max = 32U << 20;
+constexpr std::size_t write_buffer_share_percent = 10;
+
 // Producers that can be added by reloading, over the life of the process.
 constexpr std::size_t spare_producers = 256;
 // How often files with secrets are looked at.
@@ -67,6 +72,13 @@ std::size_t backlog_memory_bytes() {
   const auto ceiling = net::memory_ceiling_bytes();
   return ceiling ? std::min(backlog_memory_bytes_max, *ceiling * backlog_memory_share_percent / 100)
                  : backlog_memory_bytes_max;
+}
+
+std::size_t write_buffer_bytes() {
+  const auto ceiling = net::memory_ceiling_bytes();
+  return ceiling ? std::clamp(*ceiling * write_buffer_share_percent / 100, write_buffer_bytes_min,
+                              write_buffer_bytes_max)
+                 : write_buffer_bytes_max;
 }
 
 std::ptrdiff_t producers_of(const config::Config& config, const config::Workspace& workspace) {
@@ -132,7 +144,8 @@ store::Options store_options(const config::Config& config, std::size_t producers
           .sync_interval = config.buffer.sync_interval,
           .producers = producers,
           .tail_bytes_max = share / 4,
-          .read_ahead_bytes = share / 4};
+          .read_ahead_bytes = share / 4,
+          .write_buffer_bytes = write_buffer_bytes()};
 }
 
 // Where a pipeline lives in the daemon: on the delivery thread's io_context.

@@ -109,11 +109,11 @@ class WriteCounter final : public rocksdb::EventListener {
 // For a queue: groups are written in order, live shortly, and go in order. What was released before
 // its memtable is full is never written to a table; the rest goes to level 0, and once more to
 // level 1, where files lie one behind the other and can be dropped whole.
-rocksdb::Options rocksdb_options() {
+rocksdb::Options rocksdb_options(std::size_t write_buffer_bytes) {
   rocksdb::Options options;
   options.create_if_missing = true;
   // At full speed what waits for its delivery is a part of it, and what it flushes as well.
-  options.write_buffer_size = 32U << 20;
+  options.write_buffer_size = write_buffer_bytes;
   options.max_write_buffer_number = 3;
   options.num_levels = 2;
   options.level0_file_num_compaction_trigger = 4;
@@ -153,7 +153,7 @@ rocksdb::Options rocksdb_options() {
 class RocksDbEngine final : public Engine {
  public:
   explicit RocksDbEngine(RocksDbOptions options) : options_(std::move(options)) {
-    settings_ = rocksdb_options();
+    settings_ = rocksdb_options(options_.write_buffer_bytes);
     settings_.info_log = std::make_shared<Log>(dropped_bytes_);
     settings_.listeners.push_back(std::make_shared<WriteCounter>(written_bytes_));
     if (options_.env != nullptr) {

@@ -1,6 +1,7 @@
 // The engine in production: RocksDB, in a folder of its own.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,7 @@ struct RocksDbOptions {
   std::string path;             // the folder; its parent exists
   bool read_only = false;       // nothing is changed, also not to recover; writes fail
   rocksdb::Env* env = nullptr;  // outlives the engine; none: the system's
+  std::size_t write_buffer_bytes = 32U << 20;
 };
 
 // Comes up whenever it can: with a write-ahead log that is damaged, by repair, and in the last

@@ -114,7 +114,8 @@ Result<std::unique_ptr<Store>> open(const Options& options, std::vector<Workspac
       return std::unexpected(opened_folder.error());
     }
     folder.emplace(*std::move(opened_folder));
-    auto opened = open_rocksdb({.path = folder->database_path()});
+    auto opened = open_rocksdb(
+        {.path = folder->database_path(), .write_buffer_bytes = options.write_buffer_bytes});
     if (!opened) {
       return failure(opened.error().code,
                      "cannot open the store in " + options.path + ": " + opened.error().message);

@@ -4,17 +4,18 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
-#include <optional>
 #include <type_traits>
 #include <utility>
 
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
+#include <boost/beast/http/error.hpp>
 #include <sys/socket.h>
 
 #include <sluice/net/tls.hpp>
+
+#include "answer_reader.hpp"
 
 namespace sluice::transport {
 namespace {
@@ -29,19 +30,8 @@ using std::chrono::steady_clock;
 
 using PlainStream = tcp::socket;
 using TlsStream = asio::ssl::stream<tcp::socket>;
-// The body is read into memory of ours: what does not fit is never held.
-using Parser = http::response_parser<http::buffer_body>;
-
-constexpr std::uint32_t answer_header_bytes_max = 16U << 10;
-constexpr std::size_t read_buffer_bytes_max = 64U << 10;
-
-std::optional<std::string> header(const Parser& parser, std::string_view name) {
-  const auto found = parser.get().find({name.data(), name.size()});
-  if (found == parser.get().end()) {
-    return std::nullopt;
-  }
-  return std::string(found->value().data(), found->value().size());
-}
+// An answer is a few hundred bytes.
+constexpr std::size_t read_bytes = 4U << 10;
 
 // Whether what came is no HTTP, as opposed to not having come.
 bool is_malformed(const error_code& error) {
@@ -54,7 +44,9 @@ class StreamConnection final : public Connection {
  public:
   template <class... Args>
   explicit StreamConnection(const asio::any_io_executor& executor, Args&... args)
-      : Connection(executor), stream_(executor, args...), received_(read_buffer_bytes_max) {}
+      : Connection(executor),
+        stream_(executor, args...),
+        received_(AnswerReader::received_bytes_max) {}
 
   Task<Result<void>> handshake(std::string host, MonoTime deadline) override;
   Task<UpstreamAnswer> exchange(std::string head, std::string_view body,
@@ -73,7 +65,6 @@ class StreamConnection final : public Connection {
 
   // Reads the answer into `answer`; the error says why there is no status, or not the whole body.
   Task<error_code> read(UpstreamAnswer& answer);
-  Task<error_code> read_body(Parser& parser, std::string& body);
 
   Stream stream_;
   boost::beast::flat_buffer received_;
@@ -141,41 +132,23 @@ Task<UpstreamAnswer> StreamConnection<Stream>::exchange(std::string head, std::s
 
 template <class Stream>
 Task<error_code> StreamConnection<Stream>::read(UpstreamAnswer& answer) {
-  std::optional<Parser> parser;
-  do {
-    parser.emplace();
-    parser->header_limit(answer_header_bytes_max);
-    parser->body_limit(boost::none);
-    const auto [error, bytes] =
-        co_await http::async_read_header(stream_, received_, *parser, as_result);
-    if (error) {
-      co_return error;
+  AnswerReader reader(answer);
+  error_code error = reader.take(received_);
+  while (error == http::error::need_more) {
+    const std::size_t room = AnswerReader::received_bytes_max - received_.size();
+    const auto [read_error, bytes] =
+        co_await stream_.async_read_some(received_.prepare(std::min(room, read_bytes)), as_result);
+    received_.commit(bytes);
+    if (read_error) {
+      error = reader.end();
+      // Only an orderly end may end an answer that does not say how long it is.
+      error = read_error == asio::error::eof ? error : read_error;
+    } else {
+      error = reader.take(received_);
     }
-  } while (parser->get().result_int() / 100 == 1);
-  answer.status = parser->get().result_int();
-  answer.retry_after = header(*parser, "Retry-After");
-  answer.deprecated = header(*parser, "X-API-DEPRECATED");
-  error_code error;
-  if (!parser->is_done()) {
-    error = co_await read_body(*parser, answer.body);
   }
   // Bytes beyond the answer belong to nothing that we asked for.
-  reusable_ = !error && parser->is_done() && parser->keep_alive() && received_.size() == 0;
-  co_return error;
-}
-
-template <class Stream>
-Task<error_code> StreamConnection<Stream>::read_body(Parser& parser, std::string& body) {
-  const std::uint64_t announced_bytes =
-      parser.content_length().value_or(deliver::answer_body_bytes_max);
-  body.resize(std::min<std::uint64_t>(announced_bytes, deliver::answer_body_bytes_max));
-  auto& target = parser.get().body();
-  target.data = body.data();
-  target.size = body.size();
-  target.more = true;
-  // Ends at the body's end, or with need_buffer when it is larger than what we keep.
-  const auto [error, bytes] = co_await http::async_read(stream_, received_, parser, as_result);
-  body.resize(body.size() - target.size);
+  reusable_ = !error && reader.keeps_alive() && received_.size() == 0;
   co_return error;
 }
 

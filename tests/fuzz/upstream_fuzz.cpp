@@ -1,11 +1,16 @@
-// Goal: whatever an upstream answers, it is classified, the positions that it names are positions
-// of the batch, a wait is within bounds, and a token can stand in a header.
+// Goal: whatever an upstream answers, it is read to the same end in pieces of any size, it is
+// classified, the positions that it names are positions of the batch, a wait is within bounds, and
+// a token can stand in a header.
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
+
+#include <boost/beast/http/error.hpp>
 
 #include <sluice/deliver/classify.hpp>
 #include <sluice/deliver/retry_after.hpp>
 
+#include "answer_reader.hpp"
 #include "base_url.hpp"
 #include "credentials.hpp"
 #include "fuzz_support.hpp"
@@ -42,6 +47,52 @@ void check_token(const deliver::UpstreamAnswer& answer) {
   fuzz::check(transport::token_lifetime(*token, now).count() >= 1, "a token lives for a second");
 }
 
+// How a connection's bytes end: with the answer, amid it or by the connection's end.
+struct Read {
+  deliver::UpstreamAnswer answer;
+  boost::system::error_code error;
+  bool keeps_alive = false;
+  std::size_t consumed_bytes = 0;
+};
+
+Read read_in_pieces(std::string_view bytes, std::size_t piece_bytes) {
+  constexpr auto need_more = boost::beast::http::error::need_more;
+  Read read;
+  transport::AnswerReader reader(read.answer);
+  boost::beast::flat_buffer received(transport::AnswerReader::received_bytes_max);
+  std::size_t given_bytes = 0;
+  read.error = reader.take(received);
+  while (read.error == need_more && given_bytes < bytes.size()) {
+    const std::string_view piece = bytes.substr(given_bytes, piece_bytes);
+    std::memcpy(received.prepare(piece.size()).data(), piece.data(), piece.size());
+    received.commit(piece.size());
+    given_bytes += piece.size();
+    read.error = reader.take(received);
+  }
+  if (read.error == need_more) {
+    read.error = reader.end();
+  }
+  read.keeps_alive = !read.error && reader.keeps_alive();
+  read.consumed_bytes = given_bytes - received.size();
+  return read;
+}
+
+void check_answer(std::string_view bytes, std::size_t piece_bytes) {
+  const Read whole = read_in_pieces(bytes, bytes.size());
+  const Read cut = read_in_pieces(bytes, piece_bytes);
+  fuzz::check(whole.answer.status == cut.answer.status, "the status is the same in pieces");
+  fuzz::check(whole.answer.body == cut.answer.body, "the body is the same in pieces");
+  fuzz::check(whole.answer.retry_after == cut.answer.retry_after, "so is the wait");
+  // In pieces Beast may look at a line only when it is whole, and then finds less of what is wrong.
+  fuzz::check(whole.error.failed() == cut.error.failed(), "so is whether it came to its end");
+  fuzz::check(whole.keeps_alive == cut.keeps_alive, "so is what becomes of the connection");
+  fuzz::check(!whole.keeps_alive || whole.consumed_bytes == cut.consumed_bytes,
+              "what follows is the same in pieces");
+  fuzz::check(whole.answer.status / 100 != 1, "what is only on the way is no answer");
+  fuzz::check(whole.answer.status != 0 || whole.error, "an answer has a status");
+  fuzz::check(whole.answer.body.size() <= deliver::answer_body_bytes_max, "a body is bounded");
+}
+
 }  // namespace
 }  // namespace sluice
 
@@ -54,6 +105,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   answer.status = (data[0] + 256U * data[1]) % 1'000U;
   answer.failure = static_cast<deliver::Failure>(data[2] % 10);
   const std::string_view text(reinterpret_cast<const char*>(data) + 3, size - 3);
+  if ((data[2] & 0x40U) != 0) {
+    check_answer(text, 1 + data[0]);
+    return 0;
+  }
   answer.body = text;
   if ((data[2] & 0x80U) != 0) {
     answer.retry_after = std::string(text.substr(0, text.find('\n')));

@@ -47,6 +47,7 @@ class Process {
 
   // Events that have been accepted and have not ended, or are on their way into the buffer.
   [[nodiscard]] std::uint64_t pending_events() { return pipeline_->admission().events(); }
+  [[nodiscard]] std::size_t dedup_entries() { return pipeline_->dedup().size(); }
   // Which of the promises about counting does not hold; empty: all do.
   [[nodiscard]] std::string miscounted();
 

@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include <malloc.h>
+
 #include "memory_engine.hpp"
 #include "process.hpp"
 #include "tracked_events.hpp"
@@ -19,19 +21,22 @@ using namespace std::chrono_literals;
 using test::EventChecks;
 using test::TrackedEvent;
 
-constexpr std::chrono::seconds faults_last{120};
 constexpr std::chrono::hours settled_within{6};
+// Times in the future of the vendor's clock it replaces by its own, which defeats the salts: so the
+// clock jumps back, and forth to where it was.
+constexpr std::chrono::hours clock_behind_max{12};
 constexpr std::size_t violations_max = 10;
 
 class Day {
  public:
   Day(const SimulationOptions& options, std::string folder)
       : rng_(options.seed),
-        faults_end_(options.faults_end),
+        options_(options),
         folder_(std::move(folder)),
-        until_(timeline_.mono_now() + faults_last),
+        until_(timeline_.mono_now() + options.length),
         vendor_(timeline_, Rng(rng_()),
-                faults_end_ ? until_ : timeline_.mono_now() + settled_within),
+                options.faults_end ? until_ : timeline_.mono_now() + settled_within,
+                options.compact ? simulator::LedgerMode::compact : simulator::LedgerMode::full),
         process_options_(make_process_options()) {
     start_process();
     for (std::uint64_t i = 1 + rng_.below(4); i > 0; --i) {
@@ -46,7 +51,11 @@ class Day {
     for (std::uint64_t i = rng_.below(4); i > 0; --i) {
       in_world(faults_time(), [this] { break_disk(); });
     }
-    in_world(faults_last, [this] { mend_disk(); });
+    in_world(options.length, [this] { mend_disk(); });
+    in_world(1h, [this] { take_footprint(); });
+    for (std::uint64_t i = options.clock_jumps; i > 0; --i) {
+      in_world(faults_time(), [this] { jump_clock(); });
+    }
   }
 
   SimulationReport run() {
@@ -56,7 +65,7 @@ class Day {
         complain(process_->miscounted());
       }
     }
-    if (faults_end_ && report_.violations.empty() && !is_settled()) {
+    if (options_.faults_end && report_.violations.empty() && !is_settled()) {
       complain("does not settle: " + std::to_string(process_->pending_events()) +
                " events are pending");
     }
@@ -89,7 +98,7 @@ class Day {
                                          .linger = std::chrono::milliseconds(rng_.below(200))};
     options.pipeline.dispatcher.size_memory = 5s;
     options.pipeline.limits = {.bytes_max = 20'000 + rng_.below(500'000), .events_max = 0};
-    options.pipeline.dedup = {.window = 24h, .entries_max = 1'000'000};
+    options.pipeline.dedup = {.window = options_.dedup_window, .entries_max = 1'000'000};
     options.pipeline.window_bytes_max = 2'000 + rng_.below(60'000);
     options.store.tail_bytes_max = rng_.below(30'000);
     options.store.read_ahead_bytes = 1'000 + rng_.below(30'000);
@@ -127,6 +136,12 @@ class Day {
   void mend_disk() {
     disk_.write_fails.reset();
     disk_.sync_fails.reset();
+  }
+
+  void jump_clock() {
+    const auto behind = rng_.below(std::chrono::milliseconds(clock_behind_max).count());
+    const bool right = rng_.below(3) == 0;
+    timeline_.jump_wall_clock(-std::chrono::milliseconds(right ? 0 : behind));
   }
 
   void produce(std::size_t index) {
@@ -180,10 +195,47 @@ class Day {
                        return;
                      }
                      request->answered = true;
-                     acknowledged_.insert(request->events.begin(), request->events.end());
-                     in_world(std::chrono::nanoseconds(rng_.below(1'000'000'000)),
+                     acknowledge(request->events);
+                     in_world(std::chrono::nanoseconds(rng_.below(options_.rest_max.count())),
                               [this, index] { produce(index); });
                    });
+  }
+
+  void acknowledge(const std::vector<TrackedEvent>& events) {
+    report_.acknowledged += events.size();
+    acknowledged_by_hour_[hour()] += events.size();
+    if (!options_.compact) {
+      acknowledged_.insert(events.begin(), events.end());
+    }
+  }
+
+  [[nodiscard]] std::chrono::hours hour() const {
+    return std::chrono::floor<std::chrono::hours>(timeline_.mono_now() -
+                                                  (until_ - options_.length));
+  }
+
+  // Once an hour, while events come.
+  void take_footprint() {
+    if (timeline_.mono_now() > until_) {
+      return;
+    }
+    in_world(1h, [this] { take_footprint(); });
+    if (process_ == nullptr) {
+      return;
+    }
+    const std::chrono::hours now = hour();
+    std::uint64_t lately = 0;
+    for (auto at = acknowledged_by_hour_.lower_bound(
+             now - 2 * std::chrono::ceil<std::chrono::hours>(options_.dedup_window));
+         at != acknowledged_by_hour_.end(); ++at) {
+      lately += at->second;
+    }
+    report_.footprints.push_back({.at = now,
+                                  .events_lately = lately,
+                                  .dedup_entries = process_->dedup_entries(),
+                                  .stored_entries = disk_.visible.size(),
+                                  .happenings = timeline_.waiting(),
+                                  .heap_bytes = mallinfo2().uordblks});
   }
 
   [[nodiscard]] bool is_settled() {
@@ -192,13 +244,15 @@ class Day {
   }
   [[nodiscard]] bool is_over() {
     const MonoTime now = timeline_.mono_now();
-    return faults_end_ ? is_settled() || now > until_ + settled_within : now > until_;
+    return options_.faults_end ? is_settled() || now > until_ + settled_within : now > until_;
   }
 
   void check() {
-    EventChecks checks(acknowledged_, faults_end_);
-    for (const simulator::LedgerEntry& entry : vendor_.ledger().entries()) {
-      checks.stored(entry.body);
+    EventChecks checks(acknowledged_, options_.faults_end);
+    if (!options_.compact) {
+      for (const simulator::LedgerEntry& entry : vendor_.ledger().entries()) {
+        checks.stored(entry.body);
+      }
     }
     for (const auto& file : std::filesystem::directory_iterator(folder_)) {
       std::ifstream lines(file.path());
@@ -209,7 +263,7 @@ class Day {
     for (const std::string& violation : checks.violations()) {
       complain(violation);
     }
-    report_.acknowledged = acknowledged_.size();
+    report_.unique = vendor_.ledger().summary().unique;
     report_.deliveries = vendor_.ledger().summary().deliveries;
     report_.dead_lettered = checks.dead_letter_count();
   }
@@ -221,14 +275,14 @@ class Day {
   }
 
   std::chrono::nanoseconds faults_time() {
-    return std::chrono::nanoseconds(rng_.below(std::chrono::nanoseconds(faults_last).count()));
+    return std::chrono::nanoseconds(rng_.below(options_.length.count()));
   }
   void in_world(std::chrono::nanoseconds after, Timeline::Happening happening) {
     timeline_.in_world(timeline_.mono_now() + after, std::move(happening));
   }
 
   Rng rng_;
-  bool faults_end_;
+  SimulationOptions options_;
   std::string folder_;
   Timeline timeline_;
   MonoTime until_;
@@ -237,7 +291,8 @@ class Day {
   ProcessOptions process_options_;
   std::unique_ptr<Process> process_;
   std::vector<Producer> producers_;
-  std::set<TrackedEvent> acknowledged_;
+  std::set<TrackedEvent> acknowledged_;  // unless compact
+  std::map<std::chrono::hours, std::uint64_t> acknowledged_by_hour_;
   SimulationReport report_;
 };
 

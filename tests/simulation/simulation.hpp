@@ -2,6 +2,7 @@
 // and a vendor with moods. The same seed gives the same day for ever.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,14 +14,34 @@ struct SimulationOptions {
   // Whether the faults end, so that everything must come to its end. Otherwise they last, and
   // nothing may be wrong when the day is over.
   bool faults_end = true;
+  // How long producers send and faults happen, and how long at most a producer rests in between.
+  std::chrono::nanoseconds length = std::chrono::seconds(120);
+  std::chrono::nanoseconds rest_max = std::chrono::seconds(1);
+  // How long the gateway remembers events; long runs keep of each event only that it was.
+  std::chrono::nanoseconds dedup_window = std::chrono::hours(24);
+  bool compact = false;
+  // How often the gateway's wall clock jumps, by hours.
+  unsigned clock_jumps = 0;
+};
+
+// What the gateway holds, at one time.
+struct Footprint {
+  std::chrono::hours at{};          // since the beginning
+  std::uint64_t events_lately = 0;  // acknowledged within the last two windows of recent events
+  std::size_t dedup_entries = 0;
+  std::size_t stored_entries = 0;  // in its store
+  std::size_t happenings = 0;      // that wait for their time
+  std::size_t heap_bytes = 0;      // of this whole program
 };
 
 struct SimulationReport {
   std::uint64_t acknowledged = 0;   // events
   std::uint64_t deliveries = 0;     // events, repeated ones included
   std::uint64_t dead_lettered = 0;  // different events
+  std::uint64_t unique = 0;         // events stored upstream
   unsigned crashes = 0;
   std::uint64_t steps = 0;
+  std::vector<Footprint> footprints;    // one for each hour
   std::vector<std::string> violations;  // of what is promised; empty: none
 };
 

@@ -11,14 +11,14 @@
 namespace sluice::simulation {
 
 // A clock that only moves from one happening to the next. Happenings of one time keep the order in
-// which they were arranged.
+// which they were arranged. The process's wall clock may be wrong; the world's is not.
 class Timeline final : public Clock {
  public:
   using Happening = std::function<void()>;
 
-  [[nodiscard]] WallTime wall_now() const override {
-    return WallTime(std::chrono::floor<std::chrono::milliseconds>(now_.time_since_epoch())) +
-           wall_offset_;
+  [[nodiscard]] WallTime wall_now() const override { return true_wall_now() + wall_offset_; }
+  [[nodiscard]] WallTime true_wall_now() const {
+    return WallTime(std::chrono::floor<std::chrono::milliseconds>(now_.time_since_epoch()));
   }
   [[nodiscard]] MonoTime mono_now() const override { return now_; }
 
@@ -27,7 +27,10 @@ class Timeline final : public Clock {
   // In the process that runs at present: never happens when that crashes before.
   void in_process(MonoTime time, Happening happening) { arrange(time, true, std::move(happening)); }
   void crash_process() { ++process_; }
-  void step_wall_clock(std::chrono::milliseconds by) { wall_offset_ += by; }
+  // The process's wall clock jumps: it is this much ahead of the world's from now on.
+  void jump_wall_clock(std::chrono::milliseconds offset) { wall_offset_ = offset; }
+
+  [[nodiscard]] std::size_t waiting() const { return happenings_.size(); }
 
   // Goes to the next happening and lets it happen; false: there is none.
   bool step() {

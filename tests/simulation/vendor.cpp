@@ -15,6 +15,8 @@ using deliver::UpstreamAnswer;
 constexpr std::string_view authorization =
     "Basic MDE4OTBhNWQtYWM5Ni03NzRiLWJjY2UtYjMwMjA5OWE4MDU3OnNlY3JldA==";
 
+constexpr std::chrono::hours mood_max{2};
+
 UpstreamAnswer failed(Failure failure) {
   UpstreamAnswer answer;
   answer.failure = failure;
@@ -30,17 +32,20 @@ UpstreamAnswer with_status(unsigned status) {
 
 }  // namespace
 
-Vendor::Vendor(Timeline& timeline, Rng rng, MonoTime until)
-    : timeline_(timeline), rng_(rng), world_(simulator::Options{}), api_(world_) {
+Vendor::Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMode ledger)
+    : timeline_(timeline), rng_(rng), world_(simulator::Options{.ledger = ledger}), api_(world_) {
   world_.faults.replace(
       *simulator::parse_faults(R"([{"action":"poison","pointer":"/params/poison","equals":1}])"));
   const auto span = static_cast<std::uint64_t>((until - timeline.mono_now()).count());
+  const std::uint64_t phase_max =
+      std::min(span / 3, static_cast<std::uint64_t>(std::chrono::nanoseconds(mood_max).count()));
   for (std::uint64_t i = 2 + rng_.below(8); i > 0; --i) {
     const MonoTime from = timeline.mono_now() + std::chrono::nanoseconds(rng_.below(span));
-    phases_.push_back({.from = from,
-                       .to = std::min(until, from + std::chrono::nanoseconds(rng_.below(span / 3))),
-                       .mood = static_cast<Mood>(1 + rng_.below(mood_count - 1)),
-                       .percent = 20 + rng_.below(81)});
+    phases_.push_back(
+        {.from = from,
+         .to = std::min(until, from + std::chrono::nanoseconds(rng_.below(phase_max))),
+         .mood = static_cast<Mood>(1 + rng_.below(mood_count - 1)),
+         .percent = 20 + rng_.below(81)});
   }
 }
 
@@ -103,7 +108,7 @@ UpstreamAnswer Vendor::carry_out(const std::string& path, const std::string& bod
                                           .content_encoding = {},
                                           .api_version = "4.4",
                                           .body = body,
-                                          .now = timeline_.wall_now(),
+                                          .now = timeline_.true_wall_now(),
                                           .mono_now = timeline_.mono_now()});
   UpstreamAnswer out = with_status(answer.status);
   out.body = std::move(answer.body);

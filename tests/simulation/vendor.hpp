@@ -20,7 +20,7 @@ namespace sluice::simulation {
 class Vendor {
  public:
   // Bad moods come between now and `until`.
-  Vendor(Timeline& timeline, Rng rng, MonoTime until);
+  Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMode ledger);
 
   [[nodiscard]] const simulator::Ledger& ledger() const { return world_.ledger; }
   [[nodiscard]] bool takes_credentials() const;

@@ -98,20 +98,24 @@ TEST(Structure, FoldersHaveNoNameThatSaysNothing) {
 TEST(Structure, TheTestsThatTheSecurityDocumentNamesExist) {
   std::string tests;
   for (const auto& entry : fs::recursive_directory_iterator(root / "tests")) {
-    if (entry.path().extension() == ".cpp") {
+    if (entry.path().extension() == ".cpp" || entry.path().extension() == ".py") {
       std::ifstream file(entry.path());
       tests.append(std::istreambuf_iterator<char>(file), {});
     }
   }
   std::ifstream file(root / "docs/security.md");
   const std::string text{std::istreambuf_iterator<char>(file), {}};
-  const std::regex named("`([A-Z][A-Za-z0-9]+)\\.([A-Z][A-Za-z0-9]+)`|`([a-z]+_fuzz)`");
+  const std::regex named(
+      "`([A-Z][A-Za-z0-9]+)\\.([A-Z][A-Za-z0-9]+|test_[a-z0-9_]+)`|`([a-z]+_fuzz)`");
   std::size_t seen = 0;
   for (std::sregex_iterator at(text.begin(), text.end(), named), end; at != end; ++at, ++seen) {
     if ((*at)[3].matched) {
       EXPECT_TRUE(fs::exists(root / "tests/fuzz" / ((*at)[3].str() + ".cpp"))) << (*at)[3];
     } else {
-      const std::string declared = "(" + (*at)[1].str() + ", " + (*at)[2].str() + ")";
+      const std::string name = (*at)[2].str();
+      const std::string declared = name.starts_with("test_")
+                                       ? "def " + name + "("
+                                       : "(" + (*at)[1].str() + ", " + name + ")";
       EXPECT_NE(tests.find(declared), std::string::npos) << declared;
     }
   }

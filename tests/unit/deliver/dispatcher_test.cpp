@@ -184,6 +184,25 @@ TEST(Dispatcher, LanesTakeTurnsWithinTheConcurrencyLimit) {
   EXPECT_EQ(rig.answer(status(202), 3), "delivered 4; send 1: 6");
 }
 
+TEST(Dispatcher, ALaneThatIsNotAnsweredHoldsUpItsOwnEventsOnly) {
+  DispatcherOptions options = Rig::one_lane();
+  options.lanes = 4;
+  options.max_in_flight = 2;
+  options.batch.events_max = 1;
+  Rig rig(options);
+  rig.push({{1, 0}, {2, 1}, {3, 2}, {4, 3}, {5, 0}, {6, 1}, {7, 2}});
+  EXPECT_EQ(rig.run(), "send 0: 1");
+  EXPECT_EQ(rig.answer(status(202), 0), "delivered 1; send 1: 2; send 2: 3");
+  EXPECT_EQ(rig.answer(status(202), 2), "delivered 3; send 3: 4");
+  EXPECT_EQ(rig.answer(status(202), 3), "delivered 4; send 0: 5");
+  EXPECT_EQ(rig.answer(status(202), 0), "delivered 5; send 2: 7");
+  EXPECT_EQ(rig.answer(status(202), 2), "delivered 7") << "6 stays behind 2";
+  EXPECT_EQ(rig.answer(failed(Failure::answer_timeout), 1), "");
+  rig.sleep();
+  EXPECT_EQ(rig.run(), "send 1: 2");
+  EXPECT_EQ(rig.answer(status(202), 1), "delivered 2; send 1: 6");
+}
+
 class DispatcherRetryTest : public testing::TestWithParam<UpstreamAnswer> {};
 
 TEST_P(DispatcherRetryTest, SendsTheSameAgainAfterABackOff) {

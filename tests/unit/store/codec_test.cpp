@@ -124,6 +124,42 @@ TEST(Codec, NonsenseIsRefused) {
   }
 }
 
+// What a later format may say with a flag must not be taken for something of this one.
+TEST(Codec, AFlagThatIsNotKnownIsRefusedAndNotMisread) {
+  constexpr std::size_t checksum_bytes = 8;
+  constexpr std::size_t answer_flag_of_group = 4 + 4 + 8 + 24;
+  constexpr std::size_t answer_flag_of_keys = 8 + 4;
+  constexpr std::size_t answer_bytes = 24;
+  const std::string group_key = make_key(Tag::group, 1, 1);
+  const std::string keys_key = make_key(Tag::dedup, 1, 1);
+  for (const bool with_answer : {false, true}) {
+    const Group::Owner group = numbered_group(7, test_clock, 0, with_answer);
+    std::string stored_group;
+    encode_group(group_key, *group, {}, stored_group);
+    std::string stored_keys;
+    encode_keys(keys_key, *group, stored_keys);
+    const auto with_flag = [](const std::string& key, std::string value, std::size_t at, int flag) {
+      value.resize(value.size() - checksum_bytes);
+      value[at] = static_cast<char>(flag);
+      seal(key, value);
+      return value;
+    };
+    const std::size_t kind = answer_flag_of_group + 1 + (with_answer ? answer_bytes : 0) + 4;
+    ASSERT_TRUE(decode_group(
+        group_key, with_flag(group_key, stored_group, answer_flag_of_group, with_answer ? 1 : 0)));
+    ASSERT_TRUE(decode_group(group_key, with_flag(group_key, stored_group, kind, 1)));
+    ASSERT_TRUE(decode_keys(
+        keys_key, with_flag(keys_key, stored_keys, answer_flag_of_keys, with_answer ? 1 : 0)));
+    for (int flag = 2; flag < 256; ++flag) {
+      EXPECT_FALSE(
+          decode_group(group_key, with_flag(group_key, stored_group, answer_flag_of_group, flag)));
+      EXPECT_FALSE(decode_group(group_key, with_flag(group_key, stored_group, kind, flag)));
+      EXPECT_FALSE(
+          decode_keys(keys_key, with_flag(keys_key, stored_keys, answer_flag_of_keys, flag)));
+    }
+  }
+}
+
 TEST(Codec, KeysSortByWorkspaceAndTicket) {
   EXPECT_LT(make_key(Tag::group, 1, 255), make_key(Tag::group, 1, 256));
   EXPECT_LT(make_key(Tag::group, 1, ticket_max), make_key(Tag::group, 2));

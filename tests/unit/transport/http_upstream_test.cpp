@@ -39,11 +39,12 @@ constexpr const char* path = "/v4/events/batch";
 class FakeClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall_now() const override {
-    return WallTime(1'000'000s) +
+    return WallTime(1'000'000s) + wall_jump +
            std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
   }
   [[nodiscard]] MonoTime mono_now() const override { return now; }
   MonoTime now{100s};
+  std::chrono::hours wall_jump{};
 };
 
 class HttpUpstreamTest : public testing::Test {
@@ -280,6 +281,8 @@ TEST_F(HttpUpstreamTest, TellsWhatCameInsteadOfAnAnswer) {
       {"reset without a byte", "", Then::reset, Failure::no_answer},
       {"half a header", "HTTP/1.1 202 Acc", Then::close, Failure::no_answer},
       {"only 100 continue", "HTTP/1.1 100 Continue\r\n\r\n", Then::close, Failure::no_answer},
+      {"no status that there is", "HTTP/1.1 000 No\r\nContent-Length: 0\r\n\r\n", Then::keep,
+       Failure::malformed_answer},
       {"garbage", "SSH-2.0-OpenSSH_9.2\r\n\r\n", Then::hang, Failure::malformed_answer},
       {"a header without end", "HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x'), Then::hang,
        Failure::malformed_answer},
@@ -616,6 +619,18 @@ TEST_F(JwtTest, NearItsEndTheTokenIsRenewedBehindAPostThatUsesIt) {
   post();
   EXPECT_TRUE(last_request_has(token_));
   EXPECT_FALSE(last_request_has(first));
+}
+
+TEST_F(JwtTest, AWallClockThatJumpsNeitherEndsATokenNorKeepsIt) {
+  post();
+  for (const auto jump : {5h, -5h}) {
+    clock_.wall_jump = jump;
+    EXPECT_EQ(post().status, 202U);
+    EXPECT_EQ(logins_, 1);
+  }
+  clock_.now += 60min;
+  EXPECT_EQ(post().status, 202U);
+  EXPECT_EQ(logins_, 2);
 }
 
 TEST_F(JwtTest, APostWithAnExpiredTokenWaitsForTheNext) {
