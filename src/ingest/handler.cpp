@@ -113,6 +113,14 @@ std::unexpected<Problem> refused(Refusal refusal, std::string message) {
 
 }  // namespace
 
+Problem body_too_large(const Admitted& admitted, std::string_view when) {
+  const bool is_own = admitted.body_bytes_max != admitted.options->body_bytes_max;
+  return {.refusal = Refusal::body_too_large,
+          .message = fmt::format("the body is above {} ({}){}: send less in one request",
+                                 is_own ? "the producer's max_body_bytes" : "ingest.max_body_bytes",
+                                 admitted.body_bytes_max, when)};
+}
+
 Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe)
     : options_(&options, [](const HandlerOptions*) {}),
       thread_(thread),
@@ -123,12 +131,13 @@ Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Pro
 
 void Handler::adopt(HandlerOptionsPtr options) {
   options_ = std::move(options);
+  ++adopted_;
   last_credentials_.clear();
   last_producer_ = nullptr;
 }
 
-Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
-  Admitted admitted{.options = options_};
+Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) {
+  Admitted admitted{.options = options_, .body_bytes_max = options_->body_bytes_max};
   const std::string_view path = head.path();
   const auto route = find_route(path);
   if (!route) {
@@ -148,10 +157,15 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
   if (head.repeated) {
     return refused(Refusal::bad_request, "a header field that may come once came twice");
   }
-  if (route->id == RouteId::login) {
-    return admitted;  // who it is, the body says
+  if (route->id == RouteId::login) {  // who it is, the body says
+    const auto known = recognise_peer(peer);
+    if (!known) {
+      return std::unexpected(known.error());
+    }
+    admitted.producer = *known;
+    return admitted;
   }
-  if (const auto identified = identify(head, admitted); !identified) {
+  if (const auto identified = identify(head, peer, admitted); !identified) {
     return std::unexpected(identified.error());
   }
   if (route->id == RouteId::refresh) {
@@ -180,25 +194,19 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
   return admitted;
 }
 
-Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admitted) {
+Result<void, Problem> Handler::identify(const RequestHead& head, Peer* peer, Admitted& admitted) {
   if (!admitted.options->producers->anonymous()) {
-    const auto key = key_from_credentials(head.authorization, head.api_key);
-    if (!key) {
-      return refused(
-          Refusal::no_key,
-          "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
-          "password of Basic");
+    const auto found = find_producer(head, peer);
+    if (!found) {
+      return std::unexpected(found.error());
     }
-    if (last_producer_ == nullptr || *key != last_credentials_ ||
-        (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {
-      if (const auto known = recognise(*key); !known) {
-        return known;
-      }
+    const Producer& producer = **found;
+    admitted.producer = &producer;
+    admitted.workspace = producer.workspace;
+    if (producer.body_bytes_max != 0) {
+      admitted.body_bytes_max = producer.body_bytes_max;
     }
-    admitted.producer = last_producer_;
-    admitted.workspace = last_producer_->workspace;
-    if (admitted.route.id != RouteId::refresh &&
-        !last_producer_->may_use(to_string(admitted.route.id))) {
+    if (admitted.route.id != RouteId::refresh && !producer.may_use(to_string(admitted.route.id))) {
       return refused(Refusal::not_allowed, "this path is not among the producer's `routes`");
     }
   }
@@ -375,15 +383,13 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
   if (admitted.coding == ContentCoding::identity) {
     return body;
   }
-  auto decoded = decoder_.decode(admitted.coding, body, admitted.options->body_bytes_max,
+  auto decoded = decoder_.decode(admitted.coding, body, admitted.body_bytes_max,
                                  normalise::Normaliser::padding_bytes);
   if (decoded) {
     return *decoded;
   }
   if (decoded.error() == DecodeError::too_large) {
-    return refused(Refusal::body_too_large, "the body is above ingest.max_body_bytes (" +
-                                                std::to_string(admitted.options->body_bytes_max) +
-                                                ") once decoded: send less in one request");
+    return std::unexpected(body_too_large(admitted, " once decoded"));
   }
   return refused(Refusal::undecodable_body,
                  "the body is not what Content-Encoding says, or it is cut off");

@@ -44,6 +44,14 @@ struct HandlerOptions {
 // Counts references within one thread.
 using HandlerOptionsPtr = boost::local_shared_ptr<const HandlerOptions>;
 
+// The client of a connection that has shown a certificate.
+struct Peer {
+  std::vector<std::string> names;  // in the certificate
+  // Whose it is: looked up once for each options that the handler adopts.
+  std::uint64_t looked_up_in = 0;
+  const Producer* producer = nullptr;
+};
+
 // The outcome of looking at a request's head.
 struct Admitted {
   HandlerOptionsPtr options;  // holds what the rest points at
@@ -53,7 +61,11 @@ struct Admitted {
   const SourceTarget* source = nullptr;
   normalise::Framing framing{};
   ContentCoding coding{};
+  std::size_t body_bytes_max = 0;  // after decompression
 };
+
+// The body is larger than its producer, or anybody, may send.
+[[nodiscard]] Problem body_too_large(const Admitted& admitted, std::string_view when = "");
 
 // What has been handed to the buffer and is not settled yet.
 struct Handed {
@@ -73,8 +85,8 @@ class Handler {
   void adopt(HandlerOptionsPtr options);
 
   // Before the body is read: whether it is worth reading. Sets the request's id, route and
-  // workspace.
-  Result<Admitted, Problem> look_at(const RequestHead& head);
+  // workspace. `peer`: who has shown a certificate, if anybody has.
+  Result<Admitted, Problem> look_at(const RequestHead& head, Peer* peer = nullptr);
 
   // With the whole body, behind which Normaliser::padding_bytes are writable. The answer is
   // appended to `out`. Nothing returned: it may be sent. Otherwise it may be sent once
@@ -104,7 +116,10 @@ class Handler {
   [[nodiscard]] Probe& probe() { return probe_; }
 
  private:
-  Result<void, Problem> identify(const RequestHead& head, Admitted& admitted);
+  Result<void, Problem> identify(const RequestHead& head, Peer* peer, Admitted& admitted);
+  // Whose certificate it is; nullptr: certificates say nothing here, or the client has none.
+  Result<const Producer*, Problem> recognise_peer(Peer* peer);
+  Result<const Producer*, Problem> find_producer(const RequestHead& head, Peer* peer);
   // Whose credentials these are; kept in last_...
   Result<void, Problem> recognise(const std::string& credentials);
   // Answers the login and the refresh of its token.
@@ -132,6 +147,7 @@ class Handler {
   [[nodiscard]] std::optional<DedupKey> idempotent_request() const;
 
   HandlerOptionsPtr options_;
+  std::uint64_t adopted_ = 1;  // options so far
   std::size_t thread_;
   Rng rng_;
   Probe& probe_;

@@ -65,6 +65,17 @@ void expose_rejected(Probes probes, metrics::Exposition& exposition) {
   });
 }
 
+void expose_timeouts(Probes probes, metrics::Exposition& exposition) {
+  constexpr std::array<std::string_view, slow_count> phases{"handshake", "head", "body", "idle",
+                                                            "answer"};
+  for (std::size_t phase = 0; phase < slow_count; ++phase) {
+    exposition.counter("ingest_timeouts_total",
+                       "Connections closed because the client was too slow, by what it was at.",
+                       {{"phase", phases[phase]}},
+                       sum(probes, [&](const Probe& p) -> auto& { return p.timeouts[phase]; }));
+  }
+}
+
 struct PlainCounter {
   metrics::Counter Probe::* cell;
   std::string_view name;
@@ -83,8 +94,8 @@ constexpr std::array<PlainCounter, 8> plain_counters{{
     {&Probe::connections_opened, "ingest_connections_total", "Connections accepted."},
     {&Probe::connections_refused, "ingest_connections_refused_total",
      "Connections closed at once: ingest.max_connections was reached."},
-    {&Probe::timeouts, "ingest_timeouts_total",
-     "Connections closed because the client was too slow."},
+    {&Probe::handshakes_failed, "ingest_handshakes_failed_total",
+     "TLS connections closed because client and server did not come to an agreement."},
 }};
 
 }  // namespace
@@ -144,6 +155,7 @@ void expose(Probes probes, std::span<const std::string> source_names,
     exposition.counter(counter.name, counter.help, {},
                        sum(probes, [&](const Probe& p) -> auto& { return p.*counter.cell; }));
   }
+  expose_timeouts(probes, exposition);
   exposition.gauge("ingest_connections", "Connections open now.", {},
                    static_cast<double>(sum_totals(probes).connections));
 }

@@ -25,11 +25,16 @@ inline constexpr std::array<unsigned, 14> counted_statuses{200, 202, 400, 401, 4
 // Sources that can be added by reloading, over the life of the process.
 inline constexpr std::size_t spare_sources = 256;
 
+// What a client took too long for: `phase` in sluice_ingest_timeouts_total.
+enum class Slow : std::uint8_t { handshake, head, body, idle, answer };
+inline constexpr std::size_t slow_count = 5;
+
 struct Probe {
   explicit Probe(const Tables& tables)
       : received(1 + tables.sources.size() + spare_sources), accepted(tables.workspaces.size()) {}
 
   void count_request(RouteId route, unsigned status);
+  void count_timeout(Slow phase) { timeouts[static_cast<std::size_t>(phase)].add(); }
 
   std::array<std::array<metrics::Counter, counted_statuses.size()>, route_count> requests;
   metrics::Histogram<metrics::accept_seconds.size()> duration{metrics::accept_seconds};
@@ -47,7 +52,8 @@ struct Probe {
   metrics::Counter connections_opened;
   metrics::Counter connections_closed;
   metrics::Counter connections_refused;
-  metrics::Counter timeouts;
+  metrics::Counter handshakes_failed;
+  std::array<metrics::Counter, slow_count> timeouts;
 };
 
 [[nodiscard]] Totals sum_totals(std::span<const std::unique_ptr<Probe>> probes);

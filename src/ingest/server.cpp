@@ -275,9 +275,7 @@ class Thread {
     connections_.push_back(*connection);
     bool ready = true;
     if constexpr (std::is_same_v<Stream, TlsStream>) {
-      connection->deadline = shared_.clock.mono_now() + limits_.head_timeout;
-      auto [error] = co_await connection->stream.async_handshake(TlsStream::server, as_result);
-      ready = !error;
+      ready = co_await shake_hands(*connection);
     }
     if (ready) {
       co_await exchange(*connection);
@@ -286,6 +284,22 @@ class Thread {
     connections_.erase(connections_.iterator_to(*connection));
     shared_.connections.fetch_sub(1, std::memory_order_relaxed);
     probe_.connections_closed.add();
+  }
+
+  // Whether the client may go on; the session then knows who it is, if it has shown a certificate.
+  Task<bool> shake_hands(StreamConnection<TlsStream>& connection) {
+    connection.deadline = shared_.clock.mono_now() + limits_.head_timeout;
+    auto [error] = co_await connection.stream.async_handshake(TlsStream::server, as_result);
+    SSL* const tls = connection.stream.native_handle();
+    if (error && connection.expired) {
+      probe_.count_timeout(Slow::handshake);
+    } else if (error || net::has_peer_expired(tls)) {
+      probe_.handshakes_failed.add();
+      co_return false;
+    } else if (auto names = net::names_of_peer(tls)) {
+      connection.session.set_peer(*std::move(names));
+    }
+    co_return !error;
   }
 
   // Requests and answers, until the connection has no more.
@@ -322,6 +336,9 @@ class Thread {
               co_await asio::async_write(connection.stream, rest, as_result);
           session.written();
           if (write_error) {
+            if (connection.expired) {
+              probe_.count_timeout(Slow::answer);
+            }
             co_return;
           }
           break;

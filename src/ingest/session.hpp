@@ -7,9 +7,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <sluice/base/clock.hpp>
 #include <sluice/base/result.hpp>
@@ -40,6 +43,11 @@ class Session {
   // Both outlive the session. `acknowledge` is handed to the buffer when an answer has to wait for
   // it.
   Session(Handler& handler, const SessionLimits& limits, buffer::Buffer::Acknowledge acknowledge);
+
+  // The client has shown a certificate with these names.
+  void set_peer(std::vector<std::string> names) {
+    peer_ = std::make_unique<Peer>(Peer{.names = std::move(names)});
+  }
 
   [[nodiscard]] std::span<char> free_space() { return in_.free_space(); }
   void received(std::size_t bytes) { in_.commit(bytes); }
@@ -77,6 +85,7 @@ class Session {
   Handler& handler_;
   const SessionLimits& limits_;
   buffer::Buffer::Acknowledge acknowledge_;
+  std::unique_ptr<Peer> peer_;  // most have none
   ReadBuffer in_;
   std::string out_;
   std::string waiting_answer_;

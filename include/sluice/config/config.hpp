@@ -42,10 +42,16 @@ struct UnixAddress {
 };
 using ListenAddress = std::variant<TcpAddress, UnixAddress>;
 
+enum class ClientAuth : std::uint8_t {
+  required,  // a client without a certificate is refused
+  optional,  // such a client says who it is by a key
+};
+
 struct ServerTls {
   std::string cert_file;
   std::string key_file;
   std::string client_ca_file;  // empty: client certificates are not asked for
+  ClientAuth client_auth = ClientAuth::required;
 
   bool operator==(const ServerTls&) const = default;
 };
@@ -59,11 +65,13 @@ inline constexpr std::array<std::string_view, 6> ingest_routes{
 
 struct Producer {
   std::string name;
-  std::vector<Secret> keys;            // `key`, `key_file`, or a list of them (rotation)
-  double rate_limit_per_second = 0;    // events; 0: none
-  std::string workspace;               // that it writes to on the /v4 routes
-  std::vector<std::string> routes{};   // that it may use, of ingest_routes; empty: all
-  std::vector<std::string> sources{};  // that it may write to; empty: all of its workspace
+  std::vector<Secret> keys;                 // `key`, `key_file`, or a list of them (rotation)
+  double rate_limit_per_second = 0;         // events; 0: none
+  std::string workspace;                    // that it writes to on the /v4 routes
+  std::vector<std::string> routes{};        // that it may use, of ingest_routes; empty: all
+  std::vector<std::string> sources{};       // that it may write to; empty: all of its workspace
+  std::vector<std::string> certificates{};  // names in its client certificates
+  std::size_t max_body_bytes = 0;           // after decompression; 0: as ingest.max_body_bytes
 
   bool operator==(const Producer&) const = default;
 };

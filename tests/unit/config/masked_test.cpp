@@ -30,6 +30,7 @@ constexpr const char* full = R"(ingest:
     cert_file: "/tls/crt"
     key_file: "/tls/key"
     client_ca_file: "/tls/ca"
+    client_auth: optional
   producers:
     - name: "checkout"
       keys:
@@ -37,6 +38,13 @@ constexpr const char* full = R"(ingest:
         - key_file: "/key"
       rate_limit: 1.5/s
       workspace: "b"
+    - name: "pos"
+      rate_limit: 0
+      max_body_bytes: 64KiB
+      workspace: "a"
+      certificates:
+        - "pos.test"
+        - "spiffe://shop/pos"
   allow_anonymous: true
 admin:
   listen: "127.0.0.1:9091"
