@@ -9,12 +9,15 @@ namespace sluice::config {
 const std::vector<Keys>& all_keys() {
   static const std::vector<Keys> table{
       {"file",
-       {"ingest", "admin", "workspaces", "buffer", "batch", "delivery", "dedup", "dead_letter",
-        "drain_timeout", "sources", "log"}},
+       {"ingest", "limits", "admin", "workspaces", "buffer", "batch", "delivery", "dedup",
+        "dead_letter", "drain_timeout", "sources", "log"}},
       {"ingest",
        {"listen", "threads", "max_body_bytes", "max_event_bytes", "max_header_bytes",
         "max_connections", "header_timeout", "body_timeout", "idle_timeout", "write_timeout",
         "on_invalid", "tls", "producers", "token_key", "token_key_file", "allow_anonymous"}},
+      {"limits",
+       {"max_connections_per_peer", "max_requests_per_connection", "max_event_keys",
+        "max_string_bytes", "max_decompression_ratio"}},
       {"tls", {"cert_file", "key_file", "client_ca_file", "client_auth"}},
       {"producer",
        {"name", "key", "key_file", "keys", "certificates", "rate_limit", "max_body_bytes",

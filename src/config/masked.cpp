@@ -137,6 +137,16 @@ void write(Writer& out, const Ingest& ingest) {
   });
 }
 
+void write(Writer& out, const Limits& limits) {
+  out.map("limits", [&] {
+    out.quantity("max_connections_per_peer", count, limits.max_connections_per_peer);
+    out.quantity("max_requests_per_connection", count, limits.max_requests_per_connection);
+    out.quantity("max_event_keys", count, limits.max_event_keys);
+    out.quantity("max_string_bytes", size, limits.max_string_bytes);
+    out.quantity("max_decompression_ratio", count, limits.max_decompression_ratio);
+  });
+}
+
 void write(Writer& out, const Workspace& workspace) {
   out.map([&] {
     out.text("name", workspace.name);
@@ -315,6 +325,7 @@ std::string to_yaml_masked(const Config& config) {
   Writer out;
   out.map([&] {
     write(out, config.ingest);
+    write(out, config.ingest.limits);
     out.map("admin", [&] {
       out.text("listen", format(config.admin.listen));
       if (config.admin.token) out.secret("token", *config.admin.token);

@@ -278,6 +278,18 @@ void read_ingest(const Section& section, const std::vector<Workspace>& workspace
   }
 }
 
+void read_limits(const Section& section, Limits& limits) {
+  section.read("max_connections_per_peer", limits.max_connections_per_peer, count,
+               {.min = 0, .max = 1'000'000});
+  section.read("max_requests_per_connection", limits.max_requests_per_connection, count,
+               {.min = 0, .max = 1'000'000'000});
+  section.read("max_event_keys", limits.max_event_keys, count, {.min = 16, .max = 1'000'000});
+  section.read("max_string_bytes", limits.max_string_bytes, size,
+               {.min = 256, .max = api::batch_bytes_max});
+  section.read("max_decompression_ratio", limits.max_decompression_ratio, count,
+               {.min = 0, .max = 1'000'000});
+}
+
 void read_admin(const Section& section, const Ingest& ingest, Admin& admin) {
   if (const auto at = section.find("listen")) {
     if (auto address = read_listen_address(*at)) admin.listen = *std::move(address);
@@ -489,6 +501,7 @@ void read_file(const Place& root, Config& config) {
   const Section ingest = file.section("ingest");
   read_workspaces(file, config.workspaces);
   read_ingest(ingest, config.workspaces, config.ingest);
+  read_limits(file.section("limits"), config.ingest.limits);
   read_admin(file.section("admin"), config.ingest, config.admin);
   read_buffer(file.section("buffer"), config.ingest, config.buffer);
   read_batch(file.section("batch"), ingest, config.ingest, config.batch);

@@ -383,10 +383,19 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
   if (admitted.coding == ContentCoding::identity) {
     return body;
   }
-  auto decoded = decoder_.decode(admitted.coding, body, admitted.body_bytes_max,
+  const std::size_t ratio = admitted.options->decompression_ratio_max;
+  const bool by_ratio = ratio != 0 && body.size() < admitted.body_bytes_max / ratio;
+  auto decoded = decoder_.decode(admitted.coding, body,
+                                 by_ratio ? body.size() * ratio : admitted.body_bytes_max,
                                  normalise::Normaliser::padding_bytes);
   if (decoded) {
     return *decoded;
+  }
+  if (decoded.error() == DecodeError::too_large && by_ratio) {
+    return refused(Refusal::body_too_large,
+                   fmt::format("the body decodes to more than limits.max_decompression_ratio ({}) "
+                               "times its size: compress it less, or not at all",
+                               ratio));
   }
   if (decoded.error() == DecodeError::too_large) {
     return std::unexpected(body_too_large(admitted, " once decoded"));

@@ -39,6 +39,7 @@ struct HandlerOptions {
   const std::atomic<bool>* draining = nullptr;
   bool reject_request_on_invalid = false;
   std::size_t body_bytes_max = 0;
+  std::size_t decompression_ratio_max = 0;  // 0: any
 };
 
 // Counts references within one thread.

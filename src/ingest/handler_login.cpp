@@ -92,9 +92,16 @@ Result<const Producer*, Problem> Handler::recognise_peer(Peer* peer) {
 
 // By the certificate, by the key, or by both, which then must agree.
 Result<const Producer*, Problem> Handler::find_producer(const RequestHead& head, Peer* peer) {
-  const auto certified = recognise_peer(peer);
+  const Producer* certified = nullptr;
+  if (peer != nullptr) {
+    const auto found = recognise_peer(peer);
+    if (!found) {
+      return found;
+    }
+    certified = *found;
+  }
   const auto key = key_from_credentials(head.authorization, head.api_key);
-  if (!certified || (!key && *certified != nullptr)) {
+  if (!key && certified != nullptr) {
     return certified;
   }
   if (!key) {
@@ -109,7 +116,7 @@ Result<const Producer*, Problem> Handler::find_producer(const RequestHead& head,
       return std::unexpected(known.error());
     }
   }
-  if (*certified != nullptr && *certified != last_producer_) {
+  if (certified != nullptr && certified != last_producer_) {
     return another_key();
   }
   return last_producer_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include <sluice/base/assert.hpp>
 
@@ -65,6 +66,17 @@ void expose_rejected(Probes probes, metrics::Exposition& exposition) {
   });
 }
 
+void expose_refused_connections(Probes probes, metrics::Exposition& exposition) {
+  for (const auto& [limit, cell] :
+       {std::pair("max_connections", &Probe::connections_refused),
+        std::pair("max_connections_per_peer", &Probe::connections_refused_of_peer)}) {
+    exposition.counter("ingest_connections_refused_total",
+                       "Connections closed at once, by the limit that was reached.",
+                       {{"limit", limit}},
+                       sum(probes, [cell](const Probe& p) -> auto& { return p.*cell; }));
+  }
+}
+
 void expose_timeouts(Probes probes, metrics::Exposition& exposition) {
   constexpr std::array<std::string_view, slow_count> phases{"handshake", "head", "body", "idle",
                                                             "answer"};
@@ -92,8 +104,8 @@ constexpr std::array<PlainCounter, 8> plain_counters{{
     {&Probe::future_times_clamped, "future_times_clamped_total",
      "Events with a time in the future, set to their arrival."},
     {&Probe::connections_opened, "ingest_connections_total", "Connections accepted."},
-    {&Probe::connections_refused, "ingest_connections_refused_total",
-     "Connections closed at once: ingest.max_connections was reached."},
+    {&Probe::connections_retired, "ingest_connections_retired_total",
+     "Connections closed after limits.max_requests_per_connection."},
     {&Probe::handshakes_failed, "ingest_handshakes_failed_total",
      "TLS connections closed because client and server did not come to an agreement."},
 }};
@@ -155,6 +167,7 @@ void expose(Probes probes, std::span<const std::string> source_names,
     exposition.counter(counter.name, counter.help, {},
                        sum(probes, [&](const Probe& p) -> auto& { return p.*counter.cell; }));
   }
+  expose_refused_connections(probes, exposition);
   expose_timeouts(probes, exposition);
   exposition.gauge("ingest_connections", "Connections open now.", {},
                    static_cast<double>(sum_totals(probes).connections));

@@ -51,7 +51,9 @@ struct Probe {
   metrics::Counter future_times_clamped;
   metrics::Counter connections_opened;
   metrics::Counter connections_closed;
-  metrics::Counter connections_refused;
+  metrics::Counter connections_refused;          // max_connections
+  metrics::Counter connections_refused_of_peer;  // max_connections_per_peer
+  metrics::Counter connections_retired;          // max_requests_per_connection
   metrics::Counter handshakes_failed;
   std::array<metrics::Counter, slow_count> timeouts;
 };

@@ -26,6 +26,7 @@
 #include <sluice/net/tls.hpp>
 
 #include "handler.hpp"
+#include "peer_counts.hpp"
 #include "probe.hpp"
 #include "producers.hpp"
 #include "session.hpp"
@@ -56,6 +57,7 @@ struct Shared {
   Tokens tokens;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
+  PeerCounts peers{};
 };
 
 // What requests go by. Immutable; a reload gives the threads another one.
@@ -93,6 +95,7 @@ class Connection : public boost::intrusive::list_base_hook<> {
   }
 
   Session session;
+  std::optional<PeerAddress> peer;  // as counted
   MonoTime deadline = MonoTime::max();
   bool expired = false;
 
@@ -253,6 +256,13 @@ class Thread {
       probe_.connections_refused.add();
       return;
     }
+    const std::optional<PeerAddress> peer = address_of_peer(socket);
+    if (peer &&
+        !shared_.peers.try_enter(*peer, snapshot_->config.limits.max_connections_per_peer)) {
+      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+      probe_.connections_refused_of_peer.add();
+      return;
+    }
     probe_.connections_opened.add();
     boost::system::error_code ignored;  // not every kind of socket has the option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -260,14 +270,18 @@ class Thread {
     if (snapshot_->tls && socket.local_endpoint(ignored).protocol().family() != AF_UNIX) {
       // OpenSSL counts references to what a stream needs of its context.
       TlsStream stream(std::move(socket), *snapshot_->tls);
-      net::spawn(context_.get_executor(), gate_,
-                 serve(std::make_unique<StreamConnection<TlsStream>>(std::move(stream), handler_,
-                                                                     limits_, context_)));
+      begin(std::move(stream), peer);
     } else {
-      net::spawn(context_.get_executor(), gate_,
-                 serve(std::make_unique<StreamConnection<net::Socket>>(std::move(socket), handler_,
-                                                                       limits_, context_)));
+      begin(std::move(socket), peer);
     }
+  }
+
+  template <class Stream>
+  void begin(Stream stream, const std::optional<PeerAddress>& peer) {
+    auto connection =
+        std::make_unique<StreamConnection<Stream>>(std::move(stream), handler_, limits_, context_);
+    connection->peer = peer;
+    net::spawn(context_.get_executor(), gate_, serve(std::move(connection)));
   }
 
   template <class Stream>
@@ -282,6 +296,9 @@ class Thread {
       co_await close(*connection);
     }
     connections_.erase(connections_.iterator_to(*connection));
+    if (connection->peer) {
+      shared_.peers.leave(*connection->peer);
+    }
     shared_.connections.fetch_sub(1, std::memory_order_relaxed);
     probe_.connections_closed.add();
   }
@@ -563,7 +580,8 @@ Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& 
                       .head_timeout = kept.header_timeout,
                       .body_timeout = kept.body_timeout,
                       .idle_timeout = kept.idle_timeout,
-                      .write_timeout = kept.write_timeout};
+                      .write_timeout = kept.write_timeout,
+                      .requests_max = kept.limits.max_requests_per_connection};
   snapshot->handler = {
       .clock = &shared.clock,
       .tables = &snapshot->tables,
@@ -571,7 +589,8 @@ Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& 
       .tokens = &shared.tokens,
       .draining = &shared.draining,
       .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
-      .body_bytes_max = kept.max_body_bytes};
+      .body_bytes_max = kept.max_body_bytes,
+      .decompression_ratio_max = kept.limits.max_decompression_ratio};
   return snapshot;
 }
 

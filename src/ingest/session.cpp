@@ -128,6 +128,10 @@ void Session::begin_request() {
   body_bytes_ = static_cast<std::size_t>(parser_->content_length().value_or(0));
   const bool body_follows = parser_->chunked() || body_bytes_ > 0;
   close_after_answer_ = !parser_->keep_alive() || parser_->upgrade();
+  if (limits_.requests_max != 0 && ++requests_ >= limits_.requests_max && !close_after_answer_) {
+    close_after_answer_ = true;
+    handler_.probe().connections_retired.add();
+  }
   auto looked = handler_.look_at(head_, peer_.get());
   if (!looked) {
     const auto route = find_route(head_.path());

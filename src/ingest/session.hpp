@@ -29,6 +29,7 @@ struct SessionLimits {
   std::chrono::nanoseconds body_timeout{};
   std::chrono::nanoseconds idle_timeout{};
   std::chrono::nanoseconds write_timeout{};
+  std::size_t requests_max = 0;  // of a connection; 0: any number
 };
 
 class Session {
@@ -96,6 +97,7 @@ class Session {
   std::optional<Handed> handed_;  // while waiting for its acknowledgement
   Phase phase_ = Phase::head;
   std::size_t body_bytes_ = 0;
+  std::size_t requests_ = 0;  // begun; counted where they are limited
   bool skip_body_ = false;
   bool close_after_answer_ = false;
   bool head_begun_ = false;

@@ -1,5 +1,11 @@
 // Goal: who may write is decided by certificates and keys that agree, each may send only so much,
 // and nobody who is slow, greedy or hostile keeps the others from being served.
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -163,6 +169,225 @@ TEST(ProducerLimits, ABodyIsHeldToItsProducersOwnLimitBeforeItIsRead) {
   }
   EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="413")"), 4);
   EXPECT_EQ(gateway.metric("events_accepted_total"), 101);
+}
+
+TEST(Limits, ConnectionsOfOneAddressAreHeldToTheirNumber) {
+  RunningGateway gateway({}, plain_yaml("ingest: {listen: [\"127.0.0.1:0\", "
+                                        "\"unix:${DIRECTORY}ingest.sock\"]}\n"
+                                        "limits: {max_connections_per_peer: 2}\n"));
+  const auto status_of = [](HttpClient& client) {
+    return client.post("/v4/events/batch", one("a")).status;
+  };
+  HttpClient first(gateway.port());
+  auto second = std::make_unique<HttpClient>(gateway.port());
+  EXPECT_EQ(status_of(first), 202);
+  EXPECT_EQ(status_of(*second), 202);
+  EXPECT_TRUE(HttpClient(gateway.port()).closed_by_server());
+  EXPECT_TRUE(HttpClient(gateway.port()).closed_by_server());
+  EXPECT_EQ(gateway.metric("ingest_connections_refused_total", "max_connections_per_peer"), 2);
+  EXPECT_EQ(gateway.metric("ingest_connections_refused_total", "\"max_connections\""), 0);
+  for (int i = 0; i < 3; ++i) {
+    HttpClient local(0, {.unix_path = gateway.directory() / "ingest.sock"});
+    EXPECT_EQ(status_of(local), 202) << "a Unix-domain socket has no address";
+  }
+  EXPECT_EQ(status_of(first), 202) << "who is connected stays so";
+  second.reset();
+  EXPECT_TRUE(eventually([&] {
+    return post(gateway.port(), "/v4/events/batch", one("a")).status == 202;
+  })) << "there is room again";
+}
+
+TEST(Limits, ConnectionsAreHeldToTheirNumber) {
+  RunningGateway gateway({}, plain_yaml("ingest: {max_connections: 1}\n"));
+  HttpClient first(gateway.port());
+  EXPECT_EQ(first.post("/v4/events/batch", one("a")).status, 202);
+  EXPECT_TRUE(HttpClient(gateway.port()).closed_by_server());
+  EXPECT_EQ(gateway.metric("ingest_connections_refused_total", "\"max_connections\""), 1);
+}
+
+TEST(Limits, TheLastRequestOfAConnectionIsAnsweredAndSaysSo) {
+  RunningGateway gateway({}, plain_yaml("limits: {max_requests_per_connection: 3}\n"));
+  HttpClient producer(gateway.port());
+  for (int i = 1; i <= 3; ++i) {
+    const HttpAnswer answer = producer.post("/v4/events/batch", one("a"));
+    EXPECT_EQ(answer.status, 202);
+    EXPECT_EQ(answer.headers.contains("connection"), i == 3);
+  }
+  EXPECT_TRUE(producer.closed_by_server());
+  EXPECT_EQ(gateway.metric("ingest_connections_retired_total"), 1);
+  EXPECT_EQ(gateway.metric("events_accepted_total"), 3);
+  EXPECT_TRUE(gateway.delivered(3));
+}
+
+TEST(Limits, EventsAreHeldToTheirKeysStringsAndDepthEachForItself) {
+  RunningGateway gateway({}, plain_yaml("limits: {max_event_keys: 16, max_string_bytes: 256}\n"));
+  std::string keys = "{";
+  for (int i = 0; i < 17; ++i) {
+    keys += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
+  }
+  const std::string text = R"({"text":")" + std::string(257, 'x') + "\"}";
+  const std::string deep = R"({"a":)" + std::string(70, '[') + std::string(70, ']') + "}";
+  const HttpAnswer answer = post(gateway.port(), "/v4/events/batch",
+                                 "[" + event("a") + "," + event("b", keys + "}") + "," +
+                                     event("c", text) + "," + event("d", deep) + "]");
+  EXPECT_EQ(answer.status, 202);
+  EXPECT_THAT(answer.body, StartsWith(R"({"accepted":1,"rejected":3,)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"({"index":1,"code":"too_many_keys","field":"",)"));
+  EXPECT_THAT(answer.body,
+              HasSubstr(R"({"index":2,"code":"string_too_long","field":"params.text",)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"({"index":3,"code":"too_deep","field":"",)"));
+  for (const char* reason : {"too_many_keys", "string_too_long", "too_deep"}) {
+    EXPECT_EQ(gateway.metric("events_rejected_total", reason), 1) << reason;
+  }
+}
+
+TEST(Limits, HeadersAreHeldToTheirNumberAndBytes) {
+  RunningGateway gateway({}, plain_yaml("ingest: {max_header_bytes: 4KiB}\n"));
+  Headers many;
+  for (int i = 0; i < 130; ++i) {
+    many.emplace_back("X-" + std::to_string(i), "x");
+  }
+  EXPECT_EQ(post(gateway.port(), "/v4/events/batch", one("a"), many).status, 431);
+  EXPECT_EQ(
+      post(gateway.port(), "/v4/events/batch", one("a"), {{"X-A", std::string(5'000, 'x')}}).status,
+      431);
+  EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="431")"), 2);
+}
+
+// Answers that are larger than any buffer between here and there, to requests that fit.
+std::string many_requests_with_large_answers() {
+  std::string body = "[7";
+  for (int i = 1; i < 1'000; ++i) {
+    body += ",7";
+  }
+  body += "]";
+  const std::string request =
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+      "Content-Length: " +
+      std::to_string(body.size()) + "\r\n\r\n" + body;
+  std::string all;
+  for (int i = 0; i < 150; ++i) {
+    all += request;
+  }
+  return all;
+}
+
+TEST(SlowClients, WhoDoesNotReadItsAnswersIsClosedPlainAndWithTls) {
+  const TestPki pki;
+  const config::ServerTls tls = pki.issue("server", {.alternative_names = "DNS:localhost"});
+  const std::string limits = "write_timeout: 300ms, threads: 1";
+  RunningGateway plain({}, plain_yaml("ingest: {" + limits + "}\n"));
+  RunningGateway secure({}, plain_yaml("ingest: {" + limits + ", tls: {cert_file: " +
+                                       tls.cert_file + ", key_file: " + tls.key_file + "}}\n"));
+  HttpClient deaf(plain.port(), {.receive_buffer_bytes = 4'096});
+  HttpClient deaf_secure(secure.port(), {.ca_file = pki.ca_file(), .receive_buffer_bytes = 4'096});
+  const std::string requests = many_requests_with_large_answers();
+  deaf.send(requests);
+  deaf_secure.send(requests);
+  for (RunningGateway* gateway : {&plain, &secure}) {
+    EXPECT_TRUE(eventually(
+        [&] { return gateway->metric("ingest_timeouts_total", R"(phase="answer")") == 1; }));
+    EXPECT_TRUE(eventually([&] { return gateway->metric("ingest_connections") == 0; }));
+  }
+  EXPECT_EQ(post(plain.port(), "/v4/events/batch", one("a")).status, 202);
+}
+
+TEST(SlowClients, EachPhaseHasItsTimeAndIsCounted) {
+  const TestPki pki;
+  const config::ServerTls tls = pki.issue("server", {.alternative_names = "DNS:localhost"});
+  const std::string limits = "header_timeout: 300ms, body_timeout: 300ms, idle_timeout: 300ms";
+  RunningGateway gateway({}, plain_yaml("ingest: {" + limits + ", tls: {cert_file: " +
+                                        tls.cert_file + ", key_file: " + tls.key_file + "}}\n"));
+  HttpClient silent(gateway.port());  // says nothing, where a handshake is due
+  EXPECT_TRUE(silent.closed_by_server());
+  const HttpClient::Options trusting{.ca_file = pki.ca_file()};
+  HttpClient idle(gateway.port(), trusting);
+  HttpClient slow_head(gateway.port(), trusting);
+  slow_head.send("POST /v4/events/batch HT");
+  HttpClient slow_body(gateway.port(), trusting);
+  slow_body.send(
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+      "Content-Length: 10\r\n\r\n[");
+  HttpClient slow_chunk(gateway.port(), trusting);
+  slow_chunk.send(
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n5\r\n[");
+  EXPECT_EQ(slow_head.read_answer().status, 408);
+  EXPECT_EQ(slow_body.read_answer().status, 408);
+  EXPECT_EQ(slow_chunk.read_answer().status, 408);
+  EXPECT_EQ(idle.read_answer().status, 0);
+  const std::vector<std::pair<const char*, double>> counts{
+      {"handshake", 1}, {"head", 1}, {"body", 2}, {"idle", 1}, {"answer", 0}};
+  for (const auto& [phase, count] : counts) {
+    EXPECT_TRUE(eventually([&] {
+      return gateway.metric("ingest_timeouts_total", std::string("\"") + phase + '"') == count;
+    })) << phase;
+  }
+  EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="408")"), 3);
+}
+
+TEST(Overload, IsAnsweredBeforeTheBodyIsRead) {
+  RunningGateway gateway({},
+                         plain_yaml("buffer: {type: memory, max_events: 100, high_watermark: 0.9, "
+                                    "low_watermark: 0.5}\n"));
+  ASSERT_TRUE(gateway.upstream().set_faults("status=503"));
+  EXPECT_EQ(post(gateway.port(), "/v4/events/batch", events(90)).status, 202);
+  for (const char* length : {"1000", "1000000"}) {
+    HttpClient producer(gateway.port());
+    producer.send(std::string("POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: ") +
+                  length + "\r\n\r\n");  // and no byte of the body
+    const HttpAnswer answer = producer.read_answer();
+    EXPECT_EQ(answer.status, 503) << length;
+    EXPECT_TRUE(answer.headers.contains("retry-after")) << length;
+  }
+  EXPECT_EQ(gateway.metric("events_received_total"), 90) << "nothing was parsed";
+}
+
+TEST(Overload, OfOneProducerLeavesTheOthersBe) {
+  RunningGateway gateway(
+      {}, plain_yaml("ingest: {max_event_bytes: 4KiB, producers: [{name: greedy, key: kg}, "
+                     "{name: fast, key: kf, rate_limit: 10/s}, {name: modest, key: km}]}\n"
+                     "buffer: {type: memory, max_bytes: 64KiB, producer_share: 0.5}\n"));
+  ASSERT_TRUE(gateway.upstream().set_faults("status=503"));
+  const auto status_of = [&](const char* key, std::size_t count) {
+    return post(gateway.port(), "/v4/events/batch", events(count), {{"X-Api-Key", key}}).status;
+  };
+  unsigned status = 202;
+  for (int i = 0; i < 100 && status == 202; ++i) {
+    status = status_of("kg", 20);
+  }
+  EXPECT_EQ(status, 503);
+  EXPECT_EQ(status_of("kf", 30), 202);
+  EXPECT_EQ(status_of("kf", 1), 429);
+  EXPECT_EQ(status_of("km", 1), 202);
+  EXPECT_EQ(status_of("kg", 20), 503) << "still";
+}
+
+TEST(Overload, OfTheIngestThreadsLeavesTheAdminApiAnswering) {
+  RunningGateway gateway({}, plain_yaml("ingest: {threads: 1}\n"));
+  // More at any time than the one thread has done: its requests wait in the sockets.
+  const std::string body = events(5'000);
+  std::atomic<bool> enough{false};
+  std::vector<std::jthread> producers;
+  producers.reserve(4);
+  for (int i = 0; i < 4; ++i) {
+    producers.emplace_back([&] {
+      HttpClient producer(gateway.port());
+      while (!enough) {
+        producer.post("/v4/events/batch", body);
+      }
+    });
+  }
+  const auto received = [&] { return gateway.metric("events_received_total"); };
+  ASSERT_TRUE(eventually([&] { return received() > 0; }));
+  const double before = received();
+  for (int round = 0; round < 20; ++round) {
+    for (const char* path : {"/livez", "/metrics", "/status"}) {
+      EXPECT_EQ(get(gateway.admin_port(), path).status, 200) << path;
+    }
+  }
+  EXPECT_TRUE(eventually([&] { return received() > before; })) << "they were at it";
+  enough = true;
 }
 
 }  // namespace

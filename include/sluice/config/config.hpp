@@ -76,6 +76,17 @@ struct Producer {
   bool operator==(const Producer&) const = default;
 };
 
+// The section `limits`: what one client, connection, request or event may take of what ingest has.
+struct Limits {
+  std::size_t max_connections_per_peer = 0;     // at once, from one address; 0: any number
+  std::size_t max_requests_per_connection = 0;  // then it is closed; 0: any number
+  std::size_t max_event_keys = 10'000;          // of one event, at all depths
+  std::size_t max_string_bytes = 128U << 10;    // as written in JSON, without the quotes
+  std::size_t max_decompression_ratio = 1'000;  // of a body's size to what it comes as; 0: any
+
+  bool operator==(const Limits&) const = default;
+};
+
 struct Ingest {
   std::vector<ListenAddress> listen{TcpAddress{.host = "127.0.0.1", .port = 8080}};
   unsigned threads = 0;  // 0: the CPUs that this process may use, cgroup quota included
@@ -87,6 +98,7 @@ struct Ingest {
   milliseconds body_timeout{60'000};
   milliseconds idle_timeout{75'000};   // between two requests of a connection
   milliseconds write_timeout{30'000};  // for a client to take an answer
+  Limits limits{};                     // a section of its own in the file
   OnInvalid on_invalid = OnInvalid::accept_valid;
   std::optional<ServerTls> tls;
   std::vector<Producer> producers;  // none: anonymous

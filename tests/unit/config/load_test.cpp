@@ -107,6 +107,8 @@ ingest: {threads: 3, max_header_bytes: 32KiB, max_connections: 10, header_timeou
          tls: {cert_file: /crt, key_file: /key, client_ca_file: /ca, client_auth: optional},
          producers: [{name: pos, certificates: [pos.test, "spiffe://shop/pos"], max_body_bytes: 8MiB,
                       routes: [/v4/transactions], sources: [s]}]}
+limits: {max_connections_per_peer: 5, max_requests_per_connection: 6, max_event_keys: 70,
+         max_string_bytes: 8KiB, max_decompression_ratio: 90}
 buffer: {high_watermark: 0.9, low_watermark: 0.5}
 delivery: {connect_timeout: 1s}
 log: {level: warn, format: human}
@@ -121,6 +123,11 @@ log: {level: warn, format: human}
   ingest.idle_timeout = 3s;
   ingest.write_timeout = 4s;
   ingest.allow_anonymous = true;
+  ingest.limits = {.max_connections_per_peer = 5,
+                   .max_requests_per_connection = 6,
+                   .max_event_keys = 70,
+                   .max_string_bytes = 8U << 10,
+                   .max_decompression_ratio = 90};
   ingest.tls = ServerTls{"/crt", "/key", "/ca", ClientAuth::optional};
   ingest.producers = {{.name = "pos",
                        .keys = {},

@@ -46,6 +46,12 @@ constexpr const char* full = R"(ingest:
         - "pos.test"
         - "spiffe://shop/pos"
   allow_anonymous: true
+limits:
+  max_connections_per_peer: 5
+  max_requests_per_connection: 6
+  max_event_keys: 70
+  max_string_bytes: 8KiB
+  max_decompression_ratio: 0
 admin:
   listen: "127.0.0.1:9091"
   token: "********"
