@@ -18,10 +18,10 @@ constexpr std::size_t network_bytes = 8;  // of an IPv6 address: a /64
 std::optional<PeerAddress> address_of_peer(const net::Socket& socket) {
   boost::system::error_code gone;
   const auto endpoint = socket.remote_endpoint(gone);
-  if (gone) {
-    return std::nullopt;
-  }
-  const sockaddr* const given = endpoint.data();
+  return gone ? std::nullopt : peer_address(endpoint.data());
+}
+
+std::optional<PeerAddress> peer_address(const sockaddr* given) {
   PeerAddress address = mapped_prefix;
   if (given->sa_family == AF_INET) {
     const auto* const v4 = reinterpret_cast<const sockaddr_in*>(given);

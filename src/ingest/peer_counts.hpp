@@ -7,6 +7,8 @@
 #include <mutex>
 #include <optional>
 
+#include <sys/socket.h>
+
 #include <sluice/net/listener.hpp>
 
 namespace sluice::ingest {
@@ -15,7 +17,9 @@ namespace sluice::ingest {
 // commands all of the second.
 using PeerAddress = std::array<unsigned char, 16>;
 
-// Nothing for a Unix-domain socket, and for a client that has gone already.
+// What a client's address counts as; nothing if it has none, as on a Unix-domain socket.
+[[nodiscard]] std::optional<PeerAddress> peer_address(const sockaddr* given);
+// Nothing either for a client that has gone already.
 [[nodiscard]] std::optional<PeerAddress> address_of_peer(const net::Socket& socket);
 
 // Thread-safe; asked twice in a connection's life.

@@ -315,11 +315,13 @@ TEST_F(Operations, ReloadTakesOverSourcesAndLimitsAndNamesWhatNeedsARestart) {
   EXPECT_EQ(client.post("/v1/events/other", R"({"who":"w"})").status, 404);
   configure({.ingest = "listen: 127.0.0.1:0, threads: 1, max_body_bytes: 1KiB, "
                        "max_event_bytes: 512B",
-             .more = source("other", "second.action") + "delivery: {lanes: 3}\n"});
+             .more = source("other", "second.action") +
+                     "delivery: {lanes: 3}\nlimits: {max_event_keys: 16}\n"});
   const HttpAnswer answer = reload();
   EXPECT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.body,
-            "{\"taken_over\":[\"ingest.max_body_bytes\",\"ingest.max_event_bytes\",\"sources\"],"
+            "{\"taken_over\":[\"ingest.max_body_bytes\",\"ingest.max_event_bytes\",\"limits\","
+            "\"sources\"],"
             "\"needs_restart\":[\"ingest.threads\",\"delivery\"]}\n");
   ASSERT_TRUE(
       eventually([&] { return client.post("/v1/events/other", R"({"who":"w"})").status == 202; }));

@@ -81,7 +81,7 @@ struct Limits {
   std::size_t max_connections_per_peer = 0;     // at once, from one address; 0: any number
   std::size_t max_requests_per_connection = 0;  // then it is closed; 0: any number
   std::size_t max_event_keys = 10'000;          // of one event, at all depths
-  std::size_t max_string_bytes = 128U << 10;    // as written in JSON, without the quotes
+  std::size_t max_string_bytes = 256U << 10;    // as written in JSON, without the quotes
   std::size_t max_decompression_ratio = 1'000;  // of a body's size to what it comes as; 0: any
 
   bool operator==(const Limits&) const = default;

@@ -107,7 +107,7 @@ struct Rules {
   std::vector<std::string> actions;  // allowed custom actions; empty: all
   std::size_t event_bytes_max = 256U << 10;
   std::size_t event_keys_max = 10'000;
-  std::size_t string_bytes_max = 128U << 10;
+  std::size_t string_bytes_max = 256U << 10;
 };
 
 // How the events lie in the body.
