@@ -295,7 +295,7 @@ TEST(SlowClients, WhoDoesNotReadItsAnswersIsClosedPlainAndWithTls) {
 TEST(SlowClients, EachPhaseHasItsTimeAndIsCounted) {
   const TestPki pki;
   const config::ServerTls tls = pki.issue("server", {.alternative_names = "DNS:localhost"});
-  const std::string limits = "header_timeout: 300ms, body_timeout: 300ms, idle_timeout: 300ms";
+  const std::string limits = "header_timeout: 1s, body_timeout: 1s, idle_timeout: 1s";
   RunningGateway gateway({}, plain_yaml("ingest: {" + limits + ", tls: {cert_file: " +
                                         tls.cert_file + ", key_file: " + tls.key_file + "}}\n"));
   HttpClient silent(gateway.port());  // says nothing, where a handshake is due
