@@ -31,6 +31,8 @@ using net::Task;
 using Answer = http::response<http::string_body>;
 
 constexpr std::chrono::seconds idle_timeout{60};
+// For a client to take an answer.
+constexpr std::chrono::seconds write_timeout{10};
 constexpr std::size_t connections_max = 64;
 constexpr std::size_t body_bytes_max = 1U << 20;
 
@@ -170,8 +172,10 @@ class BeastServer final : public Server {
       Answer answer = to_answer(std::move(page), request);
       answer.keep_alive(request.keep_alive() && !is_too_large);
       keep_alive = answer.keep_alive();
-      auto [write_error, written] = co_await http::async_write(socket, answer, as_result);
-      keep_alive = keep_alive && !write_error;
+      asio::steady_timer patience(executor_, write_timeout);
+      const auto outcome =
+          co_await (http::async_write(socket, answer, as_result) || patience.async_wait(as_result));
+      keep_alive = keep_alive && outcome.index() == 0 && !std::get<0>(std::get<0>(outcome));
     }
     sockets_.erase(&socket);
   }

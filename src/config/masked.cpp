@@ -88,19 +88,26 @@ void write(Writer& out, const ServerTls& tls) {
   out.map("tls", [&] {
     out.text("cert_file", tls.cert_file);
     out.text("key_file", tls.key_file);
-    out.optional_text("client_ca_file", tls.client_ca_file);
+    if (!tls.client_ca_file.empty()) {
+      out.text("client_ca_file", tls.client_ca_file);
+      out.word("client_auth", name_of(client_auth_names, tls.client_auth));
+    }
   });
 }
 
 void write(Writer& out, const Producer& producer) {
   out.map([&] {
     out.text("name", producer.name);
-    out.list("keys", producer.keys,
-             [&](const Secret& key) { out.map([&] { out.secret("key", key); }); });
+    if (!producer.keys.empty()) {
+      out.list("keys", producer.keys,
+               [&](const Secret& key) { out.map([&] { out.secret("key", key); }); });
+    }
     out.quantity("rate_limit", rate, producer.rate_limit_per_second);
+    if (producer.max_body_bytes != 0) out.quantity("max_body_bytes", size, producer.max_body_bytes);
     out.text("workspace", producer.workspace);
     for (const auto& [key, texts] :
-         {std::pair("routes", &producer.routes), std::pair("sources", &producer.sources)}) {
+         {std::pair("certificates", &producer.certificates), std::pair("routes", &producer.routes),
+          std::pair("sources", &producer.sources)}) {
       if (!texts->empty()) {
         out.list(key, *texts, [&](const std::string& text) { out.text(text); });
       }
@@ -127,6 +134,16 @@ void write(Writer& out, const Ingest& ingest) {
              [&](const Producer& producer) { write(out, producer); });
     if (ingest.token_key) out.secret("token_key", *ingest.token_key);
     out.flag("allow_anonymous", ingest.allow_anonymous);
+  });
+}
+
+void write(Writer& out, const Limits& limits) {
+  out.map("limits", [&] {
+    out.quantity("max_connections_per_peer", count, limits.max_connections_per_peer);
+    out.quantity("max_requests_per_connection", count, limits.max_requests_per_connection);
+    out.quantity("max_event_keys", count, limits.max_event_keys);
+    out.quantity("max_string_bytes", size, limits.max_string_bytes);
+    out.quantity("max_decompression_ratio", count, limits.max_decompression_ratio);
   });
 }
 
@@ -317,6 +334,7 @@ std::string to_yaml_masked(const Config& config) {
   Writer out;
   out.map([&] {
     write(out, config.ingest);
+    write(out, config.ingest.limits);
     out.map("admin", [&] {
       out.text("listen", format(config.admin.listen));
       if (config.admin.token) out.secret("token", *config.admin.token);

@@ -19,6 +19,8 @@ struct Name {
 
 inline constexpr std::array on_invalid_names{Name{"accept_valid", OnInvalid::accept_valid},
                                              Name{"reject_request", OnInvalid::reject_request}};
+inline constexpr std::array client_auth_names{Name{"required", ClientAuth::required},
+                                              Name{"optional", ClientAuth::optional}};
 inline constexpr std::array auth_method_names{Name{"basic", AuthMethod::basic},
                                               Name{"jwt", AuthMethod::jwt}};
 inline constexpr std::array validation_names{Name{"strict", Validation::strict},

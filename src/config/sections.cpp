@@ -135,7 +135,9 @@ std::vector<Secret> read_producer_keys(const Section& producer) {
       keys.push_back(std::move(key).value_or(Secret{}));
     }
   }
-  if (keys.empty()) producer.mistake("has no key", "write key_file:, key: or keys:");
+  if (keys.empty() && !producer.has("certificates")) {
+    producer.mistake("has no key", "write key_file:, key:, keys: or certificates:");
+  }
   return keys;
 }
 
@@ -167,15 +169,41 @@ bool is_route(std::string_view text) {
   return std::ranges::find(ingest_routes, text) != ingest_routes.end();
 }
 
-void read_producers(const Place& list, const std::vector<Workspace>& workspaces,
-                    std::vector<Producer>& producers) {
+// A certificate that two producers share does not say whose request it is, and without an authority
+// nobody has proved to have it.
+void read_certificates(const Section& section, const Ingest& ingest, Producer& producer) {
+  const auto at = section.find("certificates");
+  if (!at) return;
+  for (const Place& item : at->items("has no name", "write a name of the client certificate")) {
+    auto name = item.text([](std::string_view text) { return !text.empty(); },
+                          "a name in a certificate, such as shop.internal");
+    if (!name) continue;
+    for (const Producer& other : ingest.producers) {
+      if (std::ranges::find(other.certificates, *name) != other.certificates.end()) {
+        item.mistake(fmt::format("is \"{}\", which is also the producer \"{}\"", *name, other.name),
+                     "give each producer names of its own");
+      }
+    }
+    producer.certificates.push_back(*std::move(name));
+  }
+  if (!ingest.tls || ingest.tls->client_ca_file.empty()) {
+    at->mistake("needs ingest.tls.client_ca_file: without it no client shows a certificate",
+                "name the authority there, or leave certificates out");
+  }
+}
+
+void read_producers(const Place& list, const std::vector<Workspace>& workspaces, Ingest& ingest) {
+  std::vector<Producer>& producers = ingest.producers;
   std::vector<std::string> names;
   for (const Place& item : list.items()) {
     const Section section(item, "producer");
     Producer producer;
     producer.name = read_unique_name(section, names);
     producer.keys = read_producer_keys(section);
+    read_certificates(section, ingest, producer);
     section.read("rate_limit", producer.rate_limit_per_second, rate, {.min = 0, .max = 10'000'000});
+    section.read("max_body_bytes", producer.max_body_bytes, size,
+                 {.min = kib, .max = ingest.max_body_bytes, .limit = "ingest.max_body_bytes"});
     producer.workspace = read_workspace_reference(section, workspaces);
     read_texts(section, "routes", is_route,
                fmt::format("a route: {}", fmt::join(ingest_routes, ", ")), producer.routes);
@@ -194,6 +222,11 @@ void read_tls(const Place& at, std::optional<ServerTls>& out) {
   read_file_path(section, "cert_file", tls.cert_file);
   read_file_path(section, "key_file", tls.key_file);
   read_file_path(section, "client_ca_file", tls.client_ca_file);
+  section.read("client_auth", tls.client_auth, client_auth_names);
+  if (section.has("client_auth") && !section.has("client_ca_file")) {
+    section.place_of("client_auth")
+        .mistake("needs client_ca_file", "name the authority of the clients' certificates there");
+  }
   out = std::move(tls);
 }
 
@@ -232,7 +265,7 @@ void read_ingest(const Section& section, const std::vector<Workspace>& workspace
   section.read("allow_anonymous", ingest.allow_anonymous);
   if (const auto at = section.find("tls")) read_tls(*at, ingest.tls);
   if (const auto at = section.find("producers")) {
-    read_producers(*at, workspaces, ingest.producers);
+    read_producers(*at, workspaces, ingest);
   }
   read_token_key(section, ingest.token_key);
   check_anonymous(section, ingest);
@@ -243,6 +276,18 @@ void read_ingest(const Section& section, const std::vector<Workspace>& workspace
                         size.format(ingest.max_body_bytes)),
             "raise ingest.max_body_bytes or lower ingest.max_event_bytes");
   }
+}
+
+void read_limits(const Section& section, Limits& limits) {
+  section.read("max_connections_per_peer", limits.max_connections_per_peer, count,
+               {.min = 0, .max = 1'000'000});
+  section.read("max_requests_per_connection", limits.max_requests_per_connection, count,
+               {.min = 0, .max = 1'000'000'000});
+  section.read("max_event_keys", limits.max_event_keys, count, {.min = 16, .max = 1'000'000});
+  section.read("max_string_bytes", limits.max_string_bytes, size,
+               {.min = 256, .max = api::batch_bytes_max});
+  section.read("max_decompression_ratio", limits.max_decompression_ratio, count,
+               {.min = 0, .max = 1'000'000});
 }
 
 void read_admin(const Section& section, const Ingest& ingest, Admin& admin) {
@@ -464,6 +509,7 @@ void read_file(const Place& root, Config& config) {
   const Section ingest = file.section("ingest");
   read_workspaces(file, config.workspaces);
   read_ingest(ingest, config.workspaces, config.ingest);
+  read_limits(file.section("limits"), config.ingest.limits);
   read_admin(file.section("admin"), config.ingest, config.admin);
   read_buffer(file.section("buffer"), config.ingest, config.buffer);
   read_batch(file.section("batch"), ingest, config.ingest, config.batch);

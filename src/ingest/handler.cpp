@@ -103,6 +103,14 @@ class Reservation {
 
 }  // namespace
 
+Problem body_too_large(const Admitted& admitted, std::string_view when) {
+  const bool is_own = admitted.body_bytes_max != admitted.options->body_bytes_max;
+  return {.refusal = Refusal::body_too_large,
+          .message = fmt::format("the body is above {} ({}){}: send less in one request",
+                                 is_own ? "the producer's max_body_bytes" : "ingest.max_body_bytes",
+                                 admitted.body_bytes_max, when)};
+}
+
 Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe)
     : options_(&options, [](const HandlerOptions*) {}),
       thread_(thread),
@@ -113,17 +121,18 @@ Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Pro
 
 void Handler::adopt(HandlerOptionsPtr options) {
   options_ = std::move(options);
+  ++adopted_;
   last_credentials_.clear();
   last_producer_ = nullptr;
 }
 
-Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
-  Admitted admitted{.options = options_};
+Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) {
+  Admitted admitted{.options = options_, .body_bytes_max = options_->body_bytes_max};
   const std::string_view path = head.path();
   const auto route = find_route(path);
   if (!route || (options_->keep_whole == KeepWhole::unrouted_or_login &&
                  (route->id == RouteId::login || route->id == RouteId::refresh))) {
-    return look_past_routes(head);
+    return look_past_routes(head, peer);
   }
   admitted.route = *route;
   const bool takes_get = route->id == RouteId::refresh;
@@ -136,10 +145,15 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
   if (head.repeated) {
     return refused(Refusal::bad_request, "a header field that may come once came twice");
   }
-  if (route->id == RouteId::login) {
-    return admitted;  // who it is, the body says
+  if (route->id == RouteId::login) {  // who it is, the body says
+    const auto known = recognise_peer(peer);
+    if (!known) {
+      return std::unexpected(known.error());
+    }
+    admitted.producer = *known;
+    return admitted;
   }
-  if (const auto identified = identify(head, admitted); !identified) {
+  if (const auto identified = identify(head, peer, admitted); !identified) {
     return std::unexpected(identified.error());
   }
   if (route->id == RouteId::refresh) {
@@ -168,32 +182,19 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head) {
   return admitted;
 }
 
-Result<void, Problem> Handler::find_producer(const RequestHead& head, Admitted& admitted) {
-  const auto key = key_from_credentials(head.authorization, head.api_key);
-  if (!key) {
-    return refused(
-        Refusal::no_key,
-        "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
-        "password of Basic");
-  }
-  if (last_producer_ == nullptr || *key != last_credentials_ ||
-      (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {
-    if (const auto known = recognise(*key); !known) {
-      return known;
-    }
-  }
-  admitted.producer = last_producer_;
-  admitted.workspace = last_producer_->workspace;
-  return {};
-}
-
-Result<void, Problem> Handler::identify(const RequestHead& head, Admitted& admitted) {
+Result<void, Problem> Handler::identify(const RequestHead& head, Peer* peer, Admitted& admitted) {
   if (!admitted.options->producers->anonymous()) {
-    if (const auto found = find_producer(head, admitted); !found) {
-      return found;
+    const auto found = find_producer(head, peer);
+    if (!found) {
+      return std::unexpected(found.error());
     }
-    if (admitted.route.id != RouteId::refresh &&
-        !last_producer_->may_use(to_string(admitted.route.id))) {
+    const Producer& producer = **found;
+    admitted.producer = &producer;
+    admitted.workspace = producer.workspace;
+    if (producer.body_bytes_max != 0) {
+      admitted.body_bytes_max = producer.body_bytes_max;
+    }
+    if (admitted.route.id != RouteId::refresh && !producer.may_use(to_string(admitted.route.id))) {
       return refused(Refusal::not_allowed, "this path is not among the producer's `routes`");
     }
   }
@@ -379,15 +380,22 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
   if (admitted.coding == ContentCoding::identity) {
     return body;
   }
-  auto decoded = decoder_.decode(admitted.coding, body, admitted.options->body_bytes_max,
+  const std::size_t ratio = admitted.options->decompression_ratio_max;
+  const bool by_ratio = ratio != 0 && body.size() < admitted.body_bytes_max / ratio;
+  auto decoded = decoder_.decode(admitted.coding, body,
+                                 by_ratio ? body.size() * ratio : admitted.body_bytes_max,
                                  normalise::Normaliser::padding_bytes);
   if (decoded) {
     return *decoded;
   }
+  if (decoded.error() == DecodeError::too_large && by_ratio) {
+    return refused(Refusal::body_too_large,
+                   fmt::format("the body decodes to more than limits.max_decompression_ratio ({}) "
+                               "times its size: compress it less, or not at all",
+                               ratio));
+  }
   if (decoded.error() == DecodeError::too_large) {
-    return refused(Refusal::body_too_large, "the body is above ingest.max_body_bytes (" +
-                                                std::to_string(admitted.options->body_bytes_max) +
-                                                ") once decoded: send less in one request");
+    return std::unexpected(body_too_large(admitted, " once decoded"));
   }
   return refused(Refusal::undecodable_body,
                  "the body is not what Content-Encoding says, or it is cut off");

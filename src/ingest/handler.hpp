@@ -40,12 +40,21 @@ struct HandlerOptions {
   const std::atomic<bool>* draining = nullptr;
   bool reject_request_on_invalid = false;
   std::size_t body_bytes_max = 0;
+  std::size_t decompression_ratio_max = 0;  // 0: any
   tap::Taps* taps = nullptr;                // none: nobody can look at events
   KeepWhole keep_whole = KeepWhole::never;  // what may be passed through
 };
 
 // Counts references within one thread.
 using HandlerOptionsPtr = boost::local_shared_ptr<const HandlerOptions>;
+
+// The client of a connection that has shown a certificate.
+struct Peer {
+  std::vector<std::string> names;  // in the certificate
+  // Whose it is: looked up once for each options that the handler adopts.
+  std::uint64_t looked_up_in = 0;
+  const Producer* producer = nullptr;
+};
 
 // The outcome of looking at a request's head.
 struct Admitted {
@@ -56,10 +65,14 @@ struct Admitted {
   const SourceTarget* source = nullptr;
   normalise::Framing framing{};
   ContentCoding coding{};
+  std::size_t body_bytes_max = 0;  // after decompression
   // Where it is passed through to, and whether the workspace's credentials are put in.
   PassthroughTarget* passthrough = nullptr;
   bool with_credentials = false;
 };
+
+// The body is larger than its producer, or anybody, may send.
+[[nodiscard]] Problem body_too_large(const Admitted& admitted, std::string_view when = "");
 
 // What has been handed to the buffer and is not settled yet.
 struct Handed {
@@ -79,8 +92,8 @@ class Handler {
   void adopt(HandlerOptionsPtr options);
 
   // Before the body is read: whether it is worth reading. Sets the request's id, route and
-  // workspace.
-  Result<Admitted, Problem> look_at(const RequestHead& head);
+  // workspace. `peer`: who has shown a certificate, if anybody has.
+  Result<Admitted, Problem> look_at(const RequestHead& head, Peer* peer = nullptr);
 
   // With the whole body, behind which Normaliser::padding_bytes are writable. The answer is
   // appended to `out`. Nothing returned: it may be sent. Otherwise it may be sent once
@@ -114,9 +127,11 @@ class Handler {
 
  private:
   // No route of ours: it is passed through, or there is nothing here.
-  Result<Admitted, Problem> look_past_routes(const RequestHead& head);
-  Result<void, Problem> find_producer(const RequestHead& head, Admitted& admitted);
-  Result<void, Problem> identify(const RequestHead& head, Admitted& admitted);
+  Result<Admitted, Problem> look_past_routes(const RequestHead& head, Peer* peer);
+  Result<void, Problem> identify(const RequestHead& head, Peer* peer, Admitted& admitted);
+  // Whose certificate it is; nullptr: certificates say nothing here, or the client has none.
+  Result<const Producer*, Problem> recognise_peer(Peer* peer);
+  Result<const Producer*, Problem> find_producer(const RequestHead& head, Peer* peer);
   // Whose credentials these are; kept in last_...
   Result<void, Problem> recognise(const std::string& credentials);
   // Answers the login and the refresh of its token.
@@ -152,6 +167,7 @@ class Handler {
   [[nodiscard]] std::optional<DedupKey> idempotent_request() const;
 
   HandlerOptionsPtr options_;
+  std::uint64_t adopted_ = 1;  // options so far
   std::size_t thread_;
   Rng rng_;
   Probe& probe_;

@@ -13,6 +13,25 @@ std::unexpected<Problem> unknown_key() {
                  "no producer has this key: check it against the configuration");
 }
 
+std::unexpected<Problem> another_key() {
+  return refused(
+      Refusal::not_allowed,
+      "the key is another producer's than the client certificate: send its own, or none");
+}
+
+// As many as an answer should hold.
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t bytes_max = 256;
+  std::string text;
+  for (const std::string& name : names) {
+    if (text.size() + name.size() > bytes_max) {
+      return text + "...";
+    }
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text.empty() ? "it has none" : text;
+}
+
 // {"apiKey":"…"}
 std::optional<std::string> key_in_login(std::span<const char> body) {
   constexpr std::size_t login_bytes_max = 8U << 10;
@@ -50,6 +69,55 @@ Result<void, Problem> Handler::recognise(const std::string& credentials) {
   return last_producer_ != nullptr ? Result<void, Problem>() : unknown_key();
 }
 
+Result<const Producer*, Problem> Handler::recognise_peer(Peer* peer) {
+  if (peer == nullptr || !options_->producers->know_certificates()) {
+    return nullptr;
+  }
+  if (peer->looked_up_in != adopted_) {
+    peer->producer = options_->producers->find_by_certificate(peer->names);
+    peer->looked_up_in = adopted_;
+  }
+  if (peer->producer == nullptr) {
+    return refused(Refusal::not_allowed,
+                   "the client certificate is no producer's, or more than one's: one producer must "
+                   "have one of its names among its `certificates`: " +
+                       listed(peer->names));
+  }
+  return peer->producer;
+}
+
+// By the certificate, by the key, or by both, which then must agree.
+Result<const Producer*, Problem> Handler::find_producer(const RequestHead& head, Peer* peer) {
+  const Producer* certified = nullptr;
+  if (peer != nullptr) {
+    const auto found = recognise_peer(peer);
+    if (!found) {
+      return found;
+    }
+    certified = *found;
+  }
+  const auto key = key_from_credentials(head.authorization, head.api_key);
+  if (!key && certified != nullptr) {
+    return certified;
+  }
+  if (!key) {
+    return refused(
+        Refusal::no_key,
+        "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
+        "password of Basic");
+  }
+  if (last_producer_ == nullptr || *key != last_credentials_ ||
+      (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {
+    if (const auto known = recognise(*key); !known) {
+      return std::unexpected(known.error());
+    }
+  }
+  if (certified != nullptr && certified != last_producer_) {
+    return another_key();
+  }
+  return last_producer_;
+}
+
 // The new token stands for the key that was shown, or that the old one stands for.
 Result<std::string, Problem> Handler::make_token(const RequestHead& head, const Admitted& admitted,
                                                  std::span<char> body) {
@@ -64,14 +132,23 @@ Result<std::string, Problem> Handler::make_token(const RequestHead& head, const 
       return refused(Refusal::malformed_body,
                      R"(a login is {"apiKey":"..."}, with the producer's key)");
     }
-    if (!options_->producers->anonymous() && options_->producers->find(*key) == nullptr) {
+    const Producer* const producer = options_->producers->find(*key);
+    if (!options_->producers->anonymous() && producer == nullptr) {
       return unknown_key();
+    }
+    if (admitted.producer != nullptr && admitted.producer != producer) {
+      return another_key();
     }
     return tokens.issue(tokens.key_id(hash_of_key(*key)), now);
   }
-  const std::string shown = key_from_credentials(head.authorization, head.api_key).value_or("");
-  const auto claims = tokens.verify(shown, now);
-  return tokens.issue(claims ? claims->key_id : tokens.key_id(hash_of_key(shown)), now);
+  const auto shown = key_from_credentials(head.authorization, head.api_key);
+  if (!shown && admitted.producer != nullptr) {
+    return refused(Refusal::no_key,
+                   "a token stands for a key, and there is none: your certificate is enough");
+  }
+  const auto claims = tokens.verify(shown.value_or(""), now);
+  return tokens.issue(claims ? claims->key_id : tokens.key_id(hash_of_key(shown.value_or(""))),
+                      now);
 }
 
 void Handler::log_in(const RequestHead& head, const Admitted& admitted, std::span<char> body,

@@ -31,7 +31,7 @@ Result<void, Problem> check_path(std::string_view path, bool with_credentials) {
 
 }  // namespace
 
-Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head) {
+Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head, Peer* peer) {
   // A request that began before a reload switched passing through on has no whole head.
   if (options_->keep_whole == KeepWhole::never || !head.whole) {
     return nothing_here();
@@ -43,9 +43,12 @@ Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head) {
   // Without producers nobody has proved anything: callers get what their own credentials give them.
   admitted.with_credentials = !options_->producers->anonymous();
   if (admitted.with_credentials) {
-    if (const auto found = find_producer(head, admitted); !found) {
+    const auto found = find_producer(head, peer);
+    if (!found) {
       return std::unexpected(found.error());
     }
+    admitted.producer = *found;
+    admitted.workspace = admitted.producer->workspace;
   }
   admitted.passthrough = options_->tables->workspaces[admitted.workspace].passthrough;
   if (admitted.passthrough == nullptr) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include <sluice/base/assert.hpp>
 #include <sluice/ingest/passthrough.hpp>
@@ -66,6 +67,28 @@ void expose_rejected(Probes probes, metrics::Exposition& exposition) {
   });
 }
 
+void expose_refused_connections(Probes probes, metrics::Exposition& exposition) {
+  for (const auto& [limit, cell] :
+       {std::pair("max_connections", &Probe::connections_refused),
+        std::pair("max_connections_per_peer", &Probe::connections_refused_of_peer)}) {
+    exposition.counter("ingest_connections_refused_total",
+                       "Connections closed at once, by the limit that was reached.",
+                       {{"limit", limit}},
+                       sum(probes, [cell](const Probe& p) -> auto& { return p.*cell; }));
+  }
+}
+
+void expose_timeouts(Probes probes, metrics::Exposition& exposition) {
+  constexpr std::array<std::string_view, slow_count> phases{"handshake", "head", "body", "idle",
+                                                            "answer"};
+  for (std::size_t phase = 0; phase < slow_count; ++phase) {
+    exposition.counter("ingest_timeouts_total",
+                       "Connections closed because the client was too slow, by what it was at.",
+                       {{"phase", phases[phase]}},
+                       sum(probes, [&](const Probe& p) -> auto& { return p.timeouts[phase]; }));
+  }
+}
+
 struct PlainCounter {
   metrics::Counter Probe::* cell;
   std::string_view name;
@@ -82,10 +105,10 @@ constexpr std::array<PlainCounter, 8> plain_counters{{
     {&Probe::future_times_clamped, "future_times_clamped_total",
      "Events with a time in the future, set to their arrival."},
     {&Probe::connections_opened, "ingest_connections_total", "Connections accepted."},
-    {&Probe::connections_refused, "ingest_connections_refused_total",
-     "Connections closed at once: ingest.max_connections was reached."},
-    {&Probe::timeouts, "ingest_timeouts_total",
-     "Connections closed because the client was too slow."},
+    {&Probe::connections_retired, "ingest_connections_retired_total",
+     "Connections closed after limits.max_requests_per_connection."},
+    {&Probe::handshakes_failed, "ingest_handshakes_failed_total",
+     "TLS connections closed because client and server did not come to an agreement."},
 }};
 
 }  // namespace
@@ -145,6 +168,8 @@ void expose(Probes probes, std::span<const std::string> source_names,
     exposition.counter(counter.name, counter.help, {},
                        sum(probes, [&](const Probe& p) -> auto& { return p.*counter.cell; }));
   }
+  expose_refused_connections(probes, exposition);
+  expose_timeouts(probes, exposition);
   exposition.gauge("ingest_connections", "Connections open now.", {},
                    static_cast<double>(sum_totals(probes).connections));
 }

@@ -25,6 +25,10 @@ inline constexpr std::array<unsigned, 16> counted_statuses{200, 202, 400, 401, 4
 // Sources that can be added by reloading, over the life of the process.
 inline constexpr std::size_t spare_sources = 256;
 
+// What a client took too long for: `phase` in sluice_ingest_timeouts_total.
+enum class Slow : std::uint8_t { handshake, head, body, idle, answer };
+inline constexpr std::size_t slow_count = 5;
+
 // Why a request that was to be passed through was not answered by the upstream to the end.
 enum class PassthroughFailure : std::uint8_t {
   full,            // passthrough.max_in_flight was reached
@@ -57,6 +61,7 @@ struct Probe {
         passthrough(tables.workspaces.size()) {}
 
   void count_request(RouteId route, unsigned status);
+  void count_timeout(Slow phase) { timeouts[static_cast<std::size_t>(phase)].add(); }
 
   std::array<std::array<metrics::Counter, counted_statuses.size()>, route_count> requests;
   metrics::Histogram<metrics::accept_seconds.size()> duration{metrics::accept_seconds};
@@ -74,8 +79,11 @@ struct Probe {
   metrics::Counter future_times_clamped;
   metrics::Counter connections_opened;
   metrics::Counter connections_closed;
-  metrics::Counter connections_refused;
-  metrics::Counter timeouts;
+  metrics::Counter connections_refused;          // max_connections
+  metrics::Counter connections_refused_of_peer;  // max_connections_per_peer
+  metrics::Counter connections_retired;          // max_requests_per_connection
+  metrics::Counter handshakes_failed;
+  std::array<metrics::Counter, slow_count> timeouts;
 };
 
 [[nodiscard]] Totals sum_totals(std::span<const std::unique_ptr<Probe>> probes);

@@ -74,6 +74,9 @@ Producers::Producers(const std::vector<config::Producer>& producers,
     producer.name = given.name;
     producer.routes = given.routes;
     producer.sources = given.sources;
+    producer.certificates = given.certificates;
+    producer.body_bytes_max = given.max_body_bytes;
+    know_certificates_ |= !given.certificates.empty();
     producer.index = index_of(given.name);
     const auto workspace = std::ranges::find(workspace_names, given.workspace);
     SLUICE_ASSERT(workspace != workspace_names.end());
@@ -117,6 +120,20 @@ const Producer* Producers::find(std::string_view key) const {
         found = &producer;
       }
     }
+  }
+  return found;
+}
+
+const Producer* Producers::find_by_certificate(std::span<const std::string> names) const {
+  const Producer* found = nullptr;
+  for (const Producer& producer : producers_) {
+    if (std::ranges::find_first_of(producer.certificates, names) == producer.certificates.end()) {
+      continue;
+    }
+    if (found != nullptr) {
+      return nullptr;
+    }
+    found = &producer;
   }
   return found;
 }

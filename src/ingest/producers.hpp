@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,8 @@ struct Producer {
   std::shared_ptr<RateLimit> rate_limit;                  // none: unlimited
   std::vector<std::string> routes;                        // that it may use; empty: all
   std::vector<std::string> sources;                       // likewise
+  std::vector<std::string> certificates;                  // names in its client certificates
+  std::size_t body_bytes_max = 0;                         // after decompression; 0: as for all
 
   [[nodiscard]] bool may_use(std::string_view route) const { return among(routes, route); }
   [[nodiscard]] bool may_write_to(std::string_view source) const { return among(sources, source); }
@@ -76,6 +79,11 @@ class Producers {
   [[nodiscard]] bool anonymous() const { return producers_.empty(); }
   // Whose key it is, or nullptr. Takes the same time whichever key matches.
   [[nodiscard]] const Producer* find(std::string_view key) const;
+  // Whether a client certificate says who somebody is.
+  [[nodiscard]] bool know_certificates() const { return know_certificates_; }
+  // Whose certificate it is that has these names, or nullptr: nobody's, or not one producer's
+  // alone.
+  [[nodiscard]] const Producer* find_by_certificate(std::span<const std::string> names) const;
   // The greatest index there has been.
   [[nodiscard]] std::size_t indexes() const { return known_.size(); }
   // Whose key it is that a token stands for, or nullptr.
@@ -86,6 +94,7 @@ class Producers {
   void take_over_rates(const Producers& previous);
 
   std::vector<Producer> producers_;
+  bool know_certificates_ = false;
   std::vector<std::string> known_;  // by index, those that were removed included
 };
 

@@ -72,6 +72,9 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // Of what is in `body` and is announced by a chunk.
   void set_body_bytes_max(std::size_t bytes) { body_bytes_max_ = bytes; }
 
+  // Once the head has been parsed: a limit of the request's own, of a chunked body.
+  void limit_body(std::size_t bytes_max) { body_bytes_max_ = bytes_max; }
+
  private:
   using error_code = boost::beast::error_code;
   using string_view = boost::beast::string_view;

@@ -27,6 +27,7 @@
 #include <sluice/transport/stream_pool.hpp>
 
 #include "handler.hpp"
+#include "peer_counts.hpp"
 #include "probe.hpp"
 #include "producers.hpp"
 #include "relay.hpp"
@@ -60,6 +61,7 @@ struct Shared {
   tap::Taps* taps = nullptr;
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
+  PeerCounts peers{};
 };
 
 // What requests go by. Immutable; a reload gives the threads another one.
@@ -95,6 +97,7 @@ class Connection : public boost::intrusive::list_base_hook<>, public ClientStrea
   }
 
   Session session;
+  std::optional<PeerAddress> peer;  // as counted
   MonoTime deadline = MonoTime::max();
   bool expired = false;
   Relay* relay = nullptr;  // while a request is passed through
@@ -272,6 +275,13 @@ class Thread {
       probe_.connections_refused.add();
       return;
     }
+    const std::optional<PeerAddress> peer = address_of_peer(socket);
+    if (peer &&
+        !shared_.peers.try_enter(*peer, snapshot_->config.limits.max_connections_per_peer)) {
+      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+      probe_.connections_refused_of_peer.add();
+      return;
+    }
     probe_.connections_opened.add();
     boost::system::error_code ignored;  // not every kind of socket has the option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
@@ -279,14 +289,18 @@ class Thread {
     if (snapshot_->tls && socket.local_endpoint(ignored).protocol().family() != AF_UNIX) {
       // OpenSSL counts references to what a stream needs of its context.
       TlsStream stream(std::move(socket), *snapshot_->tls);
-      net::spawn(context_.get_executor(), gate_,
-                 serve(std::make_unique<StreamConnection<TlsStream>>(std::move(stream), handler_,
-                                                                     limits_, context_)));
+      begin(std::move(stream), peer);
     } else {
-      net::spawn(context_.get_executor(), gate_,
-                 serve(std::make_unique<StreamConnection<net::Socket>>(std::move(socket), handler_,
-                                                                       limits_, context_)));
+      begin(std::move(socket), peer);
     }
+  }
+
+  template <class Stream>
+  void begin(Stream stream, const std::optional<PeerAddress>& peer) {
+    auto connection =
+        std::make_unique<StreamConnection<Stream>>(std::move(stream), handler_, limits_, context_);
+    connection->peer = peer;
+    net::spawn(context_.get_executor(), gate_, serve(std::move(connection)));
   }
 
   template <class Stream>
@@ -294,17 +308,34 @@ class Thread {
     connections_.push_back(*connection);
     bool ready = true;
     if constexpr (std::is_same_v<Stream, TlsStream>) {
-      connection->deadline = shared_.clock.mono_now() + limits_.head_timeout;
-      auto [error] = co_await connection->stream.async_handshake(TlsStream::server, as_result);
-      ready = !error;
+      ready = co_await shake_hands(*connection);
     }
     if (ready) {
       co_await exchange(*connection);
       co_await close(*connection);
     }
     connections_.erase(connections_.iterator_to(*connection));
+    if (connection->peer) {
+      shared_.peers.leave(*connection->peer);
+    }
     shared_.connections.fetch_sub(1, std::memory_order_relaxed);
     probe_.connections_closed.add();
+  }
+
+  // Whether the client may go on; the session then knows who it is, if it has shown a certificate.
+  Task<bool> shake_hands(StreamConnection<TlsStream>& connection) {
+    connection.deadline = shared_.clock.mono_now() + limits_.head_timeout;
+    auto [error] = co_await connection.stream.async_handshake(TlsStream::server, as_result);
+    SSL* const tls = connection.stream.native_handle();
+    if (error && connection.expired) {
+      probe_.count_timeout(Slow::handshake);
+    } else if (error || net::has_peer_expired(tls)) {
+      probe_.handshakes_failed.add();
+      co_return false;
+    } else if (auto names = net::names_of_peer(tls)) {
+      connection.session.set_peer(*std::move(names));
+    }
+    co_return !error;
   }
 
   // Requests and answers, until the connection has no more.
@@ -346,6 +377,9 @@ class Thread {
               co_await asio::async_write(connection.stream, rest, as_result);
           session.written();
           if (write_error) {
+            if (connection.expired) {
+              probe_.count_timeout(Slow::answer);
+            }
             co_return;
           }
           break;
@@ -633,7 +667,8 @@ Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& 
                       .head_timeout = kept.header_timeout,
                       .body_timeout = kept.body_timeout,
                       .idle_timeout = kept.idle_timeout,
-                      .write_timeout = kept.write_timeout};
+                      .write_timeout = kept.write_timeout,
+                      .requests_max = kept.limits.max_requests_per_connection};
   snapshot->handler = {
       .clock = &shared.clock,
       .tables = &snapshot->tables,
@@ -642,6 +677,7 @@ Result<SnapshotPtr> make_snapshot(config::Ingest config, Tables tables, Shared& 
       .draining = &shared.draining,
       .reject_request_on_invalid = kept.on_invalid == config::OnInvalid::reject_request,
       .body_bytes_max = kept.max_body_bytes,
+      .decompression_ratio_max = kept.limits.max_decompression_ratio,
       .taps = shared.taps,
       .keep_whole = keep_whole(kept, snapshot->tables)};
   return snapshot;

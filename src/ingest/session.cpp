@@ -135,7 +135,11 @@ void Session::begin_request() {
   body_bytes_ = static_cast<std::size_t>(parser_->content_length().value_or(0));
   const bool body_follows = parser_->chunked() || body_bytes_ > 0;
   close_after_answer_ = !parser_->keep_alive() || parser_->upgrade();
-  auto looked = handler_.look_at(head_);
+  if (limits_.requests_max != 0 && ++requests_ >= limits_.requests_max && !close_after_answer_) {
+    close_after_answer_ = true;
+    handler_.probe().connections_retired.add();
+  }
+  auto looked = handler_.look_at(head_, peer_.get());
   if (!looked) {
     const auto route = find_route(head_.path());
     refuse(looked.error(), route ? route->id : RouteId::unknown, body_follows);
@@ -146,11 +150,8 @@ void Session::begin_request() {
     begin_relay();
     return;
   }
-  if (body_bytes_ > handler_.body_bytes_max()) {
-    refuse({.refusal = Refusal::body_too_large,
-            .message = "the body is above ingest.max_body_bytes (" +
-                       std::to_string(handler_.body_bytes_max()) + "): send less in one request"},
-           admitted_->route.id, body_follows);
+  if (body_bytes_ > admitted_->body_bytes_max) {
+    refuse(body_too_large(*admitted_), admitted_->route.id, body_follows);
     return;
   }
   if (head_.expects_continue && body_follows &&
@@ -158,6 +159,7 @@ void Session::begin_request() {
     out_ += continue_answer;
   }
   if (parser_->chunked()) {
+    parser_->limit_body(admitted_->body_bytes_max);
     phase_ = Phase::chunked_body;
     return;
   }
@@ -330,10 +332,7 @@ void Session::refuse_unparsable(const boost::beast::error_code& error) {
   } else if (error == http::error::body_limit && phase_ == Phase::relaying) {
     problem = above_relay_limit();
   } else if (error == http::error::body_limit) {
-    problem = {.refusal = Refusal::body_too_large,
-               .message = "the body is above ingest.max_body_bytes (" +
-                          std::to_string(handler_.body_bytes_max()) +
-                          "): send less in one request"};
+    problem = body_too_large(*admitted_);
   }
   close_after_answer_ = true;
   const auto route = find_route(head_.path());
@@ -359,7 +358,9 @@ void Session::written() {
 }
 
 void Session::timed_out() {
-  handler_.probe().timeouts.add();
+  const bool in_body =
+      phase_ == Phase::body || phase_ == Phase::chunked_body || phase_ == Phase::relaying;
+  handler_.probe().count_timeout(in_body ? Slow::body : head_begun_ ? Slow::head : Slow::idle);
   out_.clear();
   if (head_begun_ && phase_ != Phase::closing) {
     const auto route = find_route(head_.path());

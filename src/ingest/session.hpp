@@ -7,9 +7,12 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <sluice/base/clock.hpp>
 #include <sluice/base/result.hpp>
@@ -26,6 +29,7 @@ struct SessionLimits {
   std::chrono::nanoseconds body_timeout{};
   std::chrono::nanoseconds idle_timeout{};
   std::chrono::nanoseconds write_timeout{};
+  std::size_t requests_max = 0;  // of a connection; 0: any number
 };
 
 class Session {
@@ -41,6 +45,11 @@ class Session {
   // Both outlive the session. `acknowledge` is handed to the buffer when an answer has to wait for
   // it.
   Session(Handler& handler, const SessionLimits& limits, buffer::Buffer::Acknowledge acknowledge);
+
+  // The client has shown a certificate with these names.
+  void set_peer(std::vector<std::string> names) {
+    peer_ = std::make_unique<Peer>(Peer{.names = std::move(names)});
+  }
 
   [[nodiscard]] std::span<char> free_space() { return in_.free_space(); }
   void received(std::size_t bytes) { in_.commit(bytes); }
@@ -103,6 +112,7 @@ class Session {
   Handler& handler_;
   const SessionLimits& limits_;
   buffer::Buffer::Acknowledge acknowledge_;
+  std::unique_ptr<Peer> peer_;  // most have none
   ReadBuffer in_;
   std::string out_;
   std::string waiting_answer_;
@@ -115,6 +125,7 @@ class Session {
   std::size_t body_bytes_ = 0;
   std::optional<std::uint64_t> body_length_;  // as the head says
   std::uint64_t relayed_bytes_ = 0;           // of the body
+  std::size_t requests_ = 0;                  // begun; counted where they are limited
   bool skip_body_ = false;
   bool close_after_answer_ = false;
   bool head_begun_ = false;

@@ -12,6 +12,7 @@
 #include <sluice/normalise/time.hpp>
 
 #include "identifiers.hpp"
+#include "limits.hpp"
 #include "name_table.hpp"
 #include "salt.hpp"
 
@@ -677,6 +678,25 @@ void EventPass::finish_time_and_salt(std::string_view time_name) {
   *out_++ = '"';
 }
 
+// Nearly every event is too small to be over a limit, which its extent tells: a key takes at least
+// four tokens, with the colon, its value, and the comma or bracket before it. Only what may be over
+// one is walked again.
+bool EventPass::check_limits() {
+  constexpr std::size_t tokens_of_key = 4;
+  const Rules& rules = context_.rules;
+  if (walker_.tokens_since(first_token_) <= rules.event_keys_max * tokens_of_key &&
+      walker_.bytes_since(first_token_) <= rules.string_bytes_max) [[likely]] {
+    return true;
+  }
+  auto over = find_over_limit(walker_, first_token_, rules);
+  if (!over) {
+    return true;
+  }
+  over->index = index_;
+  context_.out.reject(*std::move(over), !std::exchange(rejected_, true));
+  return false;
+}
+
 void EventPass::finish() {
   *out_++ = '}';
   Normalised& out = context_.out;
@@ -686,6 +706,9 @@ void EventPass::finish() {
     reject(RejectReason::event_too_large, {},
            "is " + std::to_string(size) + " bytes, above the limit of " +
                std::to_string(context_.rules.event_bytes_max) + ": send less in it");
+    return;
+  }
+  if (!check_limits()) {
     return;
   }
   out.records.push_back({.offset = static_cast<std::uint32_t>(start_),

@@ -43,7 +43,10 @@ struct FieldPath {
 class EventPass {
  public:
   EventPass(PassContext& context, std::uint32_t index)
-      : context_(context), walker_(context.walker), index_(index) {}
+      : context_(context),
+        walker_(context.walker),
+        first_token_(context.walker.mark()),
+        index_(index) {}
 
   // The cursor stands on the event. Appends a record, or rejections, to the outcome. Moves past the
   // event unless the walker reports an error.
@@ -90,6 +93,8 @@ class EventPass {
   void position_value(FieldPath field);
   void finish_time_and_salt(std::string_view time_name);
   void finish();
+  // Whether the event's keys and strings are within their limits; else it is rejected.
+  bool check_limits();
 
   // The index of the member's name in the table. A known name that is written with escapes is
   // refused: it would be one name to us and another to whoever compares bytes.
@@ -152,6 +157,7 @@ class EventPass {
 
   PassContext& context_;
   JsonWalker& walker_;
+  const std::uint32_t* first_token_;
   std::uint32_t index_;
   bool rejected_ = false;
   char* out_ = nullptr;

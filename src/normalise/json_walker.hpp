@@ -46,6 +46,12 @@ class JsonWalker {
   [[nodiscard]] const std::uint32_t* mark() const { return next_; }
   void rewind(const std::uint32_t* mark) { next_ = mark; }
 
+  // What lies between a mark and the cursor: tokens, and bytes from the first of them on.
+  [[nodiscard]] std::size_t tokens_since(const std::uint32_t* mark) const {
+    return static_cast<std::size_t>(next_ - mark);
+  }
+  [[nodiscard]] std::size_t bytes_since(const std::uint32_t* mark) const { return *next_ - *mark; }
+
   // The bytes from the cursor to the end of the text.
   [[nodiscard]] std::size_t bytes_left() const {
     return static_cast<std::size_t>(guard_ - position());

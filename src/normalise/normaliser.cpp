@@ -54,6 +54,10 @@ std::string_view to_string(RejectReason reason) {
       return "event_too_large";
     case RejectReason::too_deep:
       return "too_deep";
+    case RejectReason::too_many_keys:
+      return "too_many_keys";
+    case RejectReason::string_too_long:
+      return "string_too_long";
     case RejectReason::mapping_failed:
       return "mapping_failed";
   }

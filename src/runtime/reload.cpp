@@ -40,6 +40,7 @@ void compare_limits(Differ& differ, config::Ingest& running, const config::Inges
   differ.take("ingest.max_event_bytes", running.max_event_bytes, wanted.max_event_bytes);
   differ.take("ingest.max_header_bytes", running.max_header_bytes, wanted.max_header_bytes);
   differ.take("ingest.max_connections", running.max_connections, wanted.max_connections);
+  differ.take("limits", running.limits, wanted.limits);
   differ.take("ingest.header_timeout", running.header_timeout, wanted.header_timeout);
   differ.take("ingest.body_timeout", running.body_timeout, wanted.body_timeout);
   differ.take("ingest.idle_timeout", running.idle_timeout, wanted.idle_timeout);

@@ -6,7 +6,9 @@ normalise::Rules rules_of(const config::Config& config, const config::Workspace&
   return {.strict = workspace.validation == config::Validation::strict,
           .generated_salts = workspace.generated_salts,
           .actions = workspace.actions,
-          .event_bytes_max = config.ingest.max_event_bytes};
+          .event_bytes_max = config.ingest.max_event_bytes,
+          .event_keys_max = config.ingest.limits.max_event_keys,
+          .string_bytes_max = config.ingest.limits.max_string_bytes};
 }
 
 }  // namespace sluice::runtime

@@ -177,6 +177,22 @@ TEST(IngestOptions, ABombIsRefusedAtTheLimit) {
   EXPECT_EQ(post(gateway.port(), "/v4/events/batch", "[" + event("a") + "]").status, 202);
 }
 
+TEST(IngestOptions, ABodyThatDecodesToTooManyTimesItsSizeIsRefused) {
+  RunningGateway gateway({}, plain_yaml("limits: {max_decompression_ratio: 20}\n"));
+  const std::string spaces(100'000, ' ');
+  const std::string array = events(20);
+  for (const auto& [coding, compress] :
+       {std::pair("gzip", &gzipped), std::pair("zstd", &zstd_compressed)}) {
+    const Headers headers{{"Content-Encoding", coding}};
+    const HttpAnswer answer = post(gateway.port(), "/v4/events/batch", compress(spaces), headers);
+    EXPECT_EQ(answer.status, 413) << coding;
+    EXPECT_THAT(answer.body, HasSubstr("limits.max_decompression_ratio (20)")) << coding;
+    EXPECT_EQ(post(gateway.port(), "/v4/events/batch", compress(array), headers).status, 202)
+        << coding;
+  }
+  EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="413")"), 2);
+}
+
 TEST_F(Ingest, AnswersPipelinedRequestsInOrder) {
   HttpClient producer(gateway_.port());
   std::string requests;

@@ -518,11 +518,13 @@ TEST_F(Operations, ReloadTakesOverSourcesAndLimitsAndNamesWhatNeedsARestart) {
   EXPECT_EQ(client.post("/v1/events/other", R"({"who":"w"})").status, 404);
   configure({.ingest = "listen: 127.0.0.1:0, threads: 1, max_body_bytes: 1KiB, "
                        "max_event_bytes: 512B",
-             .more = source("other", "second.action") + "delivery: {lanes: 3}\n"});
+             .more = source("other", "second.action") +
+                     "delivery: {lanes: 3}\nlimits: {max_event_keys: 16}\n"});
   const HttpAnswer answer = reload();
   EXPECT_EQ(answer.status, 200) << answer.body;
   EXPECT_EQ(answer.body,
-            "{\"taken_over\":[\"ingest.max_body_bytes\",\"ingest.max_event_bytes\",\"sources\"],"
+            "{\"taken_over\":[\"ingest.max_body_bytes\",\"ingest.max_event_bytes\",\"limits\","
+            "\"sources\"],"
             "\"needs_restart\":[\"ingest.threads\",\"delivery\"]}\n");
   ASSERT_TRUE(
       eventually([&] { return client.post("/v1/events/other", R"({"who":"w"})").status == 202; }));
@@ -634,6 +636,47 @@ TEST_F(Operations, ANewCertificateIsForNewConnections) {
   EXPECT_TRUE(eventually([&] { return answers_with(other); }));
   EXPECT_FALSE(answers_with(pki));
   EXPECT_EQ(open.post("/v4/events/batch", events(1)).status, 202) << "it stays";
+  stop();
+}
+
+TEST_F(Operations, ANewClientAuthorityIsForNewConnectionsAndNewNamesForAll) {
+  const TestPki pki;
+  const TestPki first;
+  const TestPki second;
+  const config::ServerTls server = pki.issue("server", {.alternative_names = "DNS:localhost"});
+  const std::string ca_file = directory_ / "clients.pem";
+  std::filesystem::copy_file(first.ca_file(), ca_file);
+  const std::string ingest = "listen: 127.0.0.1:0, tls: {cert_file: " + server.cert_file +
+                             ", key_file: " + server.key_file + ", client_ca_file: " + ca_file +
+                             "}";
+  start({.ingest = ingest, .producers = "{name: a, certificates: [a.test], workspace: default}"});
+  const auto client_of = [&](const TestPki& authority, const HttpClient* resumes = nullptr) {
+    const config::ServerTls files = authority.issue("a", {.alternative_names = "DNS:a.test"});
+    return HttpClient::Options{.ca_file = pki.ca_file(),
+                               .cert_file = files.cert_file,
+                               .key_file = files.key_file,
+                               .resumes = resumes};
+  };
+  const auto answer_to = [&](const HttpClient::Options& options) -> unsigned {
+    try {
+      return HttpClient(port_, options).post("/v4/events/batch", events(1)).status;
+    } catch (const std::exception&) {
+      return 0;
+    }
+  };
+  HttpClient open(port_, client_of(first));
+  EXPECT_EQ(open.post("/v4/events/batch", events(1)).status, 202);
+  EXPECT_EQ(answer_to(client_of(second)), 0);
+  std::filesystem::copy_file(second.ca_file(), ca_file + ".new");
+  std::filesystem::rename(ca_file + ".new", ca_file);
+  EXPECT_TRUE(eventually([&] { return answer_to(client_of(second)) == 202; }));
+  EXPECT_EQ(answer_to(client_of(first)), 0);
+  EXPECT_EQ(answer_to(client_of(first, &open)), 0) << "no session lives on";
+  EXPECT_EQ(open.post("/v4/events/batch", events(1)).status, 202) << "it stays";
+  configure(
+      {.ingest = ingest, .producers = "{name: a, certificates: [b.test], workspace: default}"});
+  ASSERT_EQ(reload().status, 200);
+  EXPECT_TRUE(eventually([&] { return open.post("/v4/events/batch", events(1)).status == 403; }));
   stop();
 }
 

@@ -32,6 +32,10 @@ class HttpClient::Connection {
  public:
   Connection(std::uint16_t port, const Options& options)
       : patience_(options.patience), tls_(asio::ssl::context::tls_client), stream_(context_) {
+    if (options.receive_buffer_bytes > 0) {
+      stream_.open(asio::ip::tcp::v4());
+      stream_.set_option(asio::socket_base::receive_buffer_size(options.receive_buffer_bytes));
+    }
     if (options.unix_path.empty()) {
       stream_.connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port));
     } else {
@@ -39,7 +43,17 @@ class HttpClient::Connection {
     }
     if (!options.ca_file.empty()) {
       tls_.load_verify_file(options.ca_file);
+      if (!options.cert_file.empty()) {
+        tls_.use_certificate_chain_file(options.cert_file);
+        tls_.use_private_key_file(options.key_file, asio::ssl::context::pem);
+      }
       secure_.emplace(stream_, tls_);
+      if (options.resumes != nullptr) {
+        SSL* const other = options.resumes->connection_->secure_->native_handle();
+        const std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(
+            SSL_get1_session(other), SSL_SESSION_free);
+        SSL_set_session(secure_->native_handle(), session.get());
+      }
       secure_->set_verify_mode(asio::ssl::verify_peer);
       secure_->set_verify_callback(asio::ssl::host_name_verification("localhost"));
       const auto error = finish(
@@ -76,6 +90,7 @@ class HttpClient::Connection {
     answer.body = parser.get().body();
     return answer;
   }
+  [[nodiscard]] bool resumed() { return SSL_session_reused(secure_->native_handle()) == 1; }
   bool closed_by_server() {
     char byte = 0;
     const auto error =
@@ -145,6 +160,7 @@ HttpAnswer HttpClient::post(std::string_view target, std::string_view body,
 
 void HttpClient::send(std::string_view bytes) { connection_->send(bytes); }
 HttpAnswer HttpClient::read_answer() { return connection_->read_answer(false); }
+bool HttpClient::resumed() const { return connection_->resumed(); }
 bool HttpClient::closed_by_server() { return connection_->closed_by_server(); }
 
 HttpAnswer post(std::uint16_t port, std::string_view target, std::string_view body,

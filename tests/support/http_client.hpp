@@ -27,6 +27,10 @@ class HttpClient {
     std::string ca_file{};  // not empty: TLS, and the server must prove to be `localhost`
     std::string unix_path{};
     std::chrono::seconds patience{20};
+    std::string cert_file{};       // not empty: the client's certificate
+    std::string key_file{};        // and its key
+    const HttpClient* resumes{};   // whose TLS session to go on with, if the server lets it
+    int receive_buffer_bytes = 0;  // 0: the system's choice
   };
   explicit HttpClient(std::uint16_t port) : HttpClient(port, Options{}) {}
   HttpClient(std::uint16_t port, const Options& options);
@@ -45,6 +49,8 @@ class HttpClient {
   HttpAnswer read_answer();
   // Whether the server has closed the connection, waiting for it.
   bool closed_by_server();
+  // Whether the TLS session is another client's.
+  [[nodiscard]] bool resumed() const;
 
  private:
   class Connection;

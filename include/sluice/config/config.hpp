@@ -42,10 +42,16 @@ struct UnixAddress {
 };
 using ListenAddress = std::variant<TcpAddress, UnixAddress>;
 
+enum class ClientAuth : std::uint8_t {
+  required,  // a client without a certificate is refused
+  optional,  // such a client says who it is by a key
+};
+
 struct ServerTls {
   std::string cert_file;
   std::string key_file;
   std::string client_ca_file;  // empty: client certificates are not asked for
+  ClientAuth client_auth = ClientAuth::required;
 
   bool operator==(const ServerTls&) const = default;
 };
@@ -60,13 +66,26 @@ inline constexpr std::array<std::string_view, 7> ingest_routes{
 
 struct Producer {
   std::string name;
-  std::vector<Secret> keys;            // `key`, `key_file`, or a list of them (rotation)
-  double rate_limit_per_second = 0;    // events; 0: none
-  std::string workspace;               // that it writes to on the /v4 routes
-  std::vector<std::string> routes{};   // that it may use, of ingest_routes; empty: all
-  std::vector<std::string> sources{};  // that it may write to; empty: all of its workspace
+  std::vector<Secret> keys;                 // `key`, `key_file`, or a list of them (rotation)
+  double rate_limit_per_second = 0;         // events; 0: none
+  std::string workspace;                    // that it writes to on the /v4 routes
+  std::vector<std::string> routes{};        // that it may use, of ingest_routes; empty: all
+  std::vector<std::string> sources{};       // that it may write to; empty: all of its workspace
+  std::vector<std::string> certificates{};  // names in its client certificates
+  std::size_t max_body_bytes = 0;           // after decompression; 0: as ingest.max_body_bytes
 
   bool operator==(const Producer&) const = default;
+};
+
+// The section `limits`: what one client, connection, request or event may take of what ingest has.
+struct Limits {
+  std::size_t max_connections_per_peer = 0;     // at once, from one address; 0: any number
+  std::size_t max_requests_per_connection = 0;  // then it is closed; 0: any number
+  std::size_t max_event_keys = 10'000;          // of one event, at all depths
+  std::size_t max_string_bytes = 256U << 10;    // as written in JSON, without the quotes
+  std::size_t max_decompression_ratio = 1'000;  // of a body's size to what it comes as; 0: any
+
+  bool operator==(const Limits&) const = default;
 };
 
 struct Ingest {
@@ -80,6 +99,7 @@ struct Ingest {
   milliseconds body_timeout{60'000};
   milliseconds idle_timeout{75'000};   // between two requests of a connection
   milliseconds write_timeout{30'000};  // for a client to take an answer
+  Limits limits{};                     // a section of its own in the file
   OnInvalid on_invalid = OnInvalid::accept_valid;
   std::optional<ServerTls> tls;
   std::vector<Producer> producers;  // none: anonymous

@@ -43,9 +43,11 @@ enum class RejectReason : std::uint8_t {
   transaction_as_event,  // transactions go to /v4/transactions
   event_too_large,       // its canonical JSON is above max_event_bytes
   too_deep,              // nested deeper than nesting_depth_max
+  too_many_keys,         // at all depths, above limits.max_event_keys
+  string_too_long,       // a value or a name, above limits.max_string_bytes
   mapping_failed,        // the source's rules could not make an event of it
 };
-inline constexpr std::size_t reject_reason_count = 16;
+inline constexpr std::size_t reject_reason_count = 18;
 [[nodiscard]] std::string_view to_string(RejectReason reason);
 
 struct Rejection {
@@ -104,6 +106,8 @@ struct Rules {
   bool generated_salts = true;       // an event without a salt gets one
   std::vector<std::string> actions;  // allowed custom actions; empty: all
   std::size_t event_bytes_max = 256U << 10;
+  std::size_t event_keys_max = 10'000;
+  std::size_t string_bytes_max = 256U << 10;
 };
 
 // How the events lie in the body.

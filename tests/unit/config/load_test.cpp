@@ -102,13 +102,18 @@ TEST(Load, DesignExampleDelivery) {
 }
 
 TEST(Load, KeysThatTheDesignExampleLeavesOut) {
-  const World world{.variables = {}, .files = {{"/ca", "authority"}}};
+  const World world{.variables = {}, .files = {{"/ca", "authority"}, {"/crt", "c"}, {"/key", "k"}}};
   const Config config = config_of(R"(
 workspaces:
   - {name: a, base_url: "http://10.0.0.7:8000/", ca_file: /ca, allow_plaintext: true,
      auth: {method: jwt, api_key: k}}
 ingest: {threads: 3, max_header_bytes: 32KiB, max_connections: 10, header_timeout: 1s,
-         body_timeout: 2s, idle_timeout: 3s, write_timeout: 4s, allow_anonymous: true}
+         body_timeout: 2s, idle_timeout: 3s, write_timeout: 4s, allow_anonymous: true,
+         tls: {cert_file: /crt, key_file: /key, client_ca_file: /ca, client_auth: optional},
+         producers: [{name: pos, certificates: [pos.test, "spiffe://shop/pos"], max_body_bytes: 8MiB,
+                      routes: [/v4/transactions], sources: [s]}]}
+limits: {max_connections_per_peer: 5, max_requests_per_connection: 6, max_event_keys: 70,
+         max_string_bytes: 8KiB, max_decompression_ratio: 90}
 buffer: {high_watermark: 0.9, low_watermark: 0.5}
 delivery: {connect_timeout: 1s}
 log: {level: warn, format: human}
@@ -123,6 +128,19 @@ log: {level: warn, format: human}
   ingest.idle_timeout = 3s;
   ingest.write_timeout = 4s;
   ingest.allow_anonymous = true;
+  ingest.limits = {.max_connections_per_peer = 5,
+                   .max_requests_per_connection = 6,
+                   .max_event_keys = 70,
+                   .max_string_bytes = 8U << 10,
+                   .max_decompression_ratio = 90};
+  ingest.tls = ServerTls{"/crt", "/key", "/ca", ClientAuth::optional};
+  ingest.producers = {{.name = "pos",
+                       .keys = {},
+                       .workspace = "a",
+                       .routes = {"/v4/transactions"},
+                       .sources = {"s"},
+                       .certificates = {"pos.test", "spiffe://shop/pos"},
+                       .max_body_bytes = 8U << 20}};
   EXPECT_EQ(config.ingest, ingest);
   ASSERT_EQ(config.workspaces.size(), 1U);
   EXPECT_EQ(config.workspaces[0].base_url, "http://10.0.0.7:8000");

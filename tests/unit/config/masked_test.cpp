@@ -30,6 +30,7 @@ constexpr const char* full = R"(ingest:
     cert_file: "/tls/crt"
     key_file: "/tls/key"
     client_ca_file: "/tls/ca"
+    client_auth: optional
   producers:
     - name: "checkout"
       keys:
@@ -37,7 +38,20 @@ constexpr const char* full = R"(ingest:
         - key_file: "/key"
       rate_limit: 1.5/s
       workspace: "b"
+    - name: "pos"
+      rate_limit: 0
+      max_body_bytes: 64KiB
+      workspace: "a"
+      certificates:
+        - "pos.test"
+        - "spiffe://shop/pos"
   allow_anonymous: true
+limits:
+  max_connections_per_peer: 5
+  max_requests_per_connection: 6
+  max_event_keys: 70
+  max_string_bytes: 8KiB
+  max_decompression_ratio: 0
 admin:
   listen: "127.0.0.1:9091"
   token: "********"

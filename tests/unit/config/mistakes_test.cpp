@@ -113,6 +113,11 @@ TEST(Mistakes, Bounds) {
            Range{"ingest", "body_timeout", "10ms", "1h", "9ms", "3600001ms"},
            Range{"ingest", "idle_timeout", "10ms", "1h", "9ms", "3600001ms"},
            Range{"ingest", "write_timeout", "10ms", "1h", "9ms", "3600001ms"},
+           Range{"limits", "max_connections_per_peer", "0", "1000000", nullptr, "1000001"},
+           Range{"limits", "max_requests_per_connection", "0", "1000000000", nullptr, "1000000001"},
+           Range{"limits", "max_event_keys", "16", "1000000", "15", "1000001"},
+           Range{"limits", "max_string_bytes", "256", "1MB", "255", "1000001"},
+           Range{"limits", "max_decompression_ratio", "0", "1000000", nullptr, "1000001"},
            Range{"buffer", "max_bytes", "256KiB", "1024TiB", nullptr, "1125899906842625"},
            Range{"buffer", "max_events", "0", "1000000000000", nullptr, "1000000000001"},
            Range{"buffer", "high_watermark", "0.81", "1", "0", "1.01"},
@@ -239,6 +244,8 @@ TEST(Mistakes, Producers) {
            ":6: ingest.producers[0].keys[0] has no key"},
           {"ingest:\n  producers:\n    - {name: a, key: ''}",
            ":6: ingest.producers[0].key is empty"},
+          {"ingest:\n  producers:\n    - {name: a, key: k, max_body_bytes: 17MiB}",
+           ":6: ingest.producers[0].max_body_bytes is 17MiB, above ingest.max_body_bytes of 16MiB"},
           {"ingest:\n  producers:\n    - {name: a, key_file: /gone}",
            ":6: ingest.producers[0].key_file is /gone, which cannot be read: No such file or "
            "directory"},
@@ -270,6 +277,20 @@ TEST(Mistakes, Tls) {
            ":7: ingest.tls.key_file is /gone, which cannot be read"},
           {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_ca_file: /gone}",
            ":5: ingest.tls.client_ca_file is /gone, which cannot be read"},
+          {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_auth: optional}",
+           ":5: ingest.tls.client_auth needs client_ca_file"},
+          {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_ca_file: /k, client_auth: none}",
+           ":5: ingest.tls.client_auth is \"none\", which is not known"},
+          {"ingest:\n  tls: {cert_file: /c, key_file: /k}\n  producers:\n"
+           "    - {name: a, certificates: [a.test]}",
+           ":7: ingest.producers[0].certificates needs ingest.tls.client_ca_file"},
+          {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_ca_file: /k}\n  producers:\n"
+           "    - {name: a, certificates: []}",
+           ":7: ingest.producers[0].certificates has no name"},
+          {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_ca_file: /k}\n  producers:\n"
+           "    - {name: a, certificates: [a.test]}\n    - {name: b, certificates: [b, a.test]}",
+           ":8: ingest.producers[1].certificates[1] is \"a.test\", which is also the producer "
+           "\"a\""},
       },
       world);
 }

@@ -99,7 +99,8 @@ TEST(Example, ShowsTheDefaults) {
 TEST(Example, IsValidWithItsCommentedSectionsToo) {
   std::string text = shipped("sluice.example.yaml");
   text = std::regex_replace(
-      text, std::regex("\n( *)# (tls:|ca_file:|  (cert|key|client_ca)_file: /)"), "\n$1$2");
+      text, std::regex("\n( *)# (tls:|ca_file:|  (cert|key|client_ca)_file: /|  client_auth:)"),
+      "\n$1$2");
   text = std::regex_replace(text, std::regex("(sources|producers): \\[\\]"), "$1:");
   text = std::regex_replace(text, std::regex("\n( *)#(   +[^ {])"), "\n$1 $2");
   World world;
@@ -111,7 +112,8 @@ TEST(Example, IsValidWithItsCommentedSectionsToo) {
   }
   const Config config = config_of(text, world);
   EXPECT_TRUE(config.ingest.tls.has_value());
-  EXPECT_EQ(config.ingest.producers.size(), 2U);
+  ASSERT_EQ(config.ingest.producers.size(), 2U);
+  EXPECT_EQ(config.ingest.producers[0].max_body_bytes, 4U << 20);
   ASSERT_EQ(config.sources.size(), 1U);
   EXPECT_EQ(config.sources[0]->rules.size(), 3U);
 }

@@ -33,6 +33,30 @@ TEST(Producers, AreFoundByAnyOfTheirKeys) {
   EXPECT_TRUE(Producers({}, {"one"}).anonymous());
 }
 
+TEST(Producers, AreFoundByTheirCertificateAlone) {
+  const auto named = [](const char* name, std::vector<std::string> certificates) {
+    return config::Producer{
+        .name = name, .keys = {}, .workspace = "one", .certificates = std::move(certificates)};
+  };
+  const Producers producers({named("a", {"a.test", "spiffe://shop/a"}), named("b", {"b.test"})},
+                            {"one"});
+  const auto found = [&](std::vector<std::string> names) -> std::string {
+    const Producer* const producer = producers.find_by_certificate(names);
+    return producer == nullptr ? "nobody" : producer->name;
+  };
+  EXPECT_TRUE(producers.know_certificates());
+  EXPECT_FALSE(Producers({named("c", {})}, {"one"}).know_certificates());
+  EXPECT_EQ(found({"other", "spiffe://shop/a"}), "a");
+  EXPECT_EQ(found({"a.test", "spiffe://shop/a"}), "a");
+  EXPECT_EQ(found({"b.test"}), "b");
+  EXPECT_EQ(found({}), "nobody");
+  const std::string with_nul("a.test\0.evil", 12);
+  for (const std::string& near : {std::string("A.test"), std::string("x.a.test"), with_nul}) {
+    EXPECT_EQ(found({near}), "nobody") << near;
+  }
+  EXPECT_EQ(found({"a.test", "b.test"}), "nobody") << "which of them?";
+}
+
 TEST(Producers, TakeOverIndexesAndWhatWasUsedOfARate) {
   const auto producer = [](const char* name, double rate) {
     return config::Producer{

@@ -253,6 +253,20 @@ TEST_F(SessionTest, AnIdleConnectionClosesWhileDraining) {
   EXPECT_EQ(next(), Next::close);
 }
 
+TEST_F(SessionTest, ClosesAfterTheLastRequestOfAConnectionAndHandlesNoneBehindIt) {
+  limits_.requests_max = 3;
+  feed(request(good) + request("7") + request(good) + request(good));
+  EXPECT_EQ(next(), Next::write);
+  const std::string answers = written();
+  EXPECT_EQ(buffer_.groups.size(), 2U) << "the fourth was not taken";
+  EXPECT_THAT(answers.substr(0, answers.find("HTTP/1.1 400")),
+              testing::Not(HasSubstr("Connection: close")));
+  EXPECT_THAT(answers.substr(answers.rfind("HTTP/1.1")),
+              testing::AllOf(StartsWith("HTTP/1.1 202"), HasSubstr("Connection: close")));
+  EXPECT_EQ(next(), Next::close);
+  EXPECT_EQ(probe_->connections_retired.value(), 1U);
+}
+
 TEST_F(SessionTest, HonoursConnectionCloseAndHttp10) {
   feed(request(good, "Connection: close\r\n"));
   ASSERT_EQ(next(), Next::write);

@@ -122,8 +122,8 @@ TEST_F(TlsTest, RefusesProtocolsBefore12) {
     int version;
     bool accepted;
   };
-  for (const Case c :
-       {Case{TLS1_1_VERSION, false}, Case{TLS1_2_VERSION, true}, Case{TLS1_3_VERSION, true}}) {
+  for (const Case c : {Case{TLS1_VERSION, false}, Case{TLS1_1_VERSION, false},
+                       Case{TLS1_2_VERSION, true}, Case{TLS1_3_VERSION, true}}) {
     SCOPED_TRACE(c.version);
     Ends ends(*server, *client_);
     SSL_set_security_level(ends.client.get(), 0);
@@ -174,6 +174,114 @@ TEST_F(TlsTest, WithAClientCaOnlyClientsOfItAreAccepted) {
   stranger->use_certificate_chain_file(bad.cert_file);
   stranger->use_private_key_file(bad.key_file, asio::ssl::context::pem);
   EXPECT_FALSE(Ends(*server, *stranger).connect());
+}
+
+TEST_F(TlsTest, AnOptionalCertificateIsVerifiedWhenItIsShown) {
+  const test::TestPki client_pki;
+  leaf_.client_ca_file = client_pki.ca_file();
+  leaf_.client_auth = config::ClientAuth::optional;
+  auto server = make_server_tls(leaf_);
+  ASSERT_TRUE(server) << server.error().message;
+  Ends none(*server, *client_);
+  EXPECT_TRUE(none.connect());
+  EXPECT_EQ(names_of_peer(none.server.get()), std::nullopt);
+  const config::ServerTls bad = pki_.issue("stranger", by_name);
+  client_->use_certificate_chain_file(bad.cert_file);
+  client_->use_private_key_file(bad.key_file, asio::ssl::context::pem);
+  EXPECT_FALSE(Ends(*server, *client_).connect());
+}
+
+TEST_F(TlsTest, TellsTheNamesOfAClientAlsoWhenItsSessionIsResumed) {
+  const test::TestPki client_pki;
+  leaf_.client_ca_file = client_pki.ca_file();
+  auto server = make_server_tls(leaf_);
+  const config::ServerTls certificate = client_pki.issue(
+      "client", {.alternative_names = "DNS:a.test,URI:spiffe://shop/a,email:a@shop.test,"
+                                      "IP:127.0.0.1"});
+  client_->use_certificate_chain_file(certificate.cert_file);
+  client_->use_private_key_file(certificate.key_file, asio::ssl::context::pem);
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    SSL_CTX_set_max_proto_version(client_->native_handle(), version);
+    Ends first(*server, *client_);
+    ASSERT_TRUE(first.connect());
+    const Session session(SSL_get1_session(first.client.get()));
+    SSL_shutdown(first.client.get());
+    Ends second(*server, *client_);
+    SSL_set_session(second.client.get(), session.get());
+    ASSERT_TRUE(second.connect());
+    EXPECT_EQ(SSL_session_reused(second.server.get()), 1);
+    for (SSL* const end : {first.server.get(), second.server.get()}) {
+      EXPECT_THAT(names_of_peer(end), testing::Optional(testing::ElementsAre(
+                                          "client", "a.test", "spiffe://shop/a", "a@shop.test")));
+      EXPECT_FALSE(has_peer_expired(end));
+    }
+    auto renewed = make_server_tls(leaf_);
+    Ends third(*renewed, *client_);
+    SSL_set_session(third.client.get(), session.get());
+    EXPECT_TRUE(third.connect());
+    EXPECT_EQ(SSL_session_reused(third.server.get()), 0) << "a new authority begins anew";
+  }
+}
+
+TEST_F(TlsTest, ACertificateThatHasExpiredSinceItWasVerifiedIsKnown) {
+  const test::TestPki client_pki;
+  leaf_.client_ca_file = client_pki.ca_file();
+  auto server = make_server_tls(leaf_);
+  // As a session that is resumed late: nothing is verified.
+  SSL_CTX_set_verify(server->native_handle(), SSL_VERIFY_PEER,
+                     [](int, X509_STORE_CTX*) { return 1; });
+  const config::ServerTls expired = client_pki.issue(
+      "client", {.alternative_names = "DNS:a.test", .valid_from_s = -60, .valid_until_s = -1});
+  client_->use_certificate_chain_file(expired.cert_file);
+  client_->use_private_key_file(expired.key_file, asio::ssl::context::pem);
+  Ends ends(*server, *client_);
+  ASSERT_TRUE(ends.connect());
+  EXPECT_TRUE(has_peer_expired(ends.server.get()));
+}
+
+TEST_F(TlsTest, AgreesOnModernSuitesOnly) {
+  auto server = make_server_tls(leaf_);
+  struct Case {
+    const char* suites;
+    bool accepted;
+  };
+  for (const Case c :
+       {Case{"ECDHE-ECDSA-AES128-GCM-SHA256", true}, Case{"ECDHE-ECDSA-CHACHA20-POLY1305", true},
+        Case{"ECDHE-ECDSA-AES128-SHA", false}, Case{"ECDHE-ECDSA-AES128-SHA256", false},
+        Case{"ECDHE-ECDSA-AES128-CCM", false}, Case{"AES128-GCM-SHA256:AES128-SHA", false}}) {
+    Ends ends(*server, *client_);
+    SSL_set_max_proto_version(ends.client.get(), TLS1_2_VERSION);
+    ASSERT_EQ(SSL_set_cipher_list(ends.client.get(), c.suites), 1) << c.suites;
+    EXPECT_EQ(ends.connect(), c.accepted) << c.suites;
+  }
+  // Whatever the certificate's key is: forward secrecy and authenticated encryption.
+  const STACK_OF(SSL_CIPHER)* const suites = SSL_CTX_get_ciphers(server->native_handle());
+  for (int i = 0; i < sk_SSL_CIPHER_num(suites); ++i) {
+    const SSL_CIPHER* const suite = sk_SSL_CIPHER_value(suites, i);
+    const int exchange = SSL_CIPHER_get_kx_nid(suite);
+    EXPECT_TRUE(exchange == NID_kx_ecdhe || exchange == NID_kx_any) << SSL_CIPHER_get_name(suite);
+    EXPECT_EQ(SSL_CIPHER_is_aead(suite), 1) << SSL_CIPHER_get_name(suite);
+  }
+}
+
+TEST_F(TlsTest, AgreesOnHttp11WithWhoeverNamesAProtocol) {
+  auto server = make_server_tls(leaf_);
+  struct Case {
+    std::string offered;
+    bool accepted;
+  };
+  for (const Case& c : {Case{"", true}, Case{"\x08http/1.1", true},
+                        Case{"\x02h2\x08http/1.1", true}, Case{"\x02h2", false}}) {
+    Ends ends(*server, *client_);
+    SSL_set_alpn_protos(ends.client.get(), reinterpret_cast<const unsigned char*>(c.offered.data()),
+                        static_cast<unsigned>(c.offered.size()));
+    EXPECT_EQ(ends.connect(), c.accepted) << c.offered;
+    const unsigned char* chosen = nullptr;
+    unsigned length = 0;
+    SSL_get0_alpn_selected(ends.client.get(), &chosen, &length);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(chosen), length),
+              c.accepted && !c.offered.empty() ? "http/1.1" : "");
+  }
 }
 
 TEST_F(TlsTest, SaysWhichFileIsWrong) {

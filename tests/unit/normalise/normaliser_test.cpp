@@ -308,6 +308,42 @@ TEST(Normaliser, RefusesWhatIsTooDeepOrTooLargeAndNothingElse) {
   EXPECT_THAT(limited.all(), ElementsAre(good));
 }
 
+TEST(Normaliser, RefusesTooManyKeysAndTooLongStringsAndNothingElse) {
+  Rules small = plain_rules();
+  small.event_keys_max = 20;
+  small.string_bytes_max = 30;
+  const auto with = [](const std::string& params) {
+    return custom(R"("client":{"id":1},"params":{)" + params + "}");
+  };
+  const auto keys = [](int count) {
+    std::string members;
+    for (int i = 0; i < count; ++i) {
+      members += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
+    }
+    return members;
+  };
+  const std::string longest(30, 'x');
+  // Beside `action`, `client` and `id` there may be 17 more, at whatever depth.
+  const std::string many = R"("a":[{)" + keys(16) + "}]";
+  const std::string two_many = R"("a":[{)" + keys(17) + "}]";
+  const Outcome outcome =
+      run_batch("[" + with(many) + "," + with(two_many) + "," + with("\"s\":\"" + longest + "\"") +
+                    "," + with("\"s\":[0,{\"t\":\"" + longest + "y\"}]") + "," +
+                    with("\"" + longest + "y\":[]") + "," + with(keys(1)) + "]",
+                small);
+  EXPECT_THAT(outcome.refusals(), ElementsAre(": too_many_keys", "params.s[1].t: string_too_long",
+                                              "params." + longest + "y: string_too_long"));
+  EXPECT_THAT(outcome.events.indexes, ElementsAre(0, 2, 5));
+  EXPECT_EQ(outcome.events.rejections[0].index, 1U);
+  EXPECT_THAT(outcome.events.rejections[0].message,
+              HasSubstr("has 21 keys, above limits.max_event_keys (20)"));
+  EXPECT_THAT(outcome.events.rejections[1].message,
+              HasSubstr("a string of 31 bytes, above limits.max_string_bytes (30)"));
+  // What came out, with what was filled in, is let in again.
+  EXPECT_THAT(run_batch(outcome.json(0), small).all(), ElementsAre(outcome.json(0)));
+  EXPECT_EQ(run_batch("[" + with(many) + "]", plain_rules()).events.rejected_events, 0U);
+}
+
 TEST(Normaliser, LenientAsksOnlyForWhatTheApiNeeds) {
   Rules lenient = plain_rules();
   lenient.strict = false;
