@@ -40,9 +40,9 @@ class Server {
     std::size_t producers_max = 0;  // indexes that the admissions tell apart
     Tables tables;                  // what it points at outlives the server
     const Clock* clock = nullptr;
-    tap::Taps* taps = nullptr;  // outlives the server; none: nobody can look at events
     // Set when a stop must not wait any longer; outlives the server. Looked at now and then.
     const std::atomic<bool>* hurried = nullptr;
+    tap::Taps* taps = nullptr;  // outlives the server; none: nobody can look at events
   };
   // How long requests that are under way may go on.
   struct Patience {
