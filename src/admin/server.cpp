@@ -13,6 +13,7 @@
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/listener.hpp>
 
+#include "client_write.hpp"
 #include "console.hpp"
 #include "control_routes.hpp"
 #include "dead_letter_routes.hpp"
@@ -31,8 +32,6 @@ using net::Task;
 using Answer = http::response<http::string_body>;
 
 constexpr std::chrono::seconds idle_timeout{60};
-// For a client to take an answer.
-constexpr std::chrono::seconds write_timeout{10};
 constexpr std::size_t connections_max = 64;
 constexpr std::size_t body_bytes_max = 1U << 20;
 

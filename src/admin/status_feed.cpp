@@ -3,8 +3,7 @@
 #include <chrono>
 #include <utility>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
-#include <boost/asio/write.hpp>
+#include "client_write.hpp"
 
 namespace sluice::admin {
 namespace {
@@ -12,11 +11,8 @@ namespace {
 namespace asio = net::asio;
 using net::as_result;
 using net::Task;
-using namespace asio::experimental::awaitable_operators;
 
 constexpr std::chrono::seconds interval{1};
-// A viewer that takes nothing for so long is gone.
-constexpr std::chrono::seconds write_timeout{10};
 constexpr std::string_view head =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
     "Connection: close\r\n\r\n";
@@ -32,7 +28,7 @@ Task<> StatusFeed::serve(net::Socket& socket) {
   if (!std::exchange(producing_, true)) {
     net::spawn(executor_, gate_, produce());
   }
-  bool open = co_await write(socket, std::string(head));
+  bool open = co_await write_to_client(socket, std::string(head));
   std::shared_ptr<const std::string> sent;
   while (open && !stopped_) {
     if (sent == latest_) {
@@ -40,7 +36,7 @@ Task<> StatusFeed::serve(net::Socket& socket) {
       continue;
     }
     sent = latest_;
-    open = co_await write(socket, *sent);
+    open = co_await write_to_client(socket, *sent);
   }
   --viewers_;
 }
@@ -56,13 +52,6 @@ Task<> StatusFeed::produce() {
   }
   producing_ = false;
   latest_.reset();
-}
-
-Task<bool> StatusFeed::write(net::Socket& socket, std::string text) {
-  asio::steady_timer patience(executor_, write_timeout);
-  const auto first = co_await (asio::async_write(socket, asio::buffer(text), as_result) ||
-                               patience.async_wait(as_result));
-  co_return first.index() == 0 && !std::get<0>(std::get<0>(first));
 }
 
 void StatusFeed::stop() {

@@ -31,7 +31,6 @@ class StatusFeed {
 
  private:
   net::Task<> produce();
-  net::Task<bool> write(net::Socket& socket, std::string text);
 
   net::asio::any_io_executor executor_;
   net::Gate& gate_;

@@ -4,12 +4,11 @@
 #include <chrono>
 #include <utility>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
 
 #include <sluice/tap/text.hpp>
 
+#include "client_write.hpp"
 #include "query.hpp"
 
 namespace sluice::admin {
@@ -19,13 +18,10 @@ namespace asio = net::asio;
 namespace http = boost::beast::http;
 using net::as_result;
 using net::Task;
-using namespace asio::experimental::awaitable_operators;
 
 // How often a tap is looked into.
-constexpr std::chrono::milliseconds interval{100};
-// A reader that takes nothing for so long is gone.
-constexpr std::chrono::seconds write_timeout{10};
-constexpr std::string_view head =
+constexpr std::chrono::milliseconds look_interval{100};
+constexpr std::string_view tap_head =
     "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nCache-Control: no-store\r\n"
     "Connection: close\r\n\r\n";
 
@@ -111,7 +107,7 @@ Result<TapFeed::Opened, Page> TapFeed::open(const Request& request,
 
 Task<> TapFeed::serve(net::Socket& socket, Opened opened) {
   asio::steady_timer pause(executor_);
-  bool open = co_await write(socket, std::string(head));
+  bool open = co_await write_to_client(socket, std::string(tap_head));
   while (open && !stopped_ && !is_closed(socket)) {
     const tap::Taps::Taken taken = opened.reader->take();
     std::string lines;
@@ -122,19 +118,12 @@ Task<> TapFeed::serve(net::Socket& socket, Opened opened) {
       lines += tap::dropped_line(taken.dropped);
     }
     if (!lines.empty()) {
-      open = co_await write(socket, std::move(lines));
+      open = co_await write_to_client(socket, std::move(lines));
       continue;
     }
-    pause.expires_after(interval);
+    pause.expires_after(look_interval);
     co_await pause.async_wait(as_result);
   }
-}
-
-Task<bool> TapFeed::write(net::Socket& socket, std::string text) {
-  asio::steady_timer patience(executor_, write_timeout);
-  const auto first = co_await (asio::async_write(socket, asio::buffer(text), as_result) ||
-                               patience.async_wait(as_result));
-  co_return first.index() == 0 && !std::get<0>(std::get<0>(first));
 }
 
 }  // namespace sluice::admin

@@ -43,8 +43,6 @@ class TapFeed {
   void stop() { stopped_ = true; }
 
  private:
-  net::Task<bool> write(net::Socket& socket, std::string text);
-
   net::asio::any_io_executor executor_;
   Open open_;
   bool stopped_ = false;

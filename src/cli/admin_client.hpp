@@ -11,6 +11,8 @@
 
 namespace sluice::cli {
 
+inline constexpr unsigned status_ok = 200;
+
 struct AdminAnswer {
   unsigned status = 0;
   std::string body;

@@ -27,11 +27,6 @@ std::string quoted(std::string_view text) {
   return out;
 }
 
-int fail(const Error& error) {
-  std::cerr << "sluice buffer: " << error.message << '\n';
-  return exit_failure;
-}
-
 std::string stat_json(const store::WorkspaceStat& workspace) {
   return fmt::format(
       R"({{"workspace":{},"events":{},"bytes":{},"groups":{},"first_ticket":{},"next_ticket":{},"oldest":{}}})",
@@ -54,7 +49,7 @@ std::string stat_text(const store::WorkspaceStat& workspace) {
 int stat(const std::string& path, bool json) {
   const auto found = store::stat(path);
   if (!found) {
-    return fail(found.error());
+    return fail("buffer", found.error().message);
   }
   if (json) {
     std::string workspaces;
@@ -103,7 +98,7 @@ void print_bad(std::ostream& out, const store::Verification& found) {
 int verify(const std::string& path, bool json) {
   const auto found = store::verify(path);
   if (!found) {
-    return fail(found.error());
+    return fail("buffer", found.error().message);
   }
   if (json) {
     std::cout << fmt::format(R"({{"sound":{},{}}})", found->is_sound(), verification_json(*found))
@@ -126,7 +121,7 @@ int export_events(const std::string& path) {
         << '\n';
   });
   if (!found) {
-    return fail(found.error());
+    return fail("buffer", found.error().message);
   }
   print_bad(std::cerr, *found);
   std::cout.flush();
@@ -136,7 +131,7 @@ int export_events(const std::string& path) {
 int repair(const std::string& path, bool json) {
   const auto repaired = store::repair(path);
   if (!repaired) {
-    return fail(repaired.error());
+    return fail("buffer", repaired.error().message);
   }
   if (json) {
     std::cout << fmt::format(R"({{"repaired":{},"set_aside":{},{}}})", !repaired->set_aside.empty(),

@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sluice/base/result.hpp>
+#include <sluice/cli/cli.hpp>
 #include <sluice/config/config.hpp>
 
 namespace sluice::cli {
@@ -18,6 +20,9 @@ namespace sluice::cli {
     const std::string& config_file);
 // The same; prints every mistake in it to standard error.
 [[nodiscard]] Result<config::Config, int> load_config(const std::string& config_file);
+
+// One line on standard error, `sluice COMMAND: MESSAGE`. Returns the exit code.
+int fail(std::string_view command, std::string_view message, int exit_code = exit_failure);
 
 [[nodiscard]] int serve(const std::string& config_file);
 [[nodiscard]] int check(const std::string& config_file);

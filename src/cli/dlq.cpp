@@ -20,14 +20,8 @@ using deadletter::LetterId;
 using deadletter::Selection;
 
 constexpr std::size_t letters_per_request = 1'000;
-constexpr unsigned status_ok = 200;
 constexpr unsigned status_not_found = 404;
 constexpr unsigned status_stopped = 503;  // with a report
-
-int fail(const std::string& message, int exit_code = exit_failure) {
-  std::cerr << "sluice dlq: " << message << '\n';
-  return exit_code;
-}
 
 Result<std::optional<WallTime>> read_time(const std::string& option, const std::string& text) {
   if (text.empty()) {
@@ -210,7 +204,7 @@ int print(const Report& report, std::string_view verb, bool as_json) {
     }
   }
   if (!report.stopped.empty()) {
-    return fail("stopped before the end: " + report.stopped, exit_undelivered);
+    return fail("dlq", "stopped before the end: " + report.stopped, exit_undelivered);
   }
   return report.kept == 0 ? exit_ok : exit_failure;
 }
@@ -218,7 +212,7 @@ int print(const Report& report, std::string_view verb, bool as_json) {
 int list(const config::Config& config, const DlqOptions& options) {
   const auto filter = filter_of(options);
   if (!filter) {
-    return fail(filter.error().message, exit_usage);
+    return fail("dlq", filter.error().message, exit_usage);
   }
   Reader reader(config);
   deadletter::Query query{.selection = *filter, .order = deadletter::Order::newest_first};
@@ -229,7 +223,7 @@ int list(const config::Config& config, const DlqOptions& options) {
                                            : std::min(options.limit - shown, letters_per_request);
     const auto page = reader.read(query);
     if (!page) {
-      return fail(page.error().message);
+      return fail("dlq", page.error().message);
     }
     for (const deadletter::StoredLetter& letter : page->letters) {
       if (options.json) {
@@ -251,14 +245,14 @@ int list(const config::Config& config, const DlqOptions& options) {
 int show(const config::Config& config, const DlqOptions& options) {
   const auto id = deadletter::parse_letter_id(options.ids.front());
   if (!id) {
-    return fail("`" + options.ids.front() + "` is not the id of a dead letter", exit_usage);
+    return fail("dlq", "`" + options.ids.front() + "` is not the id of a dead letter", exit_usage);
   }
   const auto letter = Reader(config).find(*id);
   if (!letter) {
-    return fail(letter.error().message);
+    return fail("dlq", letter.error().message);
   }
   if (!*letter) {
-    return fail("there is no dead letter " + options.ids.front());
+    return fail("dlq", "there is no dead letter " + options.ids.front());
   }
   std::cout << (options.json ? (*letter)->line + "\n" : description(**letter));
   return exit_ok;
@@ -267,22 +261,23 @@ int show(const config::Config& config, const DlqOptions& options) {
 int replay(const config::Config& config, const DlqOptions& options) {
   const auto selection = selection_of(options);
   if (!selection) {
-    return fail(selection.error().message, exit_usage);
+    return fail("dlq", selection.error().message, exit_usage);
   }
   const AdminClient client(config.admin);
   const auto report = run_passes(client, "/dlq/replay", *selection);
   if (!report && is_not_running(report.error())) {
-    return fail("no gateway answers at " + client.address() +
+    return fail("dlq",
+                "no gateway answers at " + client.address() +
                     ", and replaying needs one: start it with `sluice serve`",
                 exit_unavailable);
   }
-  return report ? print(*report, "replayed", options.json) : fail(report.error().message);
+  return report ? print(*report, "replayed", options.json) : fail("dlq", report.error().message);
 }
 
 int purge(const config::Config& config, const DlqOptions& options) {
   const auto selection = selection_of(options);
   if (!selection) {
-    return fail(selection.error().message, exit_usage);
+    return fail("dlq", selection.error().message, exit_usage);
   }
   const AdminClient client(config.admin);
   auto report = run_passes(client, "/dlq/purge", *selection);
@@ -291,7 +286,7 @@ int purge(const config::Config& config, const DlqOptions& options) {
               << "; working on the files in " << config.dead_letter.path << '\n';
     report = purge_files(config, *selection);
   }
-  return report ? print(*report, "purged", options.json) : fail(report.error().message);
+  return report ? print(*report, "purged", options.json) : fail("dlq", report.error().message);
 }
 
 }  // namespace

@@ -1,5 +1,3 @@
-#include <iostream>
-
 #include <sluice/cli/cli.hpp>
 
 #include "admin_client.hpp"
@@ -12,15 +10,12 @@ int health(const std::string& config_file, std::chrono::milliseconds timeout) {
   if (!config) {
     return config.error();
   }
-  constexpr unsigned status_ok = 200;
   const auto answer = AdminClient(config->admin, timeout).get("/readyz");
   if (!answer) {
-    std::cerr << "sluice health: " << answer.error().message << '\n';
-    return exit_failure;
+    return fail("health", answer.error().message);
   }
   if (answer->status != status_ok) {
-    std::cerr << "sluice health: " << answer->body.substr(0, answer->body.find('\n')) << '\n';
-    return exit_failure;
+    return fail("health", answer->body.substr(0, answer->body.find('\n')));
   }
   return exit_ok;
 }

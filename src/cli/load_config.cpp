@@ -7,6 +7,11 @@
 
 namespace sluice::cli {
 
+int fail(std::string_view command, std::string_view message, int exit_code) {
+  std::cerr << "sluice " << command << ": " << message << '\n';
+  return exit_code;
+}
+
 Result<config::Config, std::vector<std::string>> read_config(const std::string& config_file) {
   const config::Environment& environment = config::process_environment();
   const auto file = config::find_file(config_file, environment);

@@ -11,13 +11,6 @@
 namespace sluice::cli {
 namespace {
 
-constexpr unsigned status_ok = 200;
-
-int fail(const std::string& message) {
-  std::cerr << "sluice tap: " << message << '\n';
-  return exit_failure;
-}
-
 std::string target_of(const TapOptions& options) {
   std::string target = std::string("/tap?unmasked=") + (options.unmasked ? "true" : "false");
   if (options.accepted != options.rejected) {
@@ -44,13 +37,13 @@ int tap(const std::string& config_file, const TapOptions& options) {
   const auto answer = client.stream(
       target_of(options), [](std::string_view lines) { std::cout << lines << std::flush; });
   if (!answer) {
-    return fail(answer.error().message);
+    return fail("tap", answer.error().message);
   }
   if (answer->status != status_ok) {
-    return fail("the gateway at " + client.address() + " says " + std::to_string(answer->status) +
-                ": " + message_of(answer->body));
+    return fail("tap", "the gateway at " + client.address() + " says " +
+                           std::to_string(answer->status) + ": " + message_of(answer->body));
   }
-  return fail("the gateway has ended it");
+  return fail("tap", "the gateway has ended it");
 }
 
 }  // namespace sluice::cli

@@ -66,11 +66,6 @@ Size window_size() {
   return {.lines = size.ws_row, .columns = size.ws_col};
 }
 
-int fail_top(const std::string& message) {
-  std::cerr << "sluice top: " << message << '\n';
-  return exit_failure;
-}
-
 Result<TopState> look(const AdminClient& client) {
   const auto answer = client.get("/status");
   if (!answer) {
@@ -89,7 +84,7 @@ int top(const std::string& config_file) {
   const AdminClient client(config->admin, std::chrono::seconds(5));
   auto state = look(client);
   if (!state) {
-    return fail_top(state.error().message);
+    return fail("top", state.error().message);
   }
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
     std::cout << top_text(*state, std::nullopt, lines_if_unknown, lines_if_unknown);
@@ -114,7 +109,7 @@ int top(const std::string& config_file) {
     } while (state);
     trouble = state.error().message;
   }
-  return fail_top(trouble);
+  return fail("top", trouble);
 }
 
 }  // namespace sluice::cli

@@ -9,10 +9,6 @@ namespace sluice::ingest {
 
 namespace http = boost::beast::http;
 
-// What is still to come behind a chunk's data is never shorter than `0 CRLF CRLF`. Beast's parser
-// relies on it: with less behind the size of a last chunk it trips an assertion.
-constexpr std::size_t chunked_rest_bytes_min = 5;
-
 AnswerParser::AnswerParser(bool to_head) {
   header_limit(static_cast<std::uint32_t>(answer_head_bytes_max));
   body_limit(boost::none);

@@ -55,6 +55,10 @@ enum class KeepWhole : std::uint8_t {
 // A head has at most so many fields, and so have trailers.
 inline constexpr std::size_t head_fields_max = 128;
 
+// What is still to come behind a chunk's data is never shorter than `0 CRLF CRLF`. Beast's parser
+// relies on it: with less behind the size of a last chunk it trips an assertion.
+inline constexpr std::size_t chunked_rest_bytes_min = 5;
+
 // Parses one request: the head as a whole, and a chunked body; a body of a stated length is for the
 // caller to take from its buffer. Limits: `head_bytes_max` by header_limit(), `body_bytes_max`
 // here.

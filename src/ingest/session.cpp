@@ -17,9 +17,6 @@ constexpr std::size_t output_bytes_max = 64U << 10;
 // The body of a refused request is read and dropped up to this size, so that the connection lives
 // on.
 constexpr std::size_t skipped_body_bytes_max = 256U << 10;
-// What is still to come of a chunked body is never shorter than `0 CRLF CRLF`. Beast's parser
-// relies on it: with less behind the size of a last chunk it trips an assertion.
-constexpr std::size_t chunked_rest_bytes_min = 5;
 // A body that is passed through is read in pieces of up to this size.
 constexpr std::size_t relay_read_bytes = 16U << 10;
 // An output larger than this was an exception, and its memory is given back.

@@ -182,23 +182,24 @@ class Day {
       return;
     }
     in_world(2s + std::chrono::nanoseconds(rng_.below(1'000'000'000)), again);  // out of patience
-    process_->post(request->body, request->key,
-                   [this, index, request, again](const Answer& answer) {
-                     if (request->answered || rng_.below(20) == 0) {
-                       return;  // the answer is late, or lost on its way
-                     }
-                     if (answer.status != 202) {
-                       if (answer.status != 503) {
-                         complain("answered " + answer.text);
-                       }
-                       in_world(50ms + std::chrono::nanoseconds(rng_.below(200'000'000)), again);
-                       return;
-                     }
-                     request->answered = true;
-                     acknowledge(request->events);
-                     in_world(std::chrono::nanoseconds(rng_.below(options_.rest_max.count())),
-                              [this, index] { produce(index); });
-                   });
+    process_->post(
+        request->body, request->key, [this, index, request, again](const Answer& answer) {
+          if (request->answered || rng_.below(20) == 0) {
+            return;  // the answer is late, or lost on its way
+          }
+          if (answer.status != 202) {
+            if (answer.status != 503) {
+              complain("answered " + answer.text);
+            }
+            in_world(50ms + std::chrono::nanoseconds(rng_.below(200'000'000)), again);
+            return;
+          }
+          request->answered = true;
+          acknowledge(request->events);
+          in_world(std::chrono::nanoseconds(
+                       rng_.below(static_cast<std::uint64_t>(options_.rest_max.count()))),
+                   [this, index] { produce(index); });
+        });
   }
 
   void acknowledge(const std::vector<TrackedEvent>& events) {
@@ -275,7 +276,8 @@ class Day {
   }
 
   std::chrono::nanoseconds faults_time() {
-    return std::chrono::nanoseconds(rng_.below(options_.length.count()));
+    return std::chrono::nanoseconds(
+        rng_.below(static_cast<std::uint64_t>(options_.length.count())));
   }
   void in_world(std::chrono::nanoseconds after, Timeline::Happening happening) {
     timeline_.in_world(timeline_.mono_now() + after, std::move(happening));
