@@ -124,7 +124,7 @@ std::terminate_handler otherwise = nullptr;
   } catch (const std::bad_alloc&) {
     constexpr std::string_view message =
         "sluice: memory is exhausted: ending; what the disk buffer has acknowledged is kept\n";
-    static_cast<void>(::write(STDERR_FILENO, message.data(), message.size()));
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
     std::_Exit(exit_failure);
   } catch (...) {
     otherwise();
