@@ -10,9 +10,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sluice_options INTERFACE
     -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict)
 endif()
-if(CMAKE_UNITY_BUILD)
-  # A name of one file's own seems to shadow another file's.
-  target_compile_options(sluice_options INTERFACE -Wno-shadow)
+if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # Each file that is included is a file's own all the same.
+  target_compile_options(sluice_options INTERFACE -Wno-subobject-linkage)
 endif()
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64")
   target_compile_options(sluice_options INTERFACE -fcf-protection=full)

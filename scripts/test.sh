@@ -38,9 +38,9 @@ build_and_test() {
 mkdir -p build
 step "format"
 git ls-files '*.cpp' '*.hpp' | xargs clang-format-19 --dry-run --Werror
-# What needs speed or the binaries as they are shipped; linking each test program costs as much as all its
-# sources, so the others have their turn under the sanitizers.
-build_and_test release 'sluice synerise-sim sluice-load sluice-micro integration_test simulation_test deliver_test load_test' \
+# What needs speed; linking each test program costs as much as all its sources, so the others have their turn
+# under the sanitizers.
+build_and_test release 'sluice synerise-sim sluice-micro integration_test simulation_test deliver_test load_test' \
   '^(integration|simulation\.Simulation|unit\.deliver|unit\.load)\.'
 step "instructions"
 ./bench/instructions.sh >build/instructions.log || {
@@ -54,17 +54,26 @@ python3 -m unittest discover -s tests/documents -p '*_test.py'
 step "compare JSON with Python"
 python3 tests/fuzz/differential.py build/release/bin/sluice
 step "whole processes"
-python3 -m unittest discover --quiet -s tests/process -p '*_test.py'
-step "soak"
-./scripts/soak.sh --seconds 45
+whole_processes() {
+  python3 -m unittest discover --quiet -s tests/process -p '*_test.py' && ./scripts/soak.sh --seconds 45
+}
 if [ "${1:-}" = --quick ]; then
+  whole_processes
   exit 0
 fi
+# They wait more than they work: beside them there is time for the linter.
+whole_processes >build/processes.log 2>&1 &
+processes=$!
 step "lint"
 ./scripts/lint.sh >build/lint.log 2>&1 || {
   grep -E 'error:|warning:|error reading' build/lint.log | head -50
   exit 1
 }
+wait "$processes" || {
+  tail -100 build/processes.log
+  exit 1
+}
+cat build/processes.log
 build_and_test asan
 # What runs on several threads; the rest has one, and nothing to race with.
 build_and_test tsan \

@@ -77,7 +77,7 @@ void append_curve(std::string& out, const Panel& panel, const std::vector<Point>
 }
 
 // Each step to the right is ten times rarer, and each step up ten times slower.
-void append_latency(std::string& out, const Histogram& latency) {
+void append_latency_chart(std::string& out, const Histogram& latency) {
   constexpr double decades = 5;  // up to p99.999
   constexpr int points_per_decade = 40;
   constexpr std::array<std::pair<double, std::string_view>, 7> shares{{{0, "p0"},
@@ -207,7 +207,7 @@ text {{ font: 12px sans-serif; fill: #333 }} .title {{ font-size: 15px; font-wei
       report.requests_per_s(), report.events_per_s(), to_text(report.tally.latency().quantile(0.5)),
       to_text(report.tally.latency().quantile(0.99)),
       to_text(report.tally.latency().quantile(0.999)), to_text(report.tally.latency().max()));
-  append_latency(out, report.tally.latency());
+  append_latency_chart(out, report.tally.latency());
   append_throughput(out, report);
   return out + "</svg>\n";
 }

@@ -11,7 +11,7 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr double rate_min = 1;
 // Of what was accepted lately; but not more at once, as right after a hold little was.
-constexpr double cut = 0.9;
+constexpr double cut_share = 0.9;
 constexpr double cut_most = 0.5;
 // T in the header: the dearer a throttled answer is, the more seldom it is risked.
 constexpr Seconds growth_time_min{4};
@@ -49,7 +49,7 @@ void Pace::on_accepted(MonoTime now) {
 
 void Pace::on_throttled(MonoTime sent_at, MonoTime now, MonoTime held_until) {
   if (sent_at >= cut_at_) {
-    const double accepted = cut * accepted_rate(now);
+    const double accepted = cut_share * accepted_rate(now);
     const double present = rate_at(now);
     const double found =
         has_let_go(now) ? accepted : std::min(present, std::max(accepted, cut_most * present));

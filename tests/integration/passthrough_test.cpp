@@ -42,7 +42,7 @@ std::string yaml_of(
          "\n    passthrough: true\n    auth: {method: basic, workspace_guid: "
          "01890a5d-ac96-774b-bcce-b302099a8057, api_key: upstream-secret}\n";
 }
-const Headers key{{"X-Api-Key", "shop-key"}};
+const Headers shop_key{{"X-Api-Key", "shop-key"}};
 
 std::string request(std::string_view line, std::string_view headers = "") {
   return std::string(line) + " HTTP/1.1\r\nHost: gateway\r\nX-Api-Key: shop-key\r\n" +
@@ -109,9 +109,9 @@ TEST(Passthrough, TheCallAndItsAnswerAreTheSameOnBothSidesButForTheCredentials) 
                 std::to_string(upstream.port()) + "\r\nAccept-Language: pl\r\nX-Request-Id: mine" +
                 std::string(workspace_credentials) + "Via: 1.1 sluice\r\n\r\n");
   // The connections to both sides stay, and the gateway's own routes work on them as ever.
-  EXPECT_EQ(client.request("DELETE", "/v4/x", "", key).status, 302);
-  EXPECT_EQ(client.post("/v4/events/batch", events(1), key).status, 202);
-  EXPECT_EQ(client.request("OPTIONS", "/v4/x", "", key).status, 302);
+  EXPECT_EQ(client.request("DELETE", "/v4/x", "", shop_key).status, 302);
+  EXPECT_EQ(client.post("/v4/events/batch", events(1), shop_key).status, 202);
+  EXPECT_EQ(client.request("OPTIONS", "/v4/x", "", shop_key).status, 302);
   EXPECT_EQ(notes.heads().size(), 3 + (upstream.accepted() - 1)) << "a delivery has its own";
 }
 
@@ -150,12 +150,12 @@ TEST(Passthrough, WhatMustNotGoThroughIsRefused) {
   EXPECT_EQ(status("GET", "/v4/x", {{"X-Api-Key", "nobody's"}}), 401);
   EXPECT_EQ(status("GET", "/v4/x", {{"X-Api-Key", "events-key"}}), 403);
   EXPECT_EQ(status("GET", "/v4/x", {{"X-Api-Key", "other-key"}}), 404);
-  EXPECT_EQ(status("TRACE", "/v4/x", key), 405) << "it would show the workspace's credentials";
-  EXPECT_EQ(status("GET", "/v4/transactions", key), 405) << "a route of the gateway's own";
-  EXPECT_EQ(status("GET", "/v4/auth/Refresh/profile", key), 403);
-  EXPECT_EQ(status("POST", "/v4//events/batch", key), 400);
-  EXPECT_EQ(status("POST", "/v4/events/batch/", key), 400);
-  EXPECT_EQ(status("PUT", "/v4/x", key, std::string(1025, 'x')), 413);
+  EXPECT_EQ(status("TRACE", "/v4/x", shop_key), 405) << "it would show the workspace's credentials";
+  EXPECT_EQ(status("GET", "/v4/transactions", shop_key), 405) << "a route of the gateway's own";
+  EXPECT_EQ(status("GET", "/v4/auth/Refresh/profile", shop_key), 403);
+  EXPECT_EQ(status("POST", "/v4//events/batch", shop_key), 400);
+  EXPECT_EQ(status("POST", "/v4/events/batch/", shop_key), 400);
+  EXPECT_EQ(status("PUT", "/v4/x", shop_key, std::string(1025, 'x')), 413);
   EXPECT_EQ(status("POST", "/v4/auth/login/profile", {}, R"({"apiKey":"shop-key"})"), 200)
       << "the gateway's own login";
   RawConnection client = RawConnection::to(gateway.port());
@@ -220,10 +220,10 @@ TEST(Passthrough, AnswersWithoutABodyAndWithoutALength) {
   });
   RunningGateway gateway({}, yaml_of(upstream.base_url()));
   HttpClient client(gateway.port());
-  const HttpAnswer to_head = client.request("HEAD", "/x", "", key);
+  const HttpAnswer to_head = client.request("HEAD", "/x", "", shop_key);
   EXPECT_EQ(to_head.headers.at("content-length"), "77");
-  EXPECT_EQ(client.request("GET", "/204", "", key).status, 204);
-  const HttpAnswer not_modified = client.request("GET", "/304", "", key);
+  EXPECT_EQ(client.request("GET", "/204", "", shop_key).status, 204);
+  const HttpAnswer not_modified = client.request("GET", "/304", "", shop_key);
   EXPECT_EQ(not_modified.status, 304);
   EXPECT_EQ(not_modified.headers.at("etag"), "x");
   client.send(request("GET /hints"));
@@ -232,7 +232,7 @@ TEST(Passthrough, AnswersWithoutABodyAndWithoutALength) {
   EXPECT_EQ(hints.headers.at("link"), "l");
   EXPECT_EQ(client.read_answer().body, "ok");
   EXPECT_EQ(upstream.accepted(), 1);
-  const HttpAnswer to_end = client.request("GET", "/1.0", "", key);
+  const HttpAnswer to_end = client.request("GET", "/1.0", "", shop_key);
   EXPECT_EQ(to_end.headers.at("transfer-encoding"), "chunked");
   EXPECT_EQ(to_end.headers.at("via"), "1.0 sluice");
   EXPECT_EQ(to_end.body, "to the end");
@@ -309,8 +309,8 @@ TEST(Passthrough, WhatFollowsAnAnswerBelongsToNobody) {
   });
   RunningGateway gateway({}, yaml_of(upstream.base_url()));
   HttpClient client(gateway.port());
-  EXPECT_EQ(client.request("GET", "/a", "", key).body, "ok");
-  EXPECT_EQ(client.request("GET", "/b", "", key).body, "ok");
+  EXPECT_EQ(client.request("GET", "/a", "", shop_key).body, "ok");
+  EXPECT_EQ(client.request("GET", "/b", "", shop_key).body, "ok");
   EXPECT_EQ(upstream.accepted(), 2) << "the connection was not used again";
 }
 
@@ -324,9 +324,9 @@ TEST(Passthrough, OnlyWhatMayHappenTwiceIsTriedAgainAndOnce) {
   });
   RunningGateway gateway({}, yaml_of(upstream.base_url()));
   HttpClient client(gateway.port());
-  EXPECT_EQ(client.request("GET", "/1", "", key).status, 200);
-  EXPECT_EQ(client.request("GET", "/2", "", key).status, 200);
-  EXPECT_EQ(client.request("PUT", "/3", "body", key).status, 502);
+  EXPECT_EQ(client.request("GET", "/1", "", shop_key).status, 200);
+  EXPECT_EQ(client.request("GET", "/2", "", shop_key).status, 200);
+  EXPECT_EQ(client.request("PUT", "/3", "body", shop_key).status, 502);
   const auto paths = [&] {
     std::vector<std::string> all;
     for (const std::string& head : notes.heads()) {
@@ -358,19 +358,19 @@ TEST(Passthrough, AnUpstreamThatIsAwayOrSaysNothingIsAnsweredFor) {
       {}, yaml_of(upstream.base_url(), "passthrough: {timeout: 300ms, idle_timeout: 300ms}\n"));
   HttpClient client(gateway.port());
   for (const char* target : {"/garbage", "/switch", "/close"}) {
-    const HttpAnswer answer = client.request("GET", target, "", key);
+    const HttpAnswer answer = client.request("GET", target, "", shop_key);
     EXPECT_EQ(answer.status, 502) << target;
     EXPECT_THAT(answer.body,
                 AllOf(HasSubstr(R"("error":"Bad Gateway")"), HasSubstr("the upstream")))
         << target;
   }
-  EXPECT_EQ(client.request("GET", "/hang", "", key).status, 504);
+  EXPECT_EQ(client.request("GET", "/hang", "", shop_key).status, 504);
   // A caller that does not send what it has announced.
   client.send(request("PUT /late", "Content-Length: 10\r\n") + "half");
   EXPECT_EQ(client.read_answer().status, 408);
   release.set_value();
   RunningGateway lonely({}, yaml_of("http://127.0.0.1:1"));
-  const HttpAnswer refused = HttpClient(lonely.port()).request("GET", "/x", "", key);
+  const HttpAnswer refused = HttpClient(lonely.port()).request("GET", "/x", "", shop_key);
   EXPECT_EQ(refused.status, 502);
   EXPECT_THAT(refused.body, HasSubstr("cannot be reached"));
   EXPECT_EQ(gateway.metric("passthrough_failures_total", R"(reason="upstream_slow")"), 1);
@@ -396,10 +396,11 @@ TEST(Passthrough, MoreAtOnceThanAllowedAreToldToComeBack) {
   came.get_future().wait_for(std::chrono::seconds(20));
   EXPECT_EQ(gateway.metric("passthrough_in_flight"), 1);
   HttpClient second(gateway.port());
-  const HttpAnswer full = second.request("GET", "/x", "", key);
+  const HttpAnswer full = second.request("GET", "/x", "", shop_key);
   EXPECT_EQ(full.status, 503);
   EXPECT_EQ(full.headers.at("retry-after"), "1");
-  EXPECT_EQ(second.post("/v4/events/batch", events(1), key).status, 202) << "events go their way";
+  EXPECT_EQ(second.post("/v4/events/batch", events(1), shop_key).status, 202)
+      << "events go their way";
   release.set_value();
   EXPECT_EQ(first.read_answer().status, 200);
 }
@@ -424,16 +425,16 @@ TEST(Passthrough, GoesOverTlsToAPeerThatProvesItself) {
   const simulator::Options secure{.tls_cert_file = tls.cert_file, .tls_key_file = tls.key_file};
   RunningGateway gateway(secure, yaml_of("${SIMULATOR}\n    ca_file: " + pki.ca_file()));
   HttpClient client(gateway.port());
-  ASSERT_EQ(client.post("/v4/events/batch", events(3), key).status, 202);
+  ASSERT_EQ(client.post("/v4/events/batch", events(3), shop_key).status, 202);
   ASSERT_TRUE(gateway.delivered(3));
-  const HttpAnswer ledger = client.request("GET", "/sim/ledger", "", key);
+  const HttpAnswer ledger = client.request("GET", "/sim/ledger", "", shop_key);
   EXPECT_EQ(ledger.status, 200);
   EXPECT_THAT(ledger.body, HasSubstr("test.event"));
-  EXPECT_EQ(client.request("GET", "/v4/nothing", "", key).status, 404) << "the upstream's";
+  EXPECT_EQ(client.request("GET", "/v4/nothing", "", shop_key).status, 404) << "the upstream's";
   EXPECT_EQ(gateway.metric("passthrough_requests_total", R"(code="4xx")"), 1);
   const TestPki other;
   RunningGateway wary(secure, yaml_of("${SIMULATOR}\n    ca_file: " + other.ca_file()));
-  const HttpAnswer untrusted = HttpClient(wary.port()).request("GET", "/x", "", key);
+  const HttpAnswer untrusted = HttpClient(wary.port()).request("GET", "/x", "", shop_key);
   EXPECT_EQ(untrusted.status, 502);
   EXPECT_THAT(untrusted.body, HasSubstr("certificate is not trusted"));
 }
@@ -456,7 +457,7 @@ TEST(Passthrough, ACallerOverTlsSendsAndReceivesAtOnce) {
       "threads: 1, tls: {cert_file: " + tls.cert_file + ", key_file: " + tls.key_file + "}");
   RunningGateway gateway({}, yaml);
   HttpClient client(gateway.port(), {.ca_file = pki.ca_file()});
-  const HttpAnswer answer = client.request("PUT", "/echo", body, key);
+  const HttpAnswer answer = client.request("PUT", "/echo", body, shop_key);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, body);
 }

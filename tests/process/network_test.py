@@ -196,6 +196,8 @@ class Peers(unittest.TestCase):
             self.network.appear()
 
     def test_a_name_that_fails_is_slow_and_changes_is_looked_up_again(self):
+        if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode != 0:
+            self.skipTest("a resolv.conf of its own: no mount namespace can be had here")
         names = NameServer()
         names.start()
         old = Simulator(self.folder, listen="127.0.0.1:0")

@@ -11,11 +11,11 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const World world{.variables = {{"NAME", "value"}, {"EMPTY", ""}, {"_A1", "x"}}, .files = {}};
+const World small_world{.variables = {{"NAME", "value"}, {"EMPTY", ""}, {"_A1", "x"}}, .files = {}};
 
 // The buffer's path, which is any text.
 std::string path_of(const std::string& written) {
-  return config_of(std::string(small_file) + "buffer: {path: '" + written + "'}", world)
+  return config_of(std::string(small_file) + "buffer: {path: '" + written + "'}", small_world)
       .buffer.path;
 }
 
@@ -67,7 +67,7 @@ TEST(Interpolate, VariableNeverAddsStructure) {
 }
 
 TEST(Interpolate, KeysAreTakenAsTheyAre) {
-  EXPECT_THAT(mistakes_in(std::string(small_file) + "${NAME}: 1", world),
+  EXPECT_THAT(mistakes_in(std::string(small_file) + "${NAME}: 1", small_world),
               ElementsAre(HasSubstr("sluice.yaml:4: ${NAME} is not a known key")));
 }
 
@@ -91,8 +91,9 @@ TEST(Interpolate, MistakesNameTheVariable) {
                 "sluice.yaml:4: buffer.path has ${ without its }: write ${NAME}, or $$ for a "
                 "dollar sign"},
        }) {
-    EXPECT_THAT(mistakes_in(std::string(small_file) + "buffer: {path: '" + c.written + "'}", world),
-                ElementsAre(c.mistake));
+    EXPECT_THAT(
+        mistakes_in(std::string(small_file) + "buffer: {path: '" + c.written + "'}", small_world),
+        ElementsAre(c.mistake));
   }
 }
 

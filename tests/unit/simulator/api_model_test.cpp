@@ -22,8 +22,8 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr WallTime now{1'767'225'600'000ms};      // 2026-01-01T00:00:00Z
-constexpr std::string_view basic = "Basic Zzpr";  // g:k
+constexpr WallTime api_time{1'767'225'600'000ms};  // 2026-01-01T00:00:00Z
+constexpr std::string_view basic = "Basic Zzpr";   // g:k
 constexpr std::string_view valid_transaction =
     R"({"client":{"id":1},"orderId":"o","source":"POS","paymentInfo":{"method":"cash"},)"
     R"("revenue":{"amount":10,"currency":"PLN"},"value":{"amount":10,"currency":"PLN"},)"
@@ -37,7 +37,7 @@ struct Change {
   std::string_view content_type = "application/json";
   std::string_view content_encoding = "";
   std::string_view api_version = "4.4";
-  WallTime at = now;
+  WallTime at = api_time;
 };
 
 std::string event(std::string_view salt, std::string_view label = "l") {
@@ -253,7 +253,7 @@ TEST_F(Api, login_gives_a_token_that_expires) {
   const std::string bearer = "Bearer " + token();
   EXPECT_EQ(call("/v4/events/batch", batch_of(1), {.authorization = bearer}).status, 202U);
   const Answer expired =
-      call("/v4/events/batch", batch_of(1), {.authorization = bearer, .at = now + 60min});
+      call("/v4/events/batch", batch_of(1), {.authorization = bearer, .at = api_time + 60min});
   EXPECT_EQ(expired.status, 401U);
   EXPECT_THAT(expired.body, HasSubstr(R"("error":"Token expired.")"));
   EXPECT_EQ(world_->stats().logins, 1U);
@@ -291,7 +291,7 @@ TEST_F(Api, refresh_and_permission_check) {
   EXPECT_EQ(refreshed.status, 200U);
   EXPECT_THAT(refreshed.body, StartsWith(R"({"token":")"));
   Change late = get;
-  late.at = now + 61min;
+  late.at = api_time + 61min;
   EXPECT_EQ(call("/v4/auth/refresh/profile", "", late).status, 401U);
   const Answer permissions = call("/uauth/api-key/permission-check", "", {.content_type = ""});
   EXPECT_EQ(permissions.status, 200U);
