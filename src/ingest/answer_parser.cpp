@@ -47,11 +47,8 @@ AnswerParser::Step AnswerParser::take(ReadBuffer& in) {
 }
 
 bool AnswerParser::may_be_part_of_end(ReadBuffer& in) const {
-  if (!is_header_done() || !chunked() || chunk_left_bytes_ > 0) {
-    return false;
-  }
-  const char first = in.data().front();
-  return in.size() < chunked_rest_bytes_min && (first == '0' || first == '\r');
+  return is_header_done() && chunked() && chunk_left_bytes_ == 0 &&
+         may_begin_chunked_end(in.data());
 }
 
 AnswerParser::Step AnswerParser::take_end() {

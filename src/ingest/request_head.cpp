@@ -53,6 +53,11 @@ bool RequestHead::has_usable_request_id() const {
          std::ranges::all_of(request_id, [](char c) { return c > 0x20 && c < 0x7F && c != '"'; });
 }
 
+bool may_begin_chunked_end(std::span<const char> received) {
+  constexpr std::size_t end_bytes = 5;
+  return received.size() < end_bytes && (received.front() == '0' || received.front() == '\r');
+}
+
 RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t head_bytes_max,
                              std::size_t body_bytes_max, KeepWhole keep_whole)
     : head_(head), body_(body), body_bytes_max_(body_bytes_max), keep_whole_(keep_whole) {

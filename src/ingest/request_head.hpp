@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,9 +56,10 @@ enum class KeepWhole : std::uint8_t {
 // A head has at most so many fields, and so have trailers.
 inline constexpr std::size_t head_fields_max = 128;
 
-// What is still to come behind a chunk's data is never shorter than `0 CRLF CRLF`. Beast's parser
-// relies on it: with less behind the size of a last chunk it trips an assertion.
-inline constexpr std::size_t chunked_rest_bytes_min = 5;
+// Whether this may be the beginning of a chunked body's end, `0 CRLF CRLF`, and not all of it.
+// Beast's parser relies on getting that in one piece: with less behind the size of a last chunk it
+// trips an assertion. `received` is not empty.
+[[nodiscard]] bool may_begin_chunked_end(std::span<const char> received);
 
 // Parses one request: the head as a whole, and a chunked body; a body of a stated length is for the
 // caller to take from its buffer. Limits: `head_bytes_max` by header_limit(), `body_bytes_max`
@@ -73,10 +75,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   RequestParser(RequestHead& head, std::string& body, std::size_t head_bytes_max,
                 std::size_t body_bytes_max, KeepWhole keep_whole = KeepWhole::never);
 
-  // Of what is in `body` and is announced by a chunk.
-  void set_body_bytes_max(std::size_t bytes) { body_bytes_max_ = bytes; }
-
-  // Once the head has been parsed: a limit of the request's own, of a chunked body.
+  // Once the head has been parsed: a limit of the request's own, of what is in `body` and is
+  // announced by a chunk.
   void limit_body(std::size_t bytes_max) { body_bytes_max_ = bytes_max; }
 
  private:

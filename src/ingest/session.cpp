@@ -102,8 +102,7 @@ Session::Parsed Session::parse() {
     return Parsed::needs_more;
   }
   const std::span<char> data = in_.data();
-  const bool may_be_last_chunk = data.front() == '0' || data.front() == '\r';
-  if (chunked && may_be_last_chunk && data.size() < chunked_rest_bytes_min) {
+  if (chunked && may_begin_chunked_end(data)) {
     return Parsed::needs_more;
   }
   boost::beast::error_code error;
@@ -220,7 +219,7 @@ void Session::begin_relay() {
   if (parser_->chunked() || body_bytes_ > 0) {
     in_.reserve(relay_read_bytes, 0);
   }
-  parser_->set_body_bytes_max(bytes_max);
+  parser_->limit_body(bytes_max);
   phase_ = Phase::relaying;
 }
 
