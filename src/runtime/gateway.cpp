@@ -32,7 +32,6 @@
 #include <sluice/runtime/service_manager.hpp>
 #include <sluice/store/store.hpp>
 #include <sluice/transport/http_upstream.hpp>
-#include <sluice/transport/stream_pool.hpp>
 
 #include "dead_letter_desk.hpp"
 #include "on_thread.hpp"
@@ -342,20 +341,14 @@ class RunningGateway final : public Gateway {
         return std::unexpected(upstream.error());
       }
       tenant->upstream = std::move(*upstream);
-      if (auto connected = connect_passthrough(workspace, *tenant); !connected) {
-        return connected;
-      }
+      connect_passthrough(*tenant);
       tenants_.push_back(std::move(tenant));
     }
     return connect_buffers(producers);
   }
 
-  Result<void> connect_passthrough(const config::Workspace& workspace, Tenant& tenant) {
-    auto peer = transport::make_peer(workspace.base_url, workspace.ca_file);
-    if (!peer) {
-      return std::unexpected(peer.error());
-    }
-    tenant.passthrough.peer = std::move(*peer);
+  void connect_passthrough(Tenant& tenant) {
+    tenant.passthrough.peer = tenant.upstream->peer();
     tenant.passthrough.connect_timeout = running_->delivery.connect_timeout;
     // The delivery thread has the credentials; it outlives the ingest threads.
     tenant.passthrough.authorize = [this, &tenant](std::function<void(Result<std::string>)> done) {
@@ -363,7 +356,6 @@ class RunningGateway final : public Gateway {
         tenant.upstream->authorize(std::move(done));
       });
     };
-    return {};
   }
 
   Result<void> connect_buffers(std::size_t producers) {

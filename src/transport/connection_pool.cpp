@@ -50,7 +50,7 @@ Task<Attempted<std::unique_ptr<ConnectionPool::Lease>>> ConnectionPool::acquire(
   Idle taken = fresh ? Idle() : self->take_idle();
   const bool reused = taken.connection != nullptr;
   if (!reused) {
-    taken.connection = Connection::make(self->executor_, self->options_.tls);
+    taken.connection = Connection::make(self->executor_, self->options_.peer->tls());
     taken.opened_at = self->clock_.mono_now();
   }
   std::unique_ptr<Lease> lease(
@@ -72,7 +72,7 @@ std::unexpected<Broken> ConnectionPool::broken(Failure failure, const std::strin
     return std::unexpected(Broken{.failure = Failure::stopped, .detail = "stopped"});
   }
   return std::unexpected(Broken{.failure = failure,
-                                .detail = options_.url.host_header + ": " + what,
+                                .detail = options_.peer->host_header() + ": " + what,
                                 .timed_out = timed_out});
 }
 
@@ -98,10 +98,10 @@ Task<Attempted<void>> ConnectionPool::open(Connection& connection) {
                      error == asio::error::timed_out);
   }
   ++probe_.opened_total;
-  if (options_.tls != nullptr) {
+  if (options_.peer->tls() != nullptr) {
     ++probe_.tls_handshakes_total;
   }
-  const Result<void> trusted = co_await connection.handshake(options_.url.host, deadline);
+  const Result<void> trusted = co_await connection.handshake(options_.peer->url().host, deadline);
   if (!trusted) {
     co_return broken(Failure::tls, trusted.error().message,
                      trusted.error().code == std::errc::timed_out);
@@ -117,7 +117,7 @@ Task<Attempted<std::vector<tcp::endpoint>>> ConnectionPool::look_up(MonoTime dea
     ++probe_.lookups_total;
     lookup_ = std::make_shared<Lookup>();
     resolver_.async_resolve(
-        options_.url.host, options_.url.port, tcp::resolver::numeric_service,
+        options_.peer->url().host, options_.peer->url().port, tcp::resolver::numeric_service,
         [lookup = lookup_, weak = weak_from_this()](const error_code& error,
                                                     const tcp::resolver::results_type& results) {
           lookup->outcome = error;

@@ -16,15 +16,14 @@
 #include <vector>
 
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
 #include <sluice/base/clock.hpp>
 #include <sluice/deliver/upstream.hpp>
 #include <sluice/net/asio.hpp>
 
-#include "base_url.hpp"
 #include "connection.hpp"
+#include "peer.hpp"
 
 namespace sluice::transport {
 
@@ -42,8 +41,7 @@ using Attempted = std::expected<T, Broken>;
 class ConnectionPool : public std::enable_shared_from_this<ConnectionPool> {
  public:
   struct Options {
-    BaseUrl url;
-    asio::ssl::context* tls = nullptr;  // none: plain; outlives the pool and its connections
+    std::shared_ptr<const UpstreamPeer> peer;
     std::chrono::milliseconds connect_timeout{};  // name look-up, TCP and TLS together
     std::chrono::milliseconds idle_time{};
     std::chrono::milliseconds age_max{};

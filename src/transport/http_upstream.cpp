@@ -1,21 +1,18 @@
 #include <exception>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
 
 #include <sluice/base/log.hpp>
 #include <sluice/event/api_limits.hpp>
 #include <sluice/net/bell.hpp>
-#include <sluice/net/tls.hpp>
 #include <sluice/transport/http_upstream.hpp>
 
-#include "base_url.hpp"
 #include "connection_pool.hpp"
 #include "credentials.hpp"
+#include "peer.hpp"
 #include "token_state.hpp"
 
 namespace sluice::transport {
@@ -40,8 +37,7 @@ std::string trimmed(std::string text) {
 // it while they end.
 class Client : public std::enable_shared_from_this<Client> {
  public:
-  Client(UpstreamDeps deps, UpstreamOptions options, BaseUrl url,
-         std::optional<asio::ssl::context> tls);
+  Client(UpstreamDeps deps, UpstreamOptions options, std::shared_ptr<const UpstreamPeer> peer);
 
   void post(std::string_view path, std::string_view body, PostDone done);
   void refresh_credentials(RefreshDone done);
@@ -49,6 +45,7 @@ class Client : public std::enable_shared_from_this<Client> {
   void authorize(AuthorizeDone done);
   void stop();
   [[nodiscard]] UpstreamProbe probe() const;
+  [[nodiscard]] std::shared_ptr<const Peer> peer() const { return peer_; }
 
  private:
   static Task<> run_post(std::shared_ptr<Client> self, std::string path, std::string_view body,
@@ -73,8 +70,7 @@ class Client : public std::enable_shared_from_this<Client> {
 
   UpstreamDeps deps_;
   UpstreamOptions options_;
-  BaseUrl url_;
-  std::optional<asio::ssl::context> tls_;
+  const std::shared_ptr<const UpstreamPeer> peer_;
   std::string api_key_;
   std::string basic_;  // the header's value; with jwt empty
   TokenState token_;
@@ -88,18 +84,15 @@ class Client : public std::enable_shared_from_this<Client> {
   std::uint64_t logins_total_ = 0;
 };
 
-Client::Client(UpstreamDeps deps, UpstreamOptions options, BaseUrl url,
-               std::optional<asio::ssl::context> tls)
+Client::Client(UpstreamDeps deps, UpstreamOptions options, std::shared_ptr<const UpstreamPeer> peer)
     : deps_(std::move(deps)),
       options_(std::move(options)),
-      url_(std::move(url)),
-      tls_(std::move(tls)),
+      peer_(std::move(peer)),
       api_key_(options_.auth.api_key.value),
       token_(deps_.rng),
       pool_(std::make_shared<ConnectionPool>(
           deps_.executor, deps_.clock,
-          ConnectionPool::Options{.url = url_,
-                                  .tls = tls_ ? &*tls_ : nullptr,
+          ConnectionPool::Options{.peer = peer_,
                                   .connect_timeout = options_.connect_timeout,
                                   .idle_time = options_.idle_time,
                                   .age_max = options_.connection_age_max})) {
@@ -141,7 +134,7 @@ std::unexpected<Broken> Client::broken(Failure failure, const std::string& what)
   if (stopping_) {
     return std::unexpected(Broken{Failure::stopped, "stopped"});
   }
-  return std::unexpected(Broken{failure, url_.host_header + ": " + what});
+  return std::unexpected(Broken{failure, peer_->host_header() + ": " + what});
 }
 
 // ---- credentials
@@ -304,7 +297,7 @@ Task<UpstreamAnswer> Client::exchange(std::string path, std::string authorizatio
   UpstreamAnswer answer = co_await connection->exchange(
       head(path, authorization, body.size()), body, steady_clock::now() + options_.timeout);
   if (answer.failure != Failure::none) {
-    answer.detail = url_.host_header + ": " + answer.detail;
+    answer.detail = peer_->host_header() + ": " + answer.detail;
   }
   if (connection->reusable()) {
     connection.give_back();
@@ -316,7 +309,7 @@ std::string Client::head(std::string_view path, std::string_view authorization,
                          std::size_t body_bytes) const {
   std::string text;
   text.reserve(512 + authorization.size());
-  text.append("POST ").append(path).append(" HTTP/1.1\r\nHost: ").append(url_.host_header);
+  text.append("POST ").append(path).append(" HTTP/1.1\r\nHost: ").append(peer_->host_header());
   text.append("\r\nUser-Agent: sluice/" SLUICE_VERSION
               "\r\nAccept: application/json\r\nApi-Version: ");
   text.append(api::version).append("\r\nContent-Type: application/json\r\n");
@@ -363,6 +356,7 @@ class Handle final : public HttpUpstream {
   void authorize(AuthorizeDone done) override { client_->authorize(std::move(done)); }
   void stop() override { client_->stop(); }
   [[nodiscard]] UpstreamProbe probe() const override { return client_->probe(); }
+  [[nodiscard]] std::shared_ptr<const Peer> peer() const override { return client_->peer(); }
 
  private:
   std::shared_ptr<Client> client_;
@@ -372,20 +366,12 @@ class Handle final : public HttpUpstream {
 
 Result<std::unique_ptr<HttpUpstream>> make_http_upstream(UpstreamDeps deps,
                                                          UpstreamOptions options) {
-  Result<BaseUrl> url = parse_base_url(options.base_url);
-  if (!url) {
-    return std::unexpected(std::move(url.error()));
+  Result<std::shared_ptr<const UpstreamPeer>> peer = make_peer(options.base_url, options.ca_file);
+  if (!peer) {
+    return std::unexpected(std::move(peer.error()));
   }
-  std::optional<asio::ssl::context> tls;
-  if (url->tls) {
-    Result<asio::ssl::context> context = net::make_client_tls(options.ca_file);
-    if (!context) {
-      return std::unexpected(std::move(context.error()));
-    }
-    tls = std::move(*context);
-  }
-  return std::make_unique<Handle>(std::make_shared<Client>(std::move(deps), std::move(options),
-                                                           std::move(*url), std::move(tls)));
+  return std::make_unique<Handle>(
+      std::make_shared<Client>(std::move(deps), std::move(options), *std::move(peer)));
 }
 
 }  // namespace sluice::transport

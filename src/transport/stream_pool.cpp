@@ -1,29 +1,11 @@
-#include <optional>
 #include <utility>
 
-#include <boost/asio/ssl/context.hpp>
-
-#include <sluice/net/tls.hpp>
 #include <sluice/transport/stream_pool.hpp>
 
 #include "connection_pool.hpp"
 
 namespace sluice::transport {
 namespace {
-
-class UpstreamPeer final : public Peer {
- public:
-  UpstreamPeer(BaseUrl url, std::optional<asio::ssl::context> tls)
-      : url_(std::move(url)), tls_(std::move(tls)) {}
-  [[nodiscard]] const std::string& host_header() const override { return url_.host_header; }
-  [[nodiscard]] const BaseUrl& url() const { return url_; }
-  // Threads share it: OpenSSL locks what it changes of a context.
-  [[nodiscard]] asio::ssl::context* tls() const { return tls_ ? &*tls_ : nullptr; }
-
- private:
-  BaseUrl url_;
-  mutable std::optional<asio::ssl::context> tls_;
-};
 
 class LeasedStream final : public ByteStream {
  public:
@@ -46,18 +28,14 @@ class LeasedStream final : public ByteStream {
 class LeasingPool final : public StreamPool {
  public:
   LeasingPool(const asio::any_io_executor& executor, const Clock& clock,
-              std::shared_ptr<const Peer> peer, const Options& options)
-      : peer_(std::move(peer)) {
-    const auto& upstream = dynamic_cast<const UpstreamPeer&>(*peer_);
-    pool_ = std::make_shared<ConnectionPool>(
-        executor, clock,
-        ConnectionPool::Options{.url = upstream.url(),
-                                .tls = upstream.tls(),
-                                .connect_timeout = options.connect_timeout,
-                                .idle_time = options.idle_time,
-                                .age_max = options.connection_age_max,
-                                .idle_max = options.idle_max});
-  }
+              std::shared_ptr<const UpstreamPeer> peer, const Options& options)
+      : pool_(std::make_shared<ConnectionPool>(
+            executor, clock,
+            ConnectionPool::Options{.peer = std::move(peer),
+                                    .connect_timeout = options.connect_timeout,
+                                    .idle_time = options.idle_time,
+                                    .age_max = options.connection_age_max,
+                                    .idle_max = options.idle_max})) {}
   ~LeasingPool() override { pool_->stop(); }
   LeasingPool(const LeasingPool&) = delete;
   LeasingPool& operator=(const LeasingPool&) = delete;
@@ -74,33 +52,16 @@ class LeasingPool final : public StreamPool {
   void stop() override { pool_->stop(); }
 
  private:
-  std::shared_ptr<const Peer> peer_;
   std::shared_ptr<ConnectionPool> pool_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<const Peer>> make_peer(const std::string& base_url,
-                                              const std::string& ca_file) {
-  Result<BaseUrl> url = parse_base_url(base_url);
-  if (!url) {
-    return std::unexpected(std::move(url.error()));
-  }
-  std::optional<asio::ssl::context> tls;
-  if (url->tls) {
-    Result<asio::ssl::context> context = net::make_client_tls(ca_file);
-    if (!context) {
-      return std::unexpected(std::move(context.error()));
-    }
-    tls = std::move(*context);
-  }
-  return std::make_shared<const UpstreamPeer>(std::move(*url), std::move(tls));
-}
-
 std::unique_ptr<StreamPool> make_stream_pool(const net::asio::any_io_executor& executor,
                                              const Clock& clock, std::shared_ptr<const Peer> peer,
                                              const StreamPool::Options& options) {
-  return std::make_unique<LeasingPool>(executor, clock, std::move(peer), options);
+  return std::make_unique<LeasingPool>(
+      executor, clock, std::dynamic_pointer_cast<const UpstreamPeer>(std::move(peer)), options);
 }
 
 }  // namespace sluice::transport

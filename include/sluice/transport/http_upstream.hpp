@@ -38,6 +38,8 @@
 
 namespace sluice::transport {
 
+class Peer;
+
 struct UpstreamOptions {
   std::string workspace;                              // for logs
   std::string base_url = "https://api.synerise.com";  // http:// or https://, a host, perhaps a port
@@ -78,6 +80,8 @@ class HttpUpstream : public deliver::Upstream {
   // The value of `Authorization` that a request must carry now; with jwt it may have to wait for a
   // login, as a post does. `done` is called as for a post.
   virtual void authorize(std::function<void(Result<std::string>)> done) = 0;
+  // Where it posts to, for further pools of connections. Any thread.
+  [[nodiscard]] virtual std::shared_ptr<const Peer> peer() const = 0;
 };
 
 // Opens no connection yet. The error is a base_url or a CA file that cannot be used.

@@ -11,22 +11,17 @@
 #include <boost/asio/buffer.hpp>
 
 #include <sluice/base/clock.hpp>
-#include <sluice/base/result.hpp>
 #include <sluice/net/asio.hpp>
 
 namespace sluice::transport {
 
-// Where connections go, and whom they trust. Immutable, shared by threads.
+// Where connections go, and whom they trust: that of an HttpUpstream. Immutable, shared by threads.
 class Peer {
  public:
   virtual ~Peer() = default;
   // As HTTP wants it in `Host`.
   [[nodiscard]] virtual const std::string& host_header() const = 0;
 };
-
-// The error is a base_url or a CA file that cannot be used. An empty ca_file: the system's store.
-[[nodiscard]] Result<std::shared_ptr<const Peer>> make_peer(const std::string& base_url,
-                                                            const std::string& ca_file);
 
 // One connection in use. Destroying it closes it, once nothing is under way.
 class ByteStream {
