@@ -5,11 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include <sluice/base/percent.hpp>
 #include <sluice/base/result.hpp>
 
 namespace sluice::admin {
-
-[[nodiscard]] std::string decode_percent(std::string_view text);
 
 // Of "workspace=shop&limit=10": calls `use` with each name and its value, until it gives an error.
 template <class Use>

@@ -8,10 +8,9 @@
 #include <simdjson.h>
 
 #include <sluice/base/json_text.hpp>
+#include <sluice/base/percent.hpp>
 #include <sluice/event/traceparent.hpp>
 #include <sluice/normalise/time.hpp>
-
-#include "percent.hpp"
 
 namespace sluice::cli {
 namespace {

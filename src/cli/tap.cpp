@@ -1,12 +1,12 @@
 #include <iostream>
 #include <utility>
 
+#include <sluice/base/percent.hpp>
 #include <sluice/cli/cli.hpp>
 
 #include "admin_client.hpp"
 #include "commands.hpp"
 #include "dlq_text.hpp"
-#include "percent.hpp"
 
 namespace sluice::cli {
 namespace {

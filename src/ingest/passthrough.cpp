@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
+
+#include <sluice/base/ascii.hpp>
 
 #include "routes.hpp"
 
@@ -85,20 +86,14 @@ void append_end_to_end(std::string& out, const std::vector<HeadField>& fields, D
   }
 }
 
-int digit_of(char c) {
-  int digit = -1;
-  std::from_chars(&c, &c + 1, digit, 16);
-  return digit;
-}
-
 // Percent-decoded once, in lower case; nothing when it is not properly encoded.
 std::optional<std::string> decoded(std::string_view path) {
   std::string out;
   for (std::size_t i = 0; i < path.size(); ++i) {
     char c = path[i];
     if (c == '%') {
-      const int high = i + 2 < path.size() ? digit_of(path[i + 1]) : -1;
-      const int low = high < 0 ? -1 : digit_of(path[i + 2]);
+      const int high = i + 2 < path.size() ? hex_value(path[i + 1]) : -1;
+      const int low = high < 0 ? -1 : hex_value(path[i + 2]);
       if (low < 0) {
         return std::nullopt;
       }

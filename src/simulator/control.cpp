@@ -8,33 +8,13 @@
 #include <fmt/format.h>
 
 #include <sluice/base/json_text.hpp>
+#include <sluice/base/percent.hpp>
 
 namespace sluice::simulator {
 namespace {
 
 // How many entries a listing has unless told.
 constexpr std::size_t entries_listed_default = 1'000;
-
-int hex_value(char c) {
-  constexpr std::string_view digits = "0123456789abcdefABCDEF";
-  const std::size_t at = digits.find(c);
-  return at == digits.npos ? -1 : static_cast<int>(at < 16 ? at : at - 6);
-}
-
-std::string decode_percent(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-    const int low = high >= 0 ? hex_value(text[i + 2]) : -1;
-    if (low >= 0) {
-      out += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
-}
 
 // The value of a parameter of the query; none when it is not there.
 std::optional<std::string> parameter(std::string_view target, std::string_view name) {
