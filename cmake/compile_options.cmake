@@ -9,6 +9,7 @@ target_compile_options(sluice_options INTERFACE
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(sluice_options INTERFACE
     -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict)
+  target_link_options(sluice_options INTERFACE -Wno-stringop-overflow)  # it optimises as well
 endif()
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # Each file that is included is a file's own all the same.

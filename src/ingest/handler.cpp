@@ -81,24 +81,37 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
   return normalise::RejectReason::mapping_failed;
 }
 
-// Reserved keys, given up again unless their events get as far as the buffer.
+// Reserved keys and admitted events, given up again unless they get as far as the buffer.
 class Reservation {
  public:
-  Reservation(buffer::DedupWindow& window, const std::vector<DedupKey>& keys)
-      : window_(&window), keys_(keys) {}
+  Reservation(const WorkspaceTarget& workspace, const std::vector<DedupKey>& keys)
+      : workspace_(&workspace), keys_(keys) {}
   ~Reservation() {
-    if (window_ != nullptr) {
-      window_->give_up(keys_);
+    if (workspace_ == nullptr) {
+      return;
+    }
+    workspace_->dedup->give_up(keys_);
+    if (admitted_) {
+      workspace_->admission->release_bytes(admitted_->bytes, admitted_->producer);
+      workspace_->admission->release_events(admitted_->events);
     }
   }
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
 
-  void hand_over() { window_ = nullptr; }
+  [[nodiscard]] bool try_admit(const Handed& events) {
+    if (!workspace_->admission->try_admit(events.events, events.bytes, events.producer)) {
+      return false;
+    }
+    admitted_ = events;
+    return true;
+  }
+  void hand_over() { workspace_ = nullptr; }
 
  private:
-  buffer::DedupWindow* window_;
+  const WorkspaceTarget* workspace_;
   const std::vector<DedupKey>& keys_;
+  std::optional<Handed> admitted_;
 };
 
 }  // namespace
@@ -273,7 +286,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   }
   const WorkspaceTarget& workspace = admitted.options->tables->workspaces[admitted.workspace];
   const MonoTime now = options_->clock->mono_now();
-  Reservation reservation(*workspace.dedup, reserved_);
+  Reservation reservation(workspace, reserved_);
   const auto duplicates = absorb_duplicates(*workspace.dedup, now);
   if (!duplicates) {
     return refuse_with(duplicates.error());
@@ -283,26 +296,18 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
                 .duplicates = *duplicates};
   const buffer::AckLevel level = std::min(
       wanted_level(head.prefer).value_or(workspace.buffer->level()), workspace.buffer->level());
-  const Handed handed{.route = admitted.route.id,
-                      .workspace = admitted.workspace,
-                      .events = counts.accepted,
-                      .bytes = 0,
-                      .producer = admitted.producer == nullptr ? 0 : admitted.producer->index};
-  std::optional<Handed> unsettled;
+  Handed handed{.route = admitted.route.id,
+                .workspace = admitted.workspace,
+                .events = counts.accepted,
+                .bytes = 0,
+                .producer = admitted.producer == nullptr ? 0 : admitted.producer->index};
+  Group::Owner group;
   if (counts.accepted > 0) {
-    Group::Owner group = make_group(counts, handed.producer, now, head.traceparent);
-    unsettled = handed;
-    unsettled->bytes = group->footprint_bytes();
-    if (!workspace.admission->try_admit(counts.accepted, unsettled->bytes, handed.producer)) {
+    group = make_group(counts, handed.producer, now, head.traceparent);
+    handed.bytes = group->footprint_bytes();
+    if (!reservation.try_admit(handed)) {
       probe_.refused_full.add(counts.accepted + counts.duplicates);
       return refuse_with(full(workspace));
-    }
-    reservation.hand_over();
-    if (workspace.buffer->append(thread_, std::move(group), level, std::move(acknowledge))) {
-      unsettled.reset();
-    }
-    if (is_tapped()) {
-      show_accepted(head, admitted, now);
     }
   } else if (const auto request = idempotent_request()) {
     // All of it came before: the answer is the first one's.
@@ -311,19 +316,27 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
       counts.duplicates = answer->duplicates;
     }
   }
-  probe_.duplicates.add(*duplicates);
-  if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
-    admitted.producer->rate_limit->charge(handed.events + *duplicates, now);
-  }
   AnswerHead answer = answer_head(head, received_at_, workspace.admission->pressure(), keep_alive);
   if (wanted_level(head.prefer)) {
     answer.preference_applied = level_name(level);
   }
   answers_.accepted(out, answer, counts, events_.rejections);
-  if (!unsettled) {
-    settle(handed, true);
+  if (group != nullptr && is_tapped()) {
+    show_accepted(head, admitted, now);
   }
-  return unsettled;
+  // From here on nothing may fail: what the buffer has will be acknowledged.
+  reservation.hand_over();
+  const bool is_kept = group == nullptr || workspace.buffer->append(thread_, std::move(group),
+                                                                    level, std::move(acknowledge));
+  probe_.duplicates.add(*duplicates);
+  if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
+    admitted.producer->rate_limit->charge(handed.events + *duplicates, now);
+  }
+  if (!is_kept) {
+    return handed;
+  }
+  settle(handed, true);
+  return std::nullopt;
 }
 
 void Handler::settle(const Handed& handed, bool kept) {
@@ -357,7 +370,7 @@ void Handler::refuse(const RequestHead& head, RouteId route, const Problem& prob
 
 // Makes events of the body; an error refuses all of them.
 Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitted& admitted,
-                                           std::span<char> body) {
+                                           std::span<char> body) try {
   const auto decoded = decode(admitted, body);
   if (!decoded) {
     return std::unexpected(decoded.error());
@@ -374,6 +387,9 @@ Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitt
     show_rejected(head, admitted, {decoded->data(), decoded->size()});
   }
   return judge(admitted);
+} catch (const std::bad_alloc&) {
+  events_.clear();
+  return std::unexpected(not_stored("memory is short"));
 }
 
 Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::span<char> body) {

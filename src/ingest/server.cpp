@@ -243,6 +243,28 @@ class Thread {
     asio::executor_work_guard<asio::io_context::executor_type> work;
   };
 
+  // A connection that is served and counted, however its coroutine ends.
+  class Presence {
+   public:
+    Presence(Thread& thread, Connection& connection) : thread_(thread), connection_(connection) {
+      thread_.connections_.push_back(connection_);
+    }
+    ~Presence() {
+      thread_.connections_.erase(thread_.connections_.iterator_to(connection_));
+      if (connection_.peer) {
+        thread_.shared_.peers.leave(*connection_.peer);
+      }
+      thread_.shared_.connections.fetch_sub(1, std::memory_order_relaxed);
+      thread_.probe_.connections_closed.add();
+    }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    Thread& thread_;
+    Connection& connection_;
+  };
+
   void finish(ReplayJob& job, const Result<void>& kept) {
     handler_.settle_events(*job.handed, kept.has_value());
     if (!kept) {
@@ -305,7 +327,7 @@ class Thread {
 
   template <class Stream>
   Task<> serve(std::unique_ptr<StreamConnection<Stream>> connection) {
-    connections_.push_back(*connection);
+    const Presence presence(*this, *connection);
     bool ready = true;
     if constexpr (std::is_same_v<Stream, TlsStream>) {
       ready = co_await shake_hands(*connection);
@@ -314,12 +336,6 @@ class Thread {
       co_await exchange(*connection);
       co_await close(*connection);
     }
-    connections_.erase(connections_.iterator_to(*connection));
-    if (connection->peer) {
-      shared_.peers.leave(*connection->peer);
-    }
-    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-    probe_.connections_closed.add();
   }
 
   // Whether the client may go on; the session then knows who it is, if it has shown a certificate.

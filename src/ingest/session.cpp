@@ -276,22 +276,29 @@ void Session::refuse_relay(const Problem& problem, bool body_taken) {
 }
 
 void Session::handle(std::span<char> body) {
-  const std::size_t before = out_.size();
-  handed_ = handler_.handle(head_, *admitted_, body, keep_alive(), out_, acknowledge_);
+  answer_.clear();
+  handed_ = handler_.handle(head_, *admitted_, body, keep_alive(), answer_, acknowledge_);
   if (handed_) {
-    waiting_answer_.assign(out_, before);
-    out_.resize(before);
     phase_ = Phase::waiting;
     return;
   }
+  give_answer();
   handler_.probe().duration.observe(handler_.clock().mono_now() - started_);
+}
+
+void Session::give_answer() {
+  if (out_.empty()) {
+    out_.swap(answer_);
+  } else {
+    out_ += answer_;
+  }
 }
 
 void Session::acknowledged(const Result<void>& outcome) {
   SLUICE_ASSERT(phase_ == Phase::waiting);
   handler_.settle(*handed_, outcome.has_value());
   if (outcome) {
-    out_ += waiting_answer_;
+    give_answer();
   } else {
     handler_.refuse(head_, admitted_->route.id, not_stored(outcome.error().message), keep_alive(),
                     out_);

@@ -103,6 +103,7 @@ class Session {
   void begin_relay();
   [[nodiscard]] Problem above_relay_limit() const;
   void handle(std::span<char> body);
+  void give_answer();
   // Answers, and closes the connection when the rest of the request cannot be skipped cheaply.
   void refuse(const Problem& problem, RouteId route, bool body_follows);
   void refuse_unparsable(const boost::beast::error_code& error);
@@ -115,7 +116,7 @@ class Session {
   std::unique_ptr<Peer> peer_;  // most have none
   ReadBuffer in_;
   std::string out_;
-  std::string waiting_answer_;
+  std::string answer_;   // to the request under way, perhaps waiting for its acknowledgement
   std::string chunked_;  // a chunked body
   RequestHead head_;
   std::optional<RequestParser> parser_;

@@ -118,7 +118,7 @@ const char* JsonWalker::load(char* data, std::size_t size) {
         index_capacity_, api::nesting_depth_max, index_);
     if (allocated != simdjson::SUCCESS) {
       index_capacity_ = 0;
-      return simdjson::error_message(allocated);
+      throw std::bad_alloc();
     }
   }
   data_ = data;

@@ -15,13 +15,13 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-struct Case {
+struct Mistaken {
   const char* below;    // written below the small file, from line 4
   const char* mistake;  // the beginning of the only one
 };
 
-void expect_each(std::initializer_list<Case> cases, const World& world = {}) {
-  for (const Case& c : cases) {
+void expect_each(std::initializer_list<Mistaken> cases, const World& world = {}) {
+  for (const Mistaken& c : cases) {
     EXPECT_THAT(mistakes_in(std::string(small_file) + c.below, world),
                 ElementsAre(testing::StartsWith(std::string("sluice.yaml") + c.mistake)))
         << c.below;

@@ -13,12 +13,12 @@
 namespace sluice::simulator {
 namespace {
 
-struct Case {
+struct Judged {
   std::string_view json;
   std::string_view verdict;
 };
 
-void expect_all(std::span<const Case> cases) {
+void expect_all(std::span<const Judged> cases) {
   for (const auto& [json, verdict] : cases) {
     EXPECT_EQ(event_verdict(json), verdict) << json;
   }
@@ -43,7 +43,7 @@ std::string with_params(std::string_view type, std::string_view params) {
 }
 
 TEST(EventRules, outline) {
-  constexpr Case cases[] = {
+  constexpr Judged cases[] = {
       {R"({"type":"custom","action":"a","label":"l","client":{"id":1},"params":{}})", ""},
       {R"({"type":"hit-timer","label":"l","client":{"id":1}})", ""},
       {R"({"type":"push/viewed","label":"l","client":{"id":1}})", ""},
@@ -116,7 +116,7 @@ TEST(EventRules, action) {
 }
 
 TEST(EventRules, client) {
-  constexpr Case cases[] = {
+  constexpr Judged cases[] = {
       {R"({"id":1})", ""},
       {R"({"id":-9223372036854775808})", ""},
       {R"({"customId":"c"})", ""},
