@@ -136,6 +136,8 @@ INGEST = [
         (f"sum by (instance) (sluice_ingest_connections{{{INSTANCE}}})", "open, {{instance}}"),
         (rate("ingest_connections_total", INSTANCE), "opened per second"),
         (rate("ingest_connections_refused_total", INSTANCE), "refused per second"),
+        (rate("ingest_connections_retired_total", INSTANCE), "at their last request per second"),
+        (rate("ingest_handshakes_failed_total", INSTANCE), "failed handshakes per second"),
         (rate("ingest_timeouts_total", INSTANCE), "timed out per second")]),
 ]
 
@@ -243,6 +245,22 @@ SATURATION = [
                "while some of a request's events are delivered and others are not.", minimum=None),
 ]
 
+PASSTHROUGH = [
+    graph("Calls passed through", "reqps", [
+        (rate("passthrough_requests_total", WORKSPACE, "code"), "{{code}}")],
+          text="Answered by the API, by status. Nothing where `passthrough` is off.", stack=True),
+    graph("Calls not answered by the API", "reqps", [
+        (rate("passthrough_failures_total", WORKSPACE, "reason"), "{{reason}}")],
+          text="By reason.", stack=True),
+    graph("Time of a call", "s", quantiles("passthrough_duration_seconds", WORKSPACE)),
+    graph("Bytes passed through", "Bps", [
+        (rate("passthrough_request_bytes_total", WORKSPACE), "to the API"),
+        (rate("passthrough_answer_bytes_total", WORKSPACE), "to callers")], width=12),
+    graph("Calls in flight", "short", [
+        (f"sum by (workspace) (sluice_passthrough_in_flight{{{WORKSPACE}}})", "{{workspace}}")],
+          width=12),
+]
+
 PROCESS = [
     graph("CPU", "none", [
         (f"sum by (instance) (rate(process_cpu_seconds_total{{{INSTANCE}}}[$__rate_interval]))",
@@ -259,7 +277,7 @@ PROCESS = [
 
 ROWS = [("Overview", OVERVIEW), ("Ingest: rate, errors, duration", INGEST), ("Delivery", DELIVERY),
         ("Buffer and dead letters", BUFFER), ("End to end", END_TO_END), ("Saturation", SATURATION),
-        ("Process", PROCESS)]
+        ("Pass-through", PASSTHROUGH), ("Process", PROCESS)]
 
 
 def variable(name, label, query):

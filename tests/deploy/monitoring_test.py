@@ -29,6 +29,7 @@ admin: {{listen: 127.0.0.1:0}}
 workspaces:
   - base_url: {upstream}
     auth: {{workspace_guid: 01234567-89ab-cdef-0123-456789abcdef, api_key: a-key}}
+    passthrough: true
 buffer: {{path: {folder}/buffer, max_bytes: 16MiB}}
 dead_letter: {{path: {folder}/dead-letter}}
 delivery: {{backoff: {{initial: 5ms, max: 50ms}}}}
@@ -114,6 +115,7 @@ class Monitoring(unittest.TestCase):
             status, text = post_json(self.ingest + "/v4/events/batch", batch(self.sent))
             self.assertEqual(status, 202, text)
         self.assertEqual(post_json(self.ingest + "/v4/events/custom", {"action": "x"})[0], 400)
+        self.assertEqual(fetch(self.ingest + "/catalogs/bags")[0], 404)  # the simulator has none
 
     def query(self, expression):
         """The series that the expression gives, or an assertion with Prometheus's words."""
