@@ -1,8 +1,8 @@
 # Sluice as an image: built with scripts/build.sh, shipped with the libraries that it loads, and no more.
 # Both stages stand on the same base; for a build that can be repeated, name it by its digest:
-#   docker build --build-arg BASE=docker.io/library/debian:12-slim@sha256:... -t sluice .
+#   docker build --build-arg BASE=debian:12-slim@sha256:... -t sluice .
 # scripts/image.sh builds it without an engine.
-ARG BASE=docker.io/library/debian:12-slim
+ARG BASE=debian:12-slim
 # `build` compiles. `prebuilt` takes build/release/bin of the checkout, built on Debian 12.
 ARG BINARIES=build
 

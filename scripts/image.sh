@@ -5,9 +5,9 @@
 #   ./scripts/image.sh             compiles in the image's first stage: some minutes
 #   ./scripts/image.sh --prebuilt  takes build/release/bin/sluice
 #
-# Needs root, buildah and mmdebstrap (scripts/setup.sh --full). The base is a minimal Debian 12 from the
-# packages of this machine's own mirror, as there is no registry to ask: what is printed is near the size
-# on debian:12-slim, not the same. The image is localhost/sluice:latest of buildah's store.
+# Needs root, buildah and mmdebstrap (scripts/setup.sh --full). The base is a minimal Debian 12 made of
+# packages, so that no image has to be pulled: what is printed is near the size on debian:12-slim, not the
+# same. The image is localhost/sluice:latest of buildah's store.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -21,11 +21,13 @@ packages=(
   libgtest-dev libgmock-dev libbenchmark-dev valgrind
   # scripts
   curl openssl python3 binutils iproute2
+  # cpack
+  dpkg-dev file
 )
 full=false
 if [ "${1-}" = --full ]; then
   full=true
-  packages+=(buildah mmdebstrap dpkg-dev file python3-venv chromium strace)
+  packages+=(buildah mmdebstrap python3-venv chromium strace)
   command -v go >/dev/null || packages+=(golang-go)
   # Not where node comes from elsewhere: Debian's npm conflicts with it.
   command -v npm >/dev/null || packages+=(nodejs npm)

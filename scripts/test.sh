@@ -86,11 +86,7 @@ if [ "${1:-}" = --full ]; then
   ./scripts/setup.sh --full
   ./scripts/test_deploy.sh
   step "package"
-  (cd build/release && cpack >../package.log 2>&1) || {
-    tail -20 build/package.log
-    exit 1
-  }
-  dpkg-deb --field build/release/sluice_*.deb Package Version Depends
+  ./scripts/package.sh
   step "image"
   ./scripts/image.sh --prebuilt
   step "memcheck"

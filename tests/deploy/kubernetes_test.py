@@ -20,7 +20,7 @@ BINARIES = pathlib.Path(os.environ.get("SLUICE_BIN_DIR", ROOT / "build/release/b
 OVERLAYS = ROOT / "deploy/kubernetes/overlays"
 SCHEMAS = "1.32"
 # Kinds of the Prometheus operator: no schema of Kubernetes has them.
-CUSTOM = {"ServiceMonitor"}
+CUSTOM = {"ServiceMonitor", "PodMonitor"}
 SECRETS = ("synerise_api_key", "admin_token", "checkout_key")
 
 

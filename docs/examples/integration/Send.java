@@ -6,6 +6,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.List;
 import java.util.regex.Pattern;
 
 public class Send {
@@ -41,7 +42,7 @@ public class Send {
         if (status == 202 || (status == 400 && namesErrors)) {
           return answer.body();
         }
-        if (status != 429 && status != 503) {
+        if (!List.of(408, 429, 500, 503).contains(status)) {
           // A wrong key or address: mend it, the events are not at fault.
           throw new IllegalStateException(path + ": " + status + ": " + answer.body());
         }

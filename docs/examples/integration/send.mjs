@@ -18,7 +18,7 @@ async function send(path, events, idempotencyKey) {
         signal: AbortSignal.timeout(10_000),
       });
       const text = await answer.text();
-      if (![429, 503].includes(answer.status)) return errorsOf(path, answer.status, text);
+      if (![408, 429, 500, 503].includes(answer.status)) return errorsOf(path, answer.status, text);
       waitSeconds = Number(answer.headers.get("Retry-After") ?? waitSeconds);
     } catch (error) {
       if (error instanceof Refused) throw error;

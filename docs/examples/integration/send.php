@@ -27,7 +27,7 @@ function send(string $path, array $events, string $idempotencyKey): array
         $http_response_header = [];
         $text = @file_get_contents($url, false, $context); // false: no answer, taken or not
         $status = (int) (explode(' ', $http_response_header[0] ?? '')[1] ?? 0);
-        if ($text !== false && $status !== 429 && $status !== 503) {
+        if ($text !== false && !in_array($status, [408, 429, 500, 503], true)) {
             return errors_of($path, $status, $text);
         }
         foreach ($http_response_header as $line) {

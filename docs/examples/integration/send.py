@@ -26,7 +26,7 @@ def send(path, events, idempotency_key):
             with urllib.request.urlopen(request, timeout=10) as answer:
                 return json.load(answer)["errors"]
         except urllib.error.HTTPError as answer:
-            if answer.code not in (429, 503):
+            if answer.code not in (408, 429, 500, 503):
                 text = answer.read().decode()
                 errors = json.loads(text).get("errors") if answer.code == 400 else None
                 if not errors:
