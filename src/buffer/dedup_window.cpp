@@ -76,11 +76,17 @@ std::size_t DedupWindow::size() const {
 
 bool DedupWindow::enter(Shard& shard, DedupKey key, Value value, MonoTime now) const {
   expire(shard, now);
-  if (!shard.keys.try_emplace(key, value).second) {
+  const auto [entry, is_new] = shard.keys.try_emplace(key, value);
+  if (!is_new) {
     return false;
   }
   make_room(shard);
-  shard.by_age.push_back({.key = key, .entered_at = now});
+  try {
+    shard.by_age.push_back({.key = key, .entered_at = now});
+  } catch (...) {
+    shard.keys.erase(entry);  // it would never expire
+    throw;
+  }
   return true;
 }
 

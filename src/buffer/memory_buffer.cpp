@@ -13,7 +13,7 @@ class MemoryBuffer final : public Buffer {
 
   [[nodiscard]] AckLevel level() const override { return AckLevel::memory; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, AckLevel,
-                            Acknowledge) override {
+                            Acknowledge) noexcept override {
     // Before the push: behind it the group is the consumer's.
     window_.confirm(group->dedup_keys());
     if (group->answer()) {

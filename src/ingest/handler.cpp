@@ -1,6 +1,7 @@
 #include "handler.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include <boost/beast/core/string.hpp>
@@ -112,6 +113,24 @@ class Reservation {
   const WorkspaceTarget* workspace_;
   const std::vector<DedupKey>& keys_;
   std::optional<Handed> admitted_;
+};
+
+// Finds a request's keys among those that it has reserved. Most requests repeat none.
+class RepeatedKeys {
+ public:
+  explicit RepeatedKeys(const std::vector<DedupKey>& keys) : keys_(keys) {}
+
+  bool has(const DedupKey& key) {
+    for (; known_ < keys_.size(); ++known_) {
+      index_.insert({keys_[known_].low, keys_[known_].high});
+    }
+    return index_.contains({key.low, key.high});
+  }
+
+ private:
+  const std::vector<DedupKey>& keys_;
+  std::size_t known_ = 0;  // of them in the index
+  std::set<std::pair<std::uint64_t, std::uint64_t>> index_;
 };
 
 }  // namespace
@@ -511,12 +530,13 @@ Result<void, Problem> Handler::judge(const Admitted& admitted) {
 Result<std::uint32_t, Problem> Handler::absorb_duplicates(buffer::DedupWindow& window,
                                                           MonoTime now) {
   reserved_.clear();
+  reserved_.reserve(events_.records.size());  // a key that is reserved must be known to be
+  RepeatedKeys reserved(reserved_);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < events_.records.size(); ++i) {
     if (const auto& key = events_.dedup_keys[i]) {
       const auto entry = window.try_reserve(*key, now);
-      if (entry == buffer::DedupWindow::Entry::pending &&
-          std::ranges::find(reserved_, *key) == reserved_.end()) {
+      if (entry == buffer::DedupWindow::Entry::pending && !reserved.has(*key)) {
         return std::unexpected(Problem{
             .refusal = Refusal::being_stored,
             .message = "the same event is being stored for another request: send this again later",

@@ -76,12 +76,54 @@ struct Snapshot {
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
+// A place among the connections that are limited, of all and of one peer's; given back at its end.
+class Place {
+ public:
+  // Nothing, and counted in the probe, where there is none.
+  static std::optional<Place> take(Shared& shared, const config::Ingest& config,
+                                   const net::Socket& socket, Probe& probe) {
+    Place place(shared);
+    if (shared.connections.load(std::memory_order_relaxed) > config.max_connections) {
+      probe.connections_refused.add();
+      return std::nullopt;
+    }
+    const std::optional<PeerAddress> peer = address_of_peer(socket);
+    if (peer && !shared.peers.try_enter(*peer, config.limits.max_connections_per_peer)) {
+      probe.connections_refused_of_peer.add();
+      return std::nullopt;
+    }
+    place.peer_ = peer;
+    return place;
+  }
+  ~Place() {
+    if (shared_ == nullptr) {
+      return;
+    }
+    if (peer_) {
+      shared_->peers.leave(*peer_);
+    }
+    shared_->connections.fetch_sub(1, std::memory_order_relaxed);
+  }
+  Place(Place&& other) noexcept
+      : shared_(std::exchange(other.shared_, nullptr)), peer_(other.peer_) {}
+  Place& operator=(Place&&) = delete;
+
+ private:
+  explicit Place(Shared& shared) : shared_(&shared) {
+    shared_->connections.fetch_add(1, std::memory_order_relaxed);
+  }
+
+  Shared* shared_;
+  std::optional<PeerAddress> peer_;
+};
+
 // A connection as the sweeper sees it.
 class Connection : public boost::intrusive::list_base_hook<>, public ClientStream {
  public:
-  explicit Connection(Handler& handler, const SessionLimits& limits, asio::io_context& context)
+  Connection(Handler& handler, const SessionLimits& limits, asio::io_context& context, Place place)
       : session(handler, limits, [this](const Result<void>& outcome) { acknowledge(outcome); }),
         context_(context),
+        place_(std::move(place)),
         acknowledgement_(context, MonoTime::max()) {}
   ~Connection() override = default;
   Connection(const Connection&) = delete;
@@ -97,7 +139,6 @@ class Connection : public boost::intrusive::list_base_hook<>, public ClientStrea
   }
 
   Session session;
-  std::optional<PeerAddress> peer;  // as counted
   MonoTime deadline = MonoTime::max();
   bool expired = false;
   Relay* relay = nullptr;  // while a request is passed through
@@ -112,6 +153,7 @@ class Connection : public boost::intrusive::list_base_hook<>, public ClientStrea
   }
 
   asio::io_context& context_;
+  Place place_;
   asio::steady_timer acknowledgement_;
   std::optional<Result<void>> outcome_;
 };
@@ -120,8 +162,8 @@ template <class Stream>
 class StreamConnection final : public Connection {
  public:
   StreamConnection(Stream given, Handler& handler, const SessionLimits& limits,
-                   asio::io_context& context)
-      : Connection(handler, limits, context), stream(std::move(given)) {}
+                   asio::io_context& context, Place place)
+      : Connection(handler, limits, context, std::move(place)), stream(std::move(given)) {}
 
   void cancel() override {
     boost::system::error_code ignored;
@@ -243,18 +285,15 @@ class Thread {
     asio::executor_work_guard<asio::io_context::executor_type> work;
   };
 
-  // A connection that is served and counted, however its coroutine ends.
+  // A connection among those that the sweeper sees, however its coroutine ends.
   class Presence {
    public:
     Presence(Thread& thread, Connection& connection) : thread_(thread), connection_(connection) {
       thread_.connections_.push_back(connection_);
+      thread_.probe_.connections_opened.add();
     }
     ~Presence() {
       thread_.connections_.erase(thread_.connections_.iterator_to(connection_));
-      if (connection_.peer) {
-        thread_.shared_.peers.leave(*connection_.peer);
-      }
-      thread_.shared_.connections.fetch_sub(1, std::memory_order_relaxed);
       thread_.probe_.connections_closed.add();
     }
     Presence(const Presence&) = delete;
@@ -286,55 +325,60 @@ class Thread {
         co_await rest.async_wait(as_result);
         continue;
       }
-      admit(std::move(socket));
+      try {
+        admit(std::move(socket));
+      } catch (const std::exception& trouble) {
+        SLUICE_LOG(error, "cannot serve a connection: it is closed", {"error", trouble.what()});
+      }
     }
   }
 
   void admit(net::Socket socket) {
-    if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >=
-        snapshot_->config.max_connections) {
-      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-      probe_.connections_refused.add();
+    std::optional<Place> place = Place::take(shared_, snapshot_->config, socket, probe_);
+    if (!place) {
       return;
     }
-    const std::optional<PeerAddress> peer = address_of_peer(socket);
-    if (peer &&
-        !shared_.peers.try_enter(*peer, snapshot_->config.limits.max_connections_per_peer)) {
-      shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-      probe_.connections_refused_of_peer.add();
-      return;
-    }
-    probe_.connections_opened.add();
     boost::system::error_code ignored;  // not every kind of socket has the option
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.non_blocking(true, ignored);
     if (snapshot_->tls && socket.local_endpoint(ignored).protocol().family() != AF_UNIX) {
       // OpenSSL counts references to what a stream needs of its context.
       TlsStream stream(std::move(socket), *snapshot_->tls);
-      begin(std::move(stream), peer);
+      begin(std::move(stream), *std::move(place));
     } else {
-      begin(std::move(socket), peer);
+      begin(std::move(socket), *std::move(place));
     }
   }
 
   template <class Stream>
-  void begin(Stream stream, const std::optional<PeerAddress>& peer) {
-    auto connection =
-        std::make_unique<StreamConnection<Stream>>(std::move(stream), handler_, limits_, context_);
-    connection->peer = peer;
+  void begin(Stream stream, Place place) {
+    auto connection = std::make_unique<StreamConnection<Stream>>(
+        std::move(stream), handler_, limits_, context_, std::move(place));
     net::spawn(context_.get_executor(), gate_, serve(std::move(connection)));
   }
 
   template <class Stream>
   Task<> serve(std::unique_ptr<StreamConnection<Stream>> connection) {
     const Presence presence(*this, *connection);
-    bool ready = true;
-    if constexpr (std::is_same_v<Stream, TlsStream>) {
-      ready = co_await shake_hands(*connection);
+    std::exception_ptr trouble;
+    try {
+      bool ready = true;
+      if constexpr (std::is_same_v<Stream, TlsStream>) {
+        ready = co_await shake_hands(*connection);
+      }
+      if (ready) {
+        co_await exchange(*connection);
+        co_await close(*connection);
+      }
+    } catch (...) {
+      trouble = std::current_exception();
     }
-    if (ready) {
-      co_await exchange(*connection);
-      co_await close(*connection);
+    // The client may be gone, but the buffer has events of its, and will say what became of them.
+    if (connection->session.is_waiting()) {
+      co_await connection->wait_for_acknowledgement();
+    }
+    if (trouble) {
+      std::rethrow_exception(trouble);
     }
   }
 
@@ -473,34 +517,35 @@ class Thread {
 
   // Cancels what is late; once stop() was called, sees the thread to its end.
   Task<> sweep() {
-    while (true) {
+    while (!is_stopping() || !connections_.empty()) {
       sweep_timer_.expires_after(sweep_interval);
       co_await sweep_timer_.async_wait(as_result);
-      const MonoTime now = shared_.clock.mono_now();
-      const bool stopping = stop_at_ != MonoTime::max();
-      for (Connection& connection : connections_) {
-        if (connection.relay != nullptr) {
-          connection.relay->sweep(now);
-          if (stopping && (now >= stop_relays_at_ || is_hurried())) {
-            connection.relay->stop();
-          }
-          continue;
-        }
-        if (connection.deadline <= now || (stopping && now >= stop_at_)) {
-          connection.expired = true;
-          connection.cancel();
-        }
+      try {
+        cancel_what_is_late(shared_.clock.mono_now());
+      } catch (const std::exception& trouble) {
+        SLUICE_LOG(error, "cannot look at connections for the moment", {"error", trouble.what()});
       }
-      if (stopping && connections_.empty()) {
-        for (const auto& pool : pools_) {
-          if (pool != nullptr) {
-            pool->stop();
-          }
-        }
-        co_return;
+    }
+    for (const auto& pool : pools_) {
+      if (pool != nullptr) {
+        pool->stop();
       }
     }
   }
+  void cancel_what_is_late(MonoTime now) {
+    for (Connection& connection : connections_) {
+      if (connection.relay != nullptr) {
+        connection.relay->sweep(now);
+        if (is_stopping() && (now >= stop_relays_at_ || is_hurried())) {
+          connection.relay->stop();
+        }
+      } else if (connection.deadline <= now || (is_stopping() && now >= stop_at_)) {
+        connection.expired = true;
+        connection.cancel();
+      }
+    }
+  }
+  [[nodiscard]] bool is_stopping() const { return stop_at_ != MonoTime::max(); }
 
   [[nodiscard]] bool is_hurried() const {
     return shared_.hurried != nullptr && shared_.hurried->load(std::memory_order_relaxed);

@@ -296,7 +296,7 @@ void Session::give_answer() {
 
 void Session::acknowledged(const Result<void>& outcome) {
   SLUICE_ASSERT(phase_ == Phase::waiting);
-  handler_.settle(*handed_, outcome.has_value());
+  handler_.settle(*std::exchange(handed_, std::nullopt), outcome.has_value());
   if (outcome) {
     give_answer();
   } else {

@@ -88,6 +88,8 @@ class Session {
   [[nodiscard]] MonoTime deadline() const { return deadline_; }
   // Whether no request has begun: such a connection may be closed at any time.
   [[nodiscard]] bool idle() const { return phase_ == Phase::head && in_.empty() && out_.empty(); }
+  // Whether the buffer still owes acknowledged(): until then the session must not end.
+  [[nodiscard]] bool is_waiting() const { return handed_.has_value(); }
 
  private:
   enum class Phase : std::uint8_t { head, body, chunked_body, waiting, relaying, closing };

@@ -19,7 +19,7 @@ WorkspaceBuffer::WorkspaceBuffer(Shared shared, std::size_t index, Workspace wor
       index_(index) {}
 
 bool WorkspaceBuffer::append(std::size_t producer, Group::Owner group, buffer::AckLevel wanted,
-                             Acknowledge acknowledge) {
+                             Acknowledge acknowledge) noexcept {
   if (shared_.closed.load(std::memory_order_acquire)) {
     config.window->give_up(group->dedup_keys());
     acknowledge(failure(Errc::failed, "the buffer is closed"));

@@ -49,7 +49,7 @@ class WorkspaceBuffer final : public buffer::Buffer {
 
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, buffer::AckLevel wanted,
-                            Acknowledge acknowledge) override;
+                            Acknowledge acknowledge) noexcept override;
   void read(std::vector<Group::Owner>& out, std::size_t bytes_max) override;
   void release(Group::Owner group) override;
   [[nodiscard]] bool try_sleep() override { return feed.try_sleep(); }

@@ -34,7 +34,7 @@ class Recorder final : public buffer::Buffer {
   Recorder(buffer::DedupWindow& window, bool at_once) : window_(window), at_once_(at_once) {}
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t, Group::Owner group, buffer::AckLevel,
-                            Acknowledge) override {
+                            Acknowledge) noexcept override {
     window_.confirm(group->dedup_keys());
     if (group->answer()) {
       window_.remember(*group->answer(), group->accepted_at());

@@ -82,6 +82,30 @@ TEST_F(FieldFailure, TheLastEventIsStuckUntilTheNextOneArrives) {
   EXPECT_TRUE(stored(2));
 }
 
+// The first request's answer cannot be written while the second one's event is on its way to the
+// disk.
+TEST_F(FieldFailure, AClientIsGoneBeforeItsAnswers) {
+  GatewayProcess gateway(options());
+  gateway.start();
+  const auto request = [](std::string_view body) {
+    return "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + std::string(body);
+  };
+  constexpr int clients = 300;
+  for (int i = 0; i < clients; ++i) {
+    HttpClient(0, {.unix_path = gateway.ingest()})
+        .send(request("!") + request("[" + event("gone") + "]"));
+  }
+  EXPECT_TRUE(eventually([&] {
+    return gateway.metric("ingest_connections_total") == clients &&
+           gateway.metric("ingest_connections") == 0 && gateway.metric("buffer_events") == 0;
+  })) << gateway.log();
+  EXPECT_GT(gateway.metric("events_accepted_total"), 0);
+  EXPECT_EQ(gateway.metric("events_accepted_total"),
+            static_cast<double>(upstream_.ledger().summary().unique));
+  EXPECT_EQ(gateway.unaccounted(), 0);
+}
+
 TEST_F(FieldFailure, A401DropsTheBatch) {
   ASSERT_TRUE(upstream_.set_faults("revoke"));
   GatewayProcess gateway(options());

@@ -35,9 +35,10 @@ class Buffer {
   // Takes the group in, to be acknowledged at level `wanted`, or level() if that is lower. True: it
   // is acknowledged already, and `acknowledge` will not be called. The group's deduplication keys
   // are confirmed before its acknowledgement, or given up with its failure. Each producer index
-  // belongs to one thread at a time.
+  // belongs to one thread at a time. Where memory runs out the process ends: a group that was
+  // admitted is not forgotten.
   [[nodiscard]] virtual bool append(std::size_t producer, Group::Owner group, AckLevel wanted,
-                                    Acknowledge acknowledge) = 0;
+                                    Acknowledge acknowledge) noexcept = 0;
   // Consumer: appends groups that are ready, in their order of acceptance, until their footprint
   // reaches `bytes_max`.
   virtual void read(std::vector<Group::Owner>& out, std::size_t bytes_max) = 0;

@@ -14,6 +14,7 @@
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -36,14 +37,17 @@ class OrderedQueue {
     }
   }
 
-  // Each producer index belongs to one thread at a time. The queue itself has no bound.
-  void push(std::size_t producer_index, Item item) {
+  // Each producer index belongs to one thread at a time. The queue itself has no bound. Where
+  // memory runs out the process ends: a place that was taken must be filled.
+  void push(std::size_t producer_index, Item item) noexcept {
     Producer& producer = *producers_[producer_index];
     // Sequentially consistent together with next_: who sees the place taken, sees this bound as
     // well.
     producer.low.store(next_.load(std::memory_order_relaxed), std::memory_order_seq_cst);
     const std::uint64_t place = next_.fetch_add(1, std::memory_order_seq_cst);
-    queue_.enqueue(producer.token, Entry{.place = place, .item = std::move(item)});
+    if (!queue_.enqueue(producer.token, Entry{.place = place, .item = std::move(item)})) {
+      end_of_memory();
+    }
     // Pairs with the load in drain(): who sees `idle` sees the item in the queue.
     producer.low.store(idle, std::memory_order_release);
     // Pairs with try_sleep(): either this sees `sleeping_`, or the consumer sees the new `next_`.
@@ -98,6 +102,8 @@ class OrderedQueue {
     // While a push is under way, at most the place that it takes; `idle` otherwise.
     std::atomic<std::uint64_t> low{idle};
   };
+
+  [[noreturn]] static void end_of_memory() { throw std::bad_alloc(); }
 
   void take_visible() {
     std::array<Entry, 128> chunk{};

@@ -30,7 +30,7 @@ class FakeBuffer final : public buffer::Buffer {
   explicit FakeBuffer(buffer::DedupWindow& given) : window(given) {}
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t, Group::Owner group, buffer::AckLevel wanted,
-                            Acknowledge later) override {
+                            Acknowledge later) noexcept override {
     levels.push_back(wanted);
     if (at_once) {
       window.confirm(group->dedup_keys());
