@@ -13,8 +13,9 @@ import tempfile
 import time
 
 from harness import report
+from harness.measure import Scenario
 from harness.processes import Bench, Failed
-from harness.scenarios import SCENARIOS, Scenario
+from scenarios import SCENARIOS
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"

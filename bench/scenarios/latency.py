@@ -1,0 +1,27 @@
+import dataclasses
+
+from harness.measure import (P50, P99, P999, SHARES, WHOLE, Column, Pairs, Scenario, gateway,
+                             whole_path)
+from harness.processes import ARRAYS_100, SINGLE, Bench
+
+
+def latency(bench: Bench) -> Pairs:
+    for name, load in (("single", SINGLE), ("arrays of 100", ARRAYS_100)):
+        for buffer in ("memory", "disk"):
+            with gateway(bench, buffer=buffer) as (server, simulator):
+                saturated = whole_path(bench, server, simulator, load, bench.seconds / 2)
+                half = saturated["whole_per_s"] / load.batch / 2
+                values = whole_path(bench, server, simulator,
+                                    dataclasses.replace(load, rate_per_s=half))
+                values["saturation_per_s"] = saturated["whole_per_s"]
+            yield f"{name}, {buffer}", values
+
+
+SCENARIO = Scenario(
+    "latency",
+    "From a request's due time to its answer, open loop with Poisson arrivals at half of the rate "
+    "that the closed loop reached just before (whole path). Goals: p99 below 2 ms in memory, below "
+    "10 ms on disk.",
+    latency,
+    (Column("saturation_per_s", "saturation, events/s", "rate"), WHOLE, P50, P99, P999, *SHARES),
+    repetitions_max=3)
