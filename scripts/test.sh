@@ -3,8 +3,9 @@
 # instruction counts, and all tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside and its instruction counts
 #   --full    also the files of deploy/, with Prometheus, kustomize and the schemas of Kubernetes, the image
-#             and the console in a browser, memcheck, the list of system calls, five minutes of fuzzing for
-#             each target and a soak of twenty; installs what that needs with scripts/setup.sh --full
+#             and the console in a browser, memcheck, the list of system calls, the whole suite under
+#             ThreadSanitizer, five minutes of fuzzing for each target and a soak of twenty; installs what that
+#             needs with scripts/setup.sh --full
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh
@@ -75,10 +76,14 @@ wait "$processes" || {
 }
 cat build/processes.log
 build_and_test asan
-# What runs on several threads; the rest has one, and nothing to race with.
-build_and_test tsan \
-  'queue_test buffer_test store_test net_test transport_test ingest_test deadletter_test integration_test chaos_test' \
-  '^(integration|chaos|unit\.(queue|buffer|store|net|transport|ingest|deadletter))\.'
+if [ "${1:-}" = --full ]; then
+  build_and_test tsan
+else
+  # What runs on several threads; the rest has one, and nothing to race with.
+  build_and_test tsan \
+    'queue_test buffer_test store_test net_test transport_test ingest_test deadletter_test integration_test chaos_test' \
+    '^(integration|chaos|unit\.(queue|buffer|store|net|transport|ingest|deadletter))\.'
+fi
 step "fuzz"
 ./scripts/fuzz.sh
 if [ "${1:-}" = --full ]; then
