@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <ranges>
 
 #include <sluice/buffer/dedup_window.hpp>
 
@@ -27,11 +28,11 @@ void DedupWindow::confirm(std::span<const DedupKey> keys) {
 }
 
 void DedupWindow::give_up(std::span<const DedupKey> keys) {
-  for (const DedupKey key : keys) {
+  for (const DedupKey key : std::views::reverse(keys)) {
     Shard& shard = shard_of(key);
     const std::lock_guard lock(shard.mutex);
     shard.keys.erase(key);
-    // The newest entries are the ones that are given up: the search is short.
+    // The newest entries are the ones that are given up: from the last on, the search is short.
     const auto entry =
         std::ranges::find(shard.by_age.rbegin(), shard.by_age.rend(), key, &Aged::key);
     if (entry != shard.by_age.rend()) {

@@ -72,14 +72,11 @@ void AnswerParser::on_field_impl(field name, string_view name_text, string_view 
   if (head_told_) {
     return;  // a trailer
   }
-  const auto is_control = [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
-  };
   if (name == field::transfer_encoding && !boost::beast::iequals(value, "chunked")) {
     error = http::error::bad_transfer_encoding;
   } else if (head_.fields.size() >= head_fields_max) {
     error = http::error::header_limit;
-  } else if (std::any_of(value.begin(), value.end(), is_control)) {
+  } else if (has_control(value)) {
     error = http::error::bad_value;
   } else {
     head_.fields.push_back({.name = std::string(name_text), .value = std::string(value)});
@@ -94,7 +91,11 @@ std::size_t AnswerParser::on_body_impl(string_view bytes, error_code&) {
   return bytes.size();
 }
 
-void AnswerParser::on_chunk_header_impl(std::uint64_t size, string_view, error_code&) {
+void AnswerParser::on_chunk_header_impl(std::uint64_t size, string_view extensions,
+                                        error_code& error) {
+  if (has_control(extensions)) {
+    error = http::error::bad_chunk_extension;
+  }
   chunk_left_bytes_ = size;
 }
 

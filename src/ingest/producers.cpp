@@ -54,7 +54,8 @@ RateLimit::RateLimit(double events_per_second)
 
 std::chrono::nanoseconds RateLimit::wait(MonoTime now) const {
   const std::chrono::nanoseconds arrival(arrival_ns_.load(std::memory_order_relaxed));
-  return arrival - now.time_since_epoch() - std::chrono::seconds(1) + interval_;
+  const std::chrono::nanoseconds at_once = std::chrono::seconds(1) - interval_;  // beside the next
+  return arrival - now.time_since_epoch() - std::max(at_once, std::chrono::nanoseconds(0));
 }
 
 void RateLimit::charge(std::uint64_t events, MonoTime now) {

@@ -36,4 +36,17 @@ void ReadBuffer::reserve(std::size_t bytes, std::size_t padding_bytes) {
   end_ = kept;
 }
 
+void ReadBuffer::trim(std::size_t bytes_kept) {
+  if (capacity_ <= bytes_kept || size() > bytes_kept) {
+    return;
+  }
+  ReadBuffer smaller;
+  if (!empty()) {
+    smaller.reserve(std::max(first_capacity_bytes, size()), 0);
+    std::memcpy(smaller.storage_.get(), data().data(), size());
+    smaller.commit(size());
+  }
+  *this = std::move(smaller);
+}
+
 }  // namespace sluice::ingest

@@ -22,6 +22,8 @@ class ReadBuffer {
   void consume(std::size_t bytes) { begin_ += bytes; }
   // Makes room for `bytes` from the beginning of data() on, and for `padding_bytes` behind them.
   void reserve(std::size_t bytes, std::size_t padding_bytes);
+  // Gives memory back where there is more than `bytes_kept` of it and it is not needed.
+  void trim(std::size_t bytes_kept);
 
  private:
   std::unique_ptr<char[]> storage_;

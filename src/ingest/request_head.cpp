@@ -53,6 +53,12 @@ bool RequestHead::has_usable_request_id() const {
          std::ranges::all_of(request_id, [](char c) { return c > 0x20 && c < 0x7F && c != '"'; });
 }
 
+bool has_control(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F;
+  });
+}
+
 bool may_begin_chunked_end(std::span<const char> received) {
   constexpr std::size_t end_bytes = 5;
   return received.size() < end_bytes && (received.front() == '0' || received.front() == '\r');
@@ -70,7 +76,8 @@ RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t h
 
 void RequestParser::on_request_impl(verb method, string_view method_text, string_view target,
                                     int version, error_code& error) {
-  if (target.front() != '/') {
+  // A fragment has no place here (RFC 9112, 3.2.1), and some servers cut it off.
+  if (target.front() != '/' || target.find('#') != string_view::npos) {
     error = http::error::bad_target;
     return;
   }
@@ -166,8 +173,11 @@ void RequestParser::on_body_init_impl(const boost::optional<std::uint64_t>&, err
 
 std::size_t RequestParser::on_body_impl(string_view bytes, error_code&) { return bytes.size(); }
 
-void RequestParser::on_chunk_header_impl(std::uint64_t size, chunk_extensions, error_code& error) {
-  if (size > body_bytes_max_ - body_.size()) {
+void RequestParser::on_chunk_header_impl(std::uint64_t size, chunk_extensions extensions,
+                                         error_code& error) {
+  if (has_control(extensions)) {
+    error = http::error::bad_chunk_extension;
+  } else if (size > body_bytes_max_ - body_.size()) {
     error = http::error::body_limit;
   }
 }

@@ -56,6 +56,9 @@ enum class KeepWhole : std::uint8_t {
 // A head has at most so many fields, and so have trailers.
 inline constexpr std::size_t head_fields_max = 128;
 
+// Whether there is a control character but a tab, such as a line feed at which some end a line.
+[[nodiscard]] bool has_control(std::string_view text);
+
 // Whether this may be the beginning of a chunked body's end, `0 CRLF CRLF`, and not all of it.
 // Beast's parser relies on getting that in one piece: with less behind the size of a last chunk it
 // trips an assertion. `received` is not empty.

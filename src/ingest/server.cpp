@@ -375,7 +375,11 @@ class Thread {
     }
     // The client may be gone, but the buffer has events of its, and will say what became of them.
     if (connection->session.is_waiting()) {
-      co_await connection->wait_for_acknowledgement();
+      try {
+        co_await connection->wait_for_acknowledgement();
+      } catch (...) {
+        std::terminate();  // out of memory: the buffer would tell a connection that is none
+      }
     }
     if (trouble) {
       std::rethrow_exception(trouble);

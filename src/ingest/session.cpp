@@ -21,6 +21,8 @@ constexpr std::size_t skipped_body_bytes_max = 256U << 10;
 constexpr std::size_t relay_read_bytes = 16U << 10;
 // An output larger than this was an exception, and its memory is given back.
 constexpr std::size_t output_bytes_kept = 16U << 10;
+// A connection that waits for its next request keeps no more room for it.
+constexpr std::size_t input_bytes_kept = 256U << 10;
 
 }  // namespace
 
@@ -80,6 +82,7 @@ bool Session::read_head(MonoTime now) {
       return false;
     }
     head_begun_ = true;
+    head_bytes_ = 0;
     started_ = now;
     parser_.emplace(head_, chunked_, limits_.head_bytes_max, handler_.body_bytes_max(),
                     handler_.keep_whole());
@@ -114,6 +117,13 @@ Session::Parsed Session::parse() {
     // Beast limits the head, but neither chunk extensions nor trailers.
     const std::size_t framing = error ? in_.size() : taken - (chunked_.size() - body_bytes);
     if (framing > limits_.head_bytes_max) {
+      error = http::error::header_limit;
+    }
+  }
+  if (!chunked && (!error || error == http::error::need_more)) {
+    // Beast compares with its limit what it is given at once: a head can be paced.
+    head_bytes_ += taken;
+    if (head_bytes_ + (error ? in_.size() : 0) > limits_.head_bytes_max) {
       error = http::error::header_limit;
     }
   }
@@ -346,6 +356,7 @@ void Session::refuse_unparsable(const boost::beast::error_code& error) {
 void Session::end_request() {
   admitted_.reset();
   parser_.reset();
+  in_.trim(input_bytes_kept);
   skip_body_ = false;
   head_begun_ = false;
   phase_ = keep_alive() ? Phase::head : Phase::closing;
@@ -365,7 +376,7 @@ void Session::timed_out() {
       phase_ == Phase::body || phase_ == Phase::chunked_body || phase_ == Phase::relaying;
   handler_.probe().count_timeout(in_body ? Slow::body : head_begun_ ? Slow::head : Slow::idle);
   out_.clear();
-  if (head_begun_ && phase_ != Phase::closing) {
+  if (head_begun_ && phase_ != Phase::closing && !skip_body_) {
     const auto route = find_route(head_.path());
     handler_.refuse(
         head_, route ? route->id : RouteId::unknown,

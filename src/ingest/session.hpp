@@ -125,6 +125,7 @@ class Session {
   std::optional<Admitted> admitted_;
   std::optional<Handed> handed_;  // while waiting for its acknowledgement
   Phase phase_ = Phase::head;
+  std::size_t head_bytes_ = 0;  // of the head, taken so far
   std::size_t body_bytes_ = 0;
   std::optional<std::uint64_t> body_length_;  // as the head says
   std::uint64_t relayed_bytes_ = 0;           // of the body

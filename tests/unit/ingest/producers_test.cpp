@@ -87,6 +87,15 @@ TEST(RateLimit, LetsThroughASecondsWorthAtOnceAndThenTheRate) {
   EXPECT_EQ(limit.wait(start + 100ms), 100ms);
 }
 
+TEST(RateLimit, BelowOnePerSecondLetsThroughThatRate) {
+  RateLimit limit(0.5);
+  const MonoTime start{1h};
+  EXPECT_LE(limit.wait(start), 0ns);
+  limit.charge(1, start);
+  EXPECT_EQ(limit.wait(start), 2s);
+  EXPECT_LE(limit.wait(start + 2s), 0ns);
+}
+
 TEST(RateLimit, ALargeRequestIsPaidForByTheNext) {
   RateLimit limit(10);
   const MonoTime start{1h};

@@ -352,6 +352,10 @@ TEST_F(SessionTest, RefusesWhatIsNotStrictlyHttpAndCloses) {
       {"a field without a name", start + ": x\r\n\r\n"},
       {"a field without a colon", start + "Content-Length\r\n\r\n"},
       {"two hosts", start + "Host: y\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a fragment", "POST /v4/events/batch#x HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"},
+      {"a line feed in a chunk's extension", chunked + "2;a=\"\nb\"\r\n[]\r\n0\r\n\r\n"},
+      {"NUL in the last chunk's extension",
+       chunked + "2\r\n[]\r\n0;a=\"" + std::string(1, '\0') + "\"\r\n\r\n"},
       {"the absolute form",
        "POST http://x/v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"},
       {"the authority form", "CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n"},
@@ -391,6 +395,42 @@ TEST_F(SessionTest, RefusesWhatIsNotStrictlyHttpAndCloses) {
     EXPECT_EQ(next(), Next::close) << bad.what;
   }
   EXPECT_TRUE(buffer_.groups.empty());
+}
+
+// Beast compares with its limit only what it is handed at once.
+TEST_F(SessionTest, AHeadIsLimitedHoweverItIsPaced) {
+  std::string bytes = "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nA";
+  for (int i = 0; i < 25; ++i) {
+    feed(bytes);
+    if (next() == Next::write) {
+      EXPECT_THAT(written(), StartsWith("HTTP/1.1 431"));
+      EXPECT_EQ(next(), Next::close);
+      EXPECT_LT(i, 23) << limits_.head_bytes_max;
+      return;
+    }
+    bytes = "aaa: " + std::string(190, 'a') + "\r\nA";  // a field, and one byte of the next
+  }
+  FAIL() << "25 fields of 200 bytes";
+}
+
+TEST_F(SessionTest, ARefusedBodyThatNeverComesIsAnsweredOnce) {
+  feed("POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 404"));
+  ASSERT_EQ(next(), Next::read);
+  session_->timed_out();
+  EXPECT_EQ(next(), Next::close);
+}
+
+TEST_F(SessionTest, ALargeBodyLeavesNoLargeBufferBehind) {
+  const std::string head = "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: ";
+  const std::string body(1U << 20, ' ');
+  options_.body_bytes_max = 2 * body.size();
+  feed(head + std::to_string(body.size()) + "\r\n\r\n" + body);
+  ASSERT_EQ(next(), Next::write);
+  session_->written();
+  EXPECT_EQ(next(), Next::read);
+  EXPECT_LT(session_->free_space().size(), 300U << 10);
 }
 
 // Beast's parser trips an assertion when it is handed the second part of such a body.
