@@ -81,6 +81,11 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
   return normalise::RejectReason::mapping_failed;
 }
 
+// By which the buffers tell producers apart; 0: nobody in particular.
+std::uint32_t index_of(const Producer* producer) {
+  return producer == nullptr ? 0 : producer->index;
+}
+
 // Reserved keys and admitted events, given up again unless they get as far as the buffer.
 class Reservation {
  public:
@@ -241,7 +246,7 @@ Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
                 .message = "the gateway is stopping: send this again, to another one",
                 .retry_after = std::chrono::seconds(1)});
   }
-  if (workspace.admission->must_refuse()) {
+  if (workspace.admission->must_refuse(index_of(admitted.producer))) {
     return std::unexpected(full(workspace));
   }
   if (const std::string trouble = workspace.buffer->trouble(); !trouble.empty()) {
@@ -300,7 +305,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
                 .workspace = admitted.workspace,
                 .events = counts.accepted,
                 .bytes = 0,
-                .producer = admitted.producer == nullptr ? 0 : admitted.producer->index};
+                .producer = index_of(admitted.producer)};
   Group::Owner group;
   if (counts.accepted > 0) {
     group = make_group(counts, handed.producer, now, head.traceparent);

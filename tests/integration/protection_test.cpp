@@ -365,6 +365,19 @@ TEST(Overload, OfOneProducerLeavesTheOthersBe) {
   EXPECT_EQ(fast.read_answer().status, 429) << "before its body, too";
   EXPECT_EQ(status_of("km", 1), 202);
   EXPECT_EQ(status_of("kg", 20), 503) << "still";
+  const double received = gateway.metric("events_received_total");
+  const auto status_of_nonsense = [&](const char* key) {
+    return post(gateway.port(), "/v4/events/batch", "no JSON", {{"X-Api-Key", key}}).status;
+  };
+  EXPECT_EQ(status_of_nonsense("kg"), 503) << "before its body is parsed";
+  EXPECT_EQ(status_of_nonsense("km"), 400);
+  HttpClient greedy(gateway.port());
+  greedy.send(
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nX-Api-Key: kg\r\nContent-Length: 99\r\n\r\n");
+  const HttpAnswer answer = greedy.read_answer();
+  EXPECT_EQ(answer.status, 503) << "and before it is read";
+  EXPECT_TRUE(answer.headers.contains("retry-after"));
+  EXPECT_EQ(gateway.metric("events_received_total"), received);
 }
 
 TEST(Overload, OfTheIngestThreadsLeavesTheAdminApiAnswering) {
