@@ -137,6 +137,11 @@ INGEST = [
         (rate("ingest_connections_total", INSTANCE), "opened per second"),
         (rate("ingest_connections_refused_total", INSTANCE), "refused per second"),
         (rate("ingest_timeouts_total", INSTANCE), "timed out per second")]),
+    graph("Held to limits", "ops", [
+        (rate("ingest_bodies_refused_total", INSTANCE, "limit"), "bodies above {{limit}}"),
+        (rate("admin_connections_refused_total", INSTANCE), "admin connections refused"),
+        (rate("admin_bodies_refused_total", INSTANCE), "admin bodies refused"),
+        (rate("admin_timeouts_total", INSTANCE), "admin clients too slow")]),
 ]
 
 DELIVERY = [

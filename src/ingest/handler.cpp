@@ -121,12 +121,14 @@ class Reservation {
 
 }  // namespace
 
-Problem body_too_large(const Admitted& admitted, std::string_view when) {
+Problem body_too_large(const Admitted& admitted, bool is_decoded) {
   const bool is_own = admitted.body_bytes_max != admitted.options->body_bytes_max;
+  const BodyLimit undecoded = is_own ? BodyLimit::producer : BodyLimit::ingest;
   return {.refusal = Refusal::body_too_large,
           .message = fmt::format("the body is above {} ({}){}: send less in one request",
                                  is_own ? "the producer's max_body_bytes" : "ingest.max_body_bytes",
-                                 admitted.body_bytes_max, when)};
+                                 admitted.body_bytes_max, is_decoded ? " once decoded" : ""),
+          .limit = is_decoded ? BodyLimit::decoded : undecoded};
 }
 
 Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe)
@@ -371,6 +373,9 @@ void Handler::refuse(const RequestHead& head, RouteId route, const Problem& prob
                    lists_events ? std::span<const normalise::Rejection>(events_.rejections)
                                 : std::span<const normalise::Rejection>());
   probe_.count_request(route, http_status(problem.refusal));
+  if (problem.limit) {
+    probe_.bodies_refused[static_cast<std::size_t>(*problem.limit)].add();
+  }
 }
 
 // Makes events of the body; an error refuses all of them.
@@ -410,13 +415,16 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
     return *decoded;
   }
   if (decoded.error() == DecodeError::too_large && by_ratio) {
-    return refused(Refusal::body_too_large,
-                   fmt::format("the body decodes to more than limits.max_decompression_ratio ({}) "
-                               "times its size: compress it less, or not at all",
-                               ratio));
+    return std::unexpected(
+        Problem{.refusal = Refusal::body_too_large,
+                .message = fmt::format("the body decodes to more than "
+                                       "limits.max_decompression_ratio ({}) times its size: "
+                                       "compress it less, or not at all",
+                                       ratio),
+                .limit = BodyLimit::ratio});
   }
   if (decoded.error() == DecodeError::too_large) {
-    return std::unexpected(body_too_large(admitted, " once decoded"));
+    return std::unexpected(body_too_large(admitted, true));
   }
   return refused(Refusal::undecodable_body,
                  "the body is not what Content-Encoding says, or it is cut off");
