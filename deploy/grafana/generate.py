@@ -136,9 +136,14 @@ INGEST = [
         (f"sum by (instance) (sluice_ingest_connections{{{INSTANCE}}})", "open, {{instance}}"),
         (rate("ingest_connections_total", INSTANCE), "opened per second"),
         (rate("ingest_connections_refused_total", INSTANCE), "refused per second"),
-        (rate("ingest_connections_retired_total", INSTANCE), "at their last request per second"),
-        (rate("ingest_handshakes_failed_total", INSTANCE), "failed handshakes per second"),
         (rate("ingest_timeouts_total", INSTANCE), "timed out per second")]),
+    graph("Held to limits", "ops", [
+        (rate("ingest_bodies_refused_total", INSTANCE, "limit"), "bodies above {{limit}}"),
+        (rate("ingest_connections_retired_total", INSTANCE), "connections retired"),
+        (rate("ingest_handshakes_failed_total", INSTANCE), "TLS handshakes failed"),
+        (rate("admin_connections_refused_total", INSTANCE), "admin connections refused"),
+        (rate("admin_bodies_refused_total", INSTANCE), "admin bodies refused"),
+        (rate("admin_timeouts_total", INSTANCE), "admin clients too slow")]),
 ]
 
 DELIVERY = [

@@ -1,17 +1,43 @@
-// Writing to a client that may not read.
+// Writing to clients that may not read.
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <string>
+#include <tuple>
+#include <variant>
 
+#include <boost/beast/http/message.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include <sluice/metrics/cells.hpp>
 #include <sluice/net/listener.hpp>
 
 namespace sluice::admin {
 
-// A client that takes nothing for so long is gone.
-inline constexpr std::chrono::seconds write_timeout{10};
+// A client that does not take what is written in time is gone, and counted. Lives on the executor's
+// thread, and outlives the coroutines.
+class ClientWriter {
+ public:
+  using Answer = boost::beast::http::response<boost::beast::http::string_body>;
 
-// Whether the client took all of it in time.
-[[nodiscard]] net::Task<bool> write_to_client(net::Socket& socket, std::string text);
+  explicit ClientWriter(std::chrono::milliseconds timeout) : timeout_(timeout) {}
+
+  // Whether the client took all of it in time.
+  [[nodiscard]] net::Task<bool> write(net::Socket& socket, std::string text);
+  [[nodiscard]] net::Task<bool> write_answer(net::Socket& socket, Answer answer);
+
+  [[nodiscard]] std::chrono::milliseconds timeout() const { return timeout_; }
+  [[nodiscard]] const metrics::Counter& timeouts() const { return timeouts_; }
+
+ private:
+  // Of a write and a timer, whichever was first.
+  using Outcome = std::variant<std::tuple<boost::system::error_code, std::size_t>,
+                               std::tuple<boost::system::error_code>>;
+  [[nodiscard]] bool has_taken(const Outcome& outcome);
+
+  std::chrono::milliseconds timeout_;
+  metrics::Counter timeouts_;
+};
 
 }  // namespace sluice::admin

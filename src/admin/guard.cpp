@@ -1,13 +1,10 @@
 #include "guard.hpp"
 
-#include <array>
-
 #include <boost/beast/core/string.hpp>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
-#include <sluice/base/assert.hpp>
 #include <sluice/base/json_text.hpp>
+#include <sluice/base/sha256.hpp>
 
 namespace sluice::admin {
 namespace {
@@ -18,20 +15,12 @@ bool equals_ignoring_case(std::string_view a, std::string_view b) {
   return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
 }
 
-// Of equal length, whatever the text's is.
-std::array<unsigned char, 32> sha256(std::string_view text) {
-  std::array<unsigned char, 32> digest{};
-  const int done =
-      EVP_Digest(text.data(), text.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  SLUICE_ASSERT(done == 1);
-  return digest;
-}
-
 bool carries(std::string_view authorization, const config::Secret& token) {
   constexpr std::string_view scheme = "Bearer ";
   if (!equals_ignoring_case(authorization.substr(0, scheme.size()), scheme)) {
     return false;
   }
+  // Of equal length, whatever the text's is.
   const auto given = sha256(authorization.substr(scheme.size()));
   const auto expected = sha256(token.value);
   return CRYPTO_memcmp(given.data(), expected.data(), given.size()) == 0;

@@ -29,10 +29,8 @@ namespace http = boost::beast::http;
 using net::as_result;
 using namespace asio::experimental::awaitable_operators;
 using net::Task;
-using Answer = http::response<http::string_body>;
+using Answer = ClientWriter::Answer;
 
-constexpr std::chrono::seconds idle_timeout{60};
-constexpr std::size_t connections_max = 64;
 constexpr std::size_t body_bytes_max = 1U << 20;
 
 constexpr std::string_view html = "text/html; charset=utf-8";
@@ -92,22 +90,47 @@ Page make_page(std::string_view path, const Hooks& hooks) {
           "and /dlq\n"};
 }
 
+struct Probe {
+  metrics::Counter connections_refused;
+  metrics::Counter bodies_refused;
+  metrics::Counter slow_requests;     // begun, but not there in time
+  metrics::Counter idle_connections;  // closed as no other request came
+};
+
 class BeastServer final : public Server {
  public:
   BeastServer(const asio::any_io_executor& executor, net::Gate& gate, net::Acceptor acceptor,
-              Hooks hooks)
+              Hooks hooks, const Limits& limits)
       : executor_(executor),
         gate_(gate),
         acceptor_(std::move(acceptor)),
         hooks_(std::move(hooks)),
-        feed_(executor, gate, hooks_.status),
-        tap_feed_(executor, hooks_.open_tap) {}
+        limits_(limits),
+        writer_(limits.answer_timeout),
+        feed_(executor, gate, writer_, hooks_.status),
+        tap_feed_(executor, writer_, hooks_.open_tap) {}
 
   void start() { net::spawn(executor_, gate_, accept()); }
   [[nodiscard]] config::ListenAddress address() const override {
     return net::local_address(acceptor_);
   }
   void set_token(std::optional<config::Secret> token) override { token_ = std::move(token); }
+  void expose(metrics::Exposition& exposition) const override {
+    exposition.counter("admin_connections_refused_total",
+                       "Connections to the admin address closed at once, as there were too many.",
+                       {}, probe_.connections_refused.value());
+    exposition.counter("admin_bodies_refused_total",
+                       "Requests to the admin address whose body was too large.", {},
+                       probe_.bodies_refused.value());
+    for (const auto& [phase, count] :
+         {std::pair("request", &probe_.slow_requests), std::pair("idle", &probe_.idle_connections),
+          std::pair("answer", &writer_.timeouts())}) {
+      exposition.counter("admin_timeouts_total",
+                         "Connections to the admin address closed because the client was too slow, "
+                         "by what it was at.",
+                         {{"phase", phase}}, count->value());
+    }
+  }
   void stop() override {
     feed_.stop();
     tap_feed_.stop();
@@ -122,9 +145,11 @@ class BeastServer final : public Server {
   Task<> accept() {
     while (acceptor_.is_open()) {
       auto [error, socket] = co_await acceptor_.async_accept(as_result);
-      if (!error && sockets_.size() < connections_max) {
+      if (!error && sockets_.size() < limits_.connections_max) {
         net::spawn(executor_, gate_, serve(std::move(socket)));
-      } else if (error && acceptor_.is_open()) {
+      } else if (!error) {
+        probe_.connections_refused.add();
+      } else if (acceptor_.is_open()) {
         SLUICE_LOG(error, "cannot accept admin connections for the moment",
                    {"error", error.message()});
         asio::steady_timer rest(executor_, std::chrono::milliseconds(100));
@@ -133,23 +158,43 @@ class BeastServer final : public Server {
     }
   }
 
+  // A connection that stop() closes, until its coroutine ends, however it does.
+  class Presence {
+   public:
+    Presence(std::set<net::Socket*>& all, net::Socket& socket) : all_(all), socket_(socket) {
+      all_.insert(&socket_);
+    }
+    ~Presence() { all_.erase(&socket_); }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    std::set<net::Socket*>& all_;
+    net::Socket& socket_;
+  };
+
   Task<> serve(net::Socket socket) {
-    sockets_.insert(&socket);
+    const Presence presence(sockets_, socket);
     boost::beast::flat_buffer buffer;
     bool keep_alive = true;
     while (keep_alive) {
       http::request_parser<http::string_body> parser;
       parser.body_limit(body_bytes_max);
-      asio::steady_timer idle(executor_, idle_timeout);
+      asio::steady_timer idle(executor_, limits_.request_timeout);
       const auto first = co_await (http::async_read(socket, buffer, parser, as_result) ||
                                    idle.async_wait(as_result));
       if (first.index() != 0) {
+        const bool is_begun = parser.got_some() || buffer.size() > 0;
+        (is_begun ? probe_.slow_requests : probe_.idle_connections).add();
         break;
       }
       const boost::system::error_code read_error = std::get<0>(std::get<0>(first));
       const bool is_too_large = read_error == http::error::body_limit;
       if (read_error && !is_too_large) {
         break;
+      }
+      if (is_too_large) {
+        probe_.bodies_refused.add();
       }
       const Request& request = parser.get();
       if (path_of(request) == "/events" && request.method() == http::verb::get &&
@@ -171,12 +216,8 @@ class BeastServer final : public Server {
       Answer answer = to_answer(std::move(page), request);
       answer.keep_alive(request.keep_alive() && !is_too_large);
       keep_alive = answer.keep_alive();
-      asio::steady_timer patience(executor_, write_timeout);
-      const auto outcome =
-          co_await (http::async_write(socket, answer, as_result) || patience.async_wait(as_result));
-      keep_alive = keep_alive && outcome.index() == 0 && !std::get<0>(std::get<0>(outcome));
+      keep_alive = co_await writer_.write_answer(socket, std::move(answer)) && keep_alive;
     }
-    sockets_.erase(&socket);
   }
 
   Task<Page> make_answer_page(const Request& request) {
@@ -217,6 +258,9 @@ class BeastServer final : public Server {
   net::Gate& gate_;
   net::Acceptor acceptor_;
   Hooks hooks_;
+  Limits limits_;
+  Probe probe_;
+  ClientWriter writer_;
   StatusFeed feed_;
   TapFeed tap_feed_;
   std::optional<config::Secret> token_;
@@ -226,13 +270,14 @@ class BeastServer final : public Server {
 }  // namespace
 
 Result<std::unique_ptr<Server>> start_server(const asio::any_io_executor& executor, net::Gate& gate,
-                                             const config::ListenAddress& address, Hooks hooks) {
+                                             const config::ListenAddress& address, Hooks hooks,
+                                             const Limits& limits) {
   auto acceptor = net::listen(executor, address);
   if (!acceptor) {
     return std::unexpected(acceptor.error());
   }
   auto server =
-      std::make_unique<BeastServer>(executor, gate, std::move(*acceptor), std::move(hooks));
+      std::make_unique<BeastServer>(executor, gate, std::move(*acceptor), std::move(hooks), limits);
   server->start();
   return server;
 }

@@ -3,8 +3,6 @@
 #include <chrono>
 #include <utility>
 
-#include "client_write.hpp"
-
 namespace sluice::admin {
 namespace {
 
@@ -19,24 +17,28 @@ constexpr std::string_view head =
 
 }  // namespace
 
-StatusFeed::StatusFeed(asio::any_io_executor executor, net::Gate& gate,
+StatusFeed::StatusFeed(asio::any_io_executor executor, net::Gate& gate, ClientWriter& writer,
                        std::function<std::string()> status)
-    : executor_(std::move(executor)), gate_(gate), status_(std::move(status)), pause_(executor_) {}
+    : executor_(std::move(executor)),
+      gate_(gate),
+      writer_(writer),
+      status_(std::move(status)),
+      pause_(executor_) {}
 
 Task<> StatusFeed::serve(net::Socket& socket) {
   ++viewers_;
   if (!std::exchange(producing_, true)) {
     net::spawn(executor_, gate_, produce());
   }
-  bool open = co_await write_to_client(socket, std::string(head));
+  bool open = co_await writer_.write(socket, std::string(head));
   std::shared_ptr<const std::string> sent;
   while (open && !stopped_) {
     if (sent == latest_) {
-      co_await made_.wait_until(std::chrono::steady_clock::now() + write_timeout);
+      co_await made_.wait_until(std::chrono::steady_clock::now() + writer_.timeout());
       continue;
     }
     sent = latest_;
-    open = co_await write_to_client(socket, *sent);
+    open = co_await writer_.write(socket, *sent);
   }
   --viewers_;
 }

@@ -13,6 +13,8 @@
 #include <sluice/net/gate.hpp>
 #include <sluice/net/listener.hpp>
 
+#include "client_write.hpp"
+
 namespace sluice::admin {
 
 inline constexpr std::size_t viewers_max = 16;
@@ -21,7 +23,7 @@ inline constexpr std::size_t viewers_max = 16;
 class StatusFeed {
  public:
   // `status` gives one line of JSON.
-  StatusFeed(net::asio::any_io_executor executor, net::Gate& gate,
+  StatusFeed(net::asio::any_io_executor executor, net::Gate& gate, ClientWriter& writer,
              std::function<std::string()> status);
 
   [[nodiscard]] bool is_full() const { return viewers_ >= viewers_max; }
@@ -34,6 +36,7 @@ class StatusFeed {
 
   net::asio::any_io_executor executor_;
   net::Gate& gate_;
+  ClientWriter& writer_;
   std::function<std::string()> status_;
   net::asio::steady_timer pause_;
   net::Bell made_;

@@ -8,7 +8,6 @@
 
 #include <sluice/tap/text.hpp>
 
-#include "client_write.hpp"
 #include "query.hpp"
 
 namespace sluice::admin {
@@ -74,8 +73,8 @@ Result<TapQuery> parse_tap_query(std::string_view query) {
   return read ? Result<TapQuery>(std::move(parsed)) : std::unexpected(read.error());
 }
 
-TapFeed::TapFeed(asio::any_io_executor executor, Open open)
-    : executor_(std::move(executor)), open_(std::move(open)) {}
+TapFeed::TapFeed(asio::any_io_executor executor, ClientWriter& writer, Open open)
+    : executor_(std::move(executor)), writer_(writer), open_(std::move(open)) {}
 
 Result<TapFeed::Opened, Page> TapFeed::open(const Request& request,
                                             const std::optional<config::Secret>& token) const {
@@ -107,7 +106,7 @@ Result<TapFeed::Opened, Page> TapFeed::open(const Request& request,
 
 Task<> TapFeed::serve(net::Socket& socket, Opened opened) {
   asio::steady_timer pause(executor_);
-  bool open = co_await write_to_client(socket, std::string(tap_head));
+  bool open = co_await writer_.write(socket, std::string(tap_head));
   while (open && !stopped_ && !is_closed(socket)) {
     const tap::Taps::Taken taken = opened.reader->take();
     std::string lines;
@@ -118,7 +117,7 @@ Task<> TapFeed::serve(net::Socket& socket, Opened opened) {
       lines += tap::dropped_line(taken.dropped);
     }
     if (!lines.empty()) {
-      open = co_await write_to_client(socket, std::move(lines));
+      open = co_await writer_.write(socket, std::move(lines));
       continue;
     }
     pause.expires_after(look_interval);

@@ -12,6 +12,7 @@
 #include <sluice/net/listener.hpp>
 #include <sluice/tap/taps.hpp>
 
+#include "client_write.hpp"
 #include "request.hpp"
 
 namespace sluice::admin {
@@ -33,7 +34,7 @@ class TapFeed {
     bool masked = true;
   };
 
-  TapFeed(net::asio::any_io_executor executor, Open open);
+  TapFeed(net::asio::any_io_executor executor, ClientWriter& writer, Open open);
 
   // What the request asks for, or the answer that refuses it.
   [[nodiscard]] Result<Opened, Page> open(const Request& request,
@@ -44,6 +45,7 @@ class TapFeed {
 
  private:
   net::asio::any_io_executor executor_;
+  ClientWriter& writer_;
   Open open_;
   bool stopped_ = false;
 };

@@ -5,9 +5,7 @@
 
 namespace sluice::buffer {
 
-Admission::Admission(const Limits& limits) : bytes_by_producer_(limits.producers) {
-  set_limits(limits);
-}
+Admission::Admission(const Limits& limits) : shares_(limits.producers) { set_limits(limits); }
 
 void Admission::set_limits(const Limits& limits) {
   SLUICE_ASSERT(limits.low_watermark > 0 && limits.low_watermark < limits.high_watermark &&
@@ -47,16 +45,26 @@ bool Admission::try_admit_to_share(std::uint64_t bytes, std::size_t producer) {
   if (producer == 0) {
     return true;
   }
-  auto& held = bytes_by_producer_[producer - 1];
-  const std::uint64_t before = held.fetch_add(bytes, std::memory_order_relaxed);
-  const std::uint64_t limit = bytes_max();
-  const double allowed =
-      producer_share_.load(relaxed) * high_watermark() * static_cast<double>(limit);
-  if (before == 0 || limit == 0 || static_cast<double>(before + bytes) <= allowed) {
+  Share& share = shares_[producer - 1];
+  const std::uint64_t before = share.bytes.fetch_add(bytes, relaxed);
+  const bool was_closed = share.closed.load(relaxed);
+  const bool stays_closed =
+      was_closed && static_cast<double>(before) >= share_bytes(low_watermark());
+  const bool fits =
+      !stays_closed && static_cast<double>(before + bytes) <= share_bytes(high_watermark());
+  if (before == 0 || bytes_max() == 0 || fits) {
+    if (was_closed) {
+      share.closed.store(false, relaxed);
+    }
     return true;
   }
-  held.fetch_sub(bytes, std::memory_order_relaxed);
+  share.closed.store(true, relaxed);
+  share.bytes.fetch_sub(bytes, relaxed);
   return false;
+}
+
+double Admission::share_bytes(double watermark) const {
+  return producer_share_.load(relaxed) * watermark * static_cast<double>(bytes_max());
 }
 
 void Admission::release_events(std::uint64_t events) {
@@ -68,14 +76,21 @@ void Admission::release_bytes(std::uint64_t bytes, std::size_t producer) {
   const std::uint64_t before = bytes_.fetch_sub(bytes, std::memory_order_relaxed);
   SLUICE_ASSERT(before >= bytes);
   if (producer != 0) {
-    const std::uint64_t held =
-        bytes_by_producer_[producer - 1].fetch_sub(bytes, std::memory_order_relaxed);
+    const std::uint64_t held = shares_[producer - 1].bytes.fetch_sub(bytes, relaxed);
     SLUICE_ASSERT(held >= bytes);
   }
 }
 
-bool Admission::must_refuse() const {
-  return closed_.load(std::memory_order_relaxed) && level(events(), bytes()) >= low_watermark();
+bool Admission::must_refuse(std::size_t producer) const {
+  if (closed_.load(relaxed) && level(events(), bytes()) >= low_watermark()) {
+    return true;
+  }
+  if (producer == 0 || bytes_max() == 0) {
+    return false;
+  }
+  const Share& share = shares_[producer - 1];
+  return share.closed.load(relaxed) &&
+         static_cast<double>(share.bytes.load(relaxed)) >= share_bytes(low_watermark());
 }
 
 double Admission::pressure() const {

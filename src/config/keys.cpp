@@ -18,7 +18,7 @@ const std::vector<Keys>& all_keys() {
       {"limits",
        {"max_connections_per_peer", "max_requests_per_connection", "max_event_keys",
         "max_string_bytes", "max_decompression_ratio"}},
-      {"tls", {"cert_file", "key_file", "client_ca_file", "client_auth"}},
+      {"tls", {"cert_file", "key_file", "client_ca_file", "client_auth", "ocsp_response_file"}},
       {"producer",
        {"name", "key", "key_file", "keys", "certificates", "rate_limit", "max_body_bytes",
         "workspace", "routes", "sources"}},

@@ -92,6 +92,9 @@ void write(Writer& out, const ServerTls& tls) {
       out.text("client_ca_file", tls.client_ca_file);
       out.word("client_auth", name_of(client_auth_names, tls.client_auth));
     }
+    if (!tls.ocsp_response_file.empty()) {
+      out.text("ocsp_response_file", tls.ocsp_response_file);
+    }
   });
 }
 

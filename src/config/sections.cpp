@@ -223,6 +223,7 @@ void read_tls(const Place& at, std::optional<ServerTls>& out) {
   read_file_path(section, "key_file", tls.key_file);
   read_file_path(section, "client_ca_file", tls.client_ca_file);
   section.read("client_auth", tls.client_auth, client_auth_names);
+  read_file_path(section, "ocsp_response_file", tls.ocsp_response_file);
   if (section.has("client_auth") && !section.has("client_ca_file")) {
     section.place_of("client_auth")
         .mistake("needs client_ca_file", "name the authority of the clients' certificates there");

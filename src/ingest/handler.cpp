@@ -82,6 +82,11 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
   return normalise::RejectReason::mapping_failed;
 }
 
+// By which the buffers tell producers apart; 0: nobody in particular.
+std::uint32_t index_of(const Producer* producer) {
+  return producer == nullptr ? 0 : producer->index;
+}
+
 // Reserved keys and admitted events, given up again unless they get as far as the buffer.
 class Reservation {
  public:
@@ -135,12 +140,14 @@ class RepeatedKeys {
 
 }  // namespace
 
-Problem body_too_large(const Admitted& admitted, std::string_view when) {
+Problem body_too_large(const Admitted& admitted, bool is_decoded) {
   const bool is_own = admitted.body_bytes_max != admitted.options->body_bytes_max;
+  const BodyLimit undecoded = is_own ? BodyLimit::producer : BodyLimit::ingest;
   return {.refusal = Refusal::body_too_large,
           .message = fmt::format("the body is above {} ({}){}: send less in one request",
                                  is_own ? "the producer's max_body_bytes" : "ingest.max_body_bytes",
-                                 admitted.body_bytes_max, when)};
+                                 admitted.body_bytes_max, is_decoded ? " once decoded" : ""),
+          .limit = is_decoded ? BodyLimit::decoded : undecoded};
 }
 
 Handler::Handler(const HandlerOptions& options, std::size_t thread, Rng rng, Probe& probe)
@@ -260,7 +267,7 @@ Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
                 .message = "the gateway is stopping: send this again, to another one",
                 .retry_after = std::chrono::seconds(1)});
   }
-  if (workspace.admission->must_refuse()) {
+  if (workspace.admission->must_refuse(index_of(admitted.producer))) {
     return std::unexpected(full(workspace));
   }
   if (const std::string trouble = workspace.buffer->trouble(); !trouble.empty()) {
@@ -319,7 +326,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
                 .workspace = admitted.workspace,
                 .events = counts.accepted,
                 .bytes = 0,
-                .producer = admitted.producer == nullptr ? 0 : admitted.producer->index};
+                .producer = index_of(admitted.producer)};
   Group::Owner group;
   if (counts.accepted > 0) {
     group = make_group(counts, handed.producer, now, head.traceparent);
@@ -385,6 +392,9 @@ void Handler::refuse(const RequestHead& head, RouteId route, const Problem& prob
                    lists_events ? std::span<const normalise::Rejection>(events_.rejections)
                                 : std::span<const normalise::Rejection>());
   probe_.count_request(route, http_status(problem.refusal));
+  if (problem.limit) {
+    probe_.bodies_refused[static_cast<std::size_t>(*problem.limit)].add();
+  }
 }
 
 // Makes events of the body; an error refuses all of them.
@@ -424,13 +434,16 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
     return *decoded;
   }
   if (decoded.error() == DecodeError::too_large && by_ratio) {
-    return refused(Refusal::body_too_large,
-                   fmt::format("the body decodes to more than limits.max_decompression_ratio ({}) "
-                               "times its size: compress it less, or not at all",
-                               ratio));
+    return std::unexpected(
+        Problem{.refusal = Refusal::body_too_large,
+                .message = fmt::format("the body decodes to more than "
+                                       "limits.max_decompression_ratio ({}) times its size: "
+                                       "compress it less, or not at all",
+                                       ratio),
+                .limit = BodyLimit::ratio});
   }
   if (decoded.error() == DecodeError::too_large) {
-    return std::unexpected(body_too_large(admitted, " once decoded"));
+    return std::unexpected(body_too_large(admitted, true));
   }
   return refused(Refusal::undecodable_body,
                  "the body is not what Content-Encoding says, or it is cut off");

@@ -72,7 +72,7 @@ struct Admitted {
 };
 
 // The body is larger than its producer, or anybody, may send.
-[[nodiscard]] Problem body_too_large(const Admitted& admitted, std::string_view when = "");
+[[nodiscard]] Problem body_too_large(const Admitted& admitted, bool is_decoded = false);
 
 // What has been handed to the buffer and is not settled yet.
 struct Handed {

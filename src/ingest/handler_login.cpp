@@ -3,6 +3,8 @@
 
 #include <simdjson.h>
 
+#include <sluice/base/sha256.hpp>
+
 #include "handler.hpp"
 
 namespace sluice::ingest {
@@ -139,7 +141,7 @@ Result<std::string, Problem> Handler::make_token(const RequestHead& head, const 
     if (admitted.producer != nullptr && admitted.producer != producer) {
       return another_key();
     }
-    return tokens.issue(tokens.key_id(hash_of_key(*key)), now);
+    return tokens.issue(tokens.key_id(sha256(*key)), now);
   }
   const auto shown = key_from_credentials(head.authorization, head.api_key);
   if (!shown && admitted.producer != nullptr) {
@@ -147,8 +149,7 @@ Result<std::string, Problem> Handler::make_token(const RequestHead& head, const 
                    "a token stands for a key, and there is none: your certificate is enough");
   }
   const auto claims = tokens.verify(shown.value_or(""), now);
-  return tokens.issue(claims ? claims->key_id : tokens.key_id(hash_of_key(shown.value_or(""))),
-                      now);
+  return tokens.issue(claims ? claims->key_id : tokens.key_id(sha256(shown.value_or(""))), now);
 }
 
 void Handler::log_in(const RequestHead& head, const Admitted& admitted, std::span<char> body,

@@ -89,6 +89,16 @@ void expose_timeouts(Probes probes, metrics::Exposition& exposition) {
   }
 }
 
+void expose_refused_bodies(Probes probes, metrics::Exposition& exposition) {
+  for (std::size_t limit = 0; limit < body_limit_names.size(); ++limit) {
+    exposition.counter(
+        "ingest_bodies_refused_total",
+        "Requests answered 413, by the limit that their body was above.",
+        {{"limit", body_limit_names[limit]}},
+        sum(probes, [&](const Probe& p) -> auto& { return p.bodies_refused[limit]; }));
+  }
+}
+
 struct PlainCounter {
   metrics::Counter Probe::* cell;
   std::string_view name;
@@ -170,6 +180,7 @@ void expose(Probes probes, std::span<const std::string> source_names,
   }
   expose_refused_connections(probes, exposition);
   expose_timeouts(probes, exposition);
+  expose_refused_bodies(probes, exposition);
   exposition.gauge("ingest_connections", "Connections open now.", {},
                    static_cast<double>(sum_totals(probes).connections));
 }

@@ -15,6 +15,7 @@
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/normalise/normaliser.hpp>
 
+#include "problem.hpp"
 #include "routes.hpp"
 
 namespace sluice::ingest {
@@ -84,6 +85,7 @@ struct Probe {
   metrics::Counter connections_retired;          // max_requests_per_connection
   metrics::Counter handshakes_failed;
   std::array<metrics::Counter, slow_count> timeouts;
+  std::array<metrics::Counter, body_limit_names.size()> bodies_refused;
 };
 
 [[nodiscard]] Totals sum_totals(std::span<const std::unique_ptr<Probe>> probes);

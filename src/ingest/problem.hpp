@@ -1,6 +1,7 @@
 // Why a request as a whole is refused: the one table from a reason to its HTTP status.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <expected>
@@ -36,12 +37,25 @@ enum class Refusal : std::uint8_t {
   internal,       // our mistake
 };
 
+// What a body was larger than: `limit` in sluice_ingest_bodies_refused_total.
+enum class BodyLimit : std::uint8_t {
+  ingest,       // ingest.max_body_bytes
+  producer,     // the producer's own
+  decoded,      // either of them, once the body was decompressed
+  ratio,        // limits.max_decompression_ratio
+  passthrough,  // passthrough.max_body_bytes
+};
+inline constexpr std::array<std::string_view, 5> body_limit_names{
+    "max_body_bytes", "producer_max_body_bytes", "decoded_bytes", "max_decompression_ratio",
+    "passthrough_max_body_bytes"};
+
 struct Problem {
   Refusal refusal{};
   std::string message;  // what is wrong and what to do
   std::optional<std::chrono::seconds> retry_after{};
-  double pressure = -1;             // of the workspace's buffer; below 0: not known
-  std::string_view allow = "POST";  // the method that the path takes, with wrong_method
+  double pressure = -1;              // of the workspace's buffer; below 0: not known
+  std::string_view allow = "POST";   // the method that the path takes, with wrong_method
+  std::optional<BodyLimit> limit{};  // with body_too_large
 };
 
 [[nodiscard]] std::unexpected<Problem> refused(Refusal refusal, std::string message);

@@ -4,28 +4,14 @@
 
 #include <boost/beast/core/string.hpp>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 
 #include <sluice/base/assert.hpp>
+#include <sluice/base/base64.hpp>
 
 #include "tokens.hpp"
 
 namespace sluice::ingest {
 namespace {
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  std::string decoded(text.size() / 4 * 3 + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  if (size < 0) {
-    return std::nullopt;
-  }
-  const auto padding = static_cast<std::size_t>(std::ranges::count(text, '='));
-  decoded.resize(static_cast<std::size_t>(size) -
-                 std::min<std::size_t>(padding, static_cast<std::size_t>(size)));
-  return decoded;
-}
 
 // What follows the scheme, when the field is of that scheme.
 std::optional<std::string_view> credentials_of(std::string_view field, std::string_view scheme) {
@@ -38,14 +24,6 @@ std::optional<std::string_view> credentials_of(std::string_view field, std::stri
 }
 
 }  // namespace
-
-KeyHash hash_of_key(std::string_view key) {
-  KeyHash digest{};
-  const int done =
-      EVP_Digest(key.data(), key.size(), digest.data(), nullptr, EVP_sha256(), nullptr);
-  SLUICE_ASSERT(done == 1);
-  return digest;
-}
 
 RateLimit::RateLimit(double events_per_second)
     : interval_(static_cast<std::int64_t>(1e9 / events_per_second)) {
@@ -83,7 +61,7 @@ Producers::Producers(const std::vector<config::Producer>& producers,
     SLUICE_ASSERT(workspace != workspace_names.end());
     producer.workspace = static_cast<std::size_t>(workspace - workspace_names.begin());
     for (const config::Secret& key : given.keys) {
-      producer.key_hashes.push_back(hash_of_key(key.value));
+      producer.key_hashes.push_back(sha256(key.value));
     }
     if (given.rate_limit_per_second > 0) {
       producer.rate_limit = std::make_shared<RateLimit>(given.rate_limit_per_second);
@@ -113,7 +91,7 @@ std::uint32_t Producers::index_of(const std::string& name) {
 }
 
 const Producer* Producers::find(std::string_view key) const {
-  const KeyHash hash = hash_of_key(key);
+  const Sha256 hash = sha256(key);
   const Producer* found = nullptr;
   for (const Producer& producer : producers_) {
     for (const auto& key_hash : producer.key_hashes) {
@@ -141,7 +119,7 @@ const Producer* Producers::find_by_certificate(std::span<const std::string> name
 
 const Producer* Producers::find_by_key_id(std::string_view key_id, const Tokens& tokens) const {
   for (const Producer& producer : producers_) {
-    for (const KeyHash& key_hash : producer.key_hashes) {
+    for (const Sha256& key_hash : producer.key_hashes) {
       if (tokens.key_id(key_hash) == key_id) {
         return &producer;
       }

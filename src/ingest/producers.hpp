@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include <sluice/base/clock.hpp>
+#include <sluice/base/sha256.hpp>
 #include <sluice/config/config.hpp>
 
 namespace sluice::ingest {
@@ -46,12 +46,12 @@ struct Producer {
   std::string name;
   std::uint32_t index = 0;    // among all producers there have been, from 1; never another's
   std::size_t workspace = 0;  // index
-  std::vector<std::array<unsigned char, 32>> key_hashes;  // SHA-256
-  std::shared_ptr<RateLimit> rate_limit;                  // none: unlimited
-  std::vector<std::string> routes;                        // that it may use; empty: all
-  std::vector<std::string> sources;                       // likewise
-  std::vector<std::string> certificates;                  // names in its client certificates
-  std::size_t body_bytes_max = 0;                         // after decompression; 0: as for all
+  std::vector<Sha256> key_hashes;
+  std::shared_ptr<RateLimit> rate_limit;  // none: unlimited
+  std::vector<std::string> routes;        // that it may use; empty: all
+  std::vector<std::string> sources;       // likewise
+  std::vector<std::string> certificates;  // names in its client certificates
+  std::size_t body_bytes_max = 0;         // after decompression; 0: as for all
 
   [[nodiscard]] bool may_use(std::string_view route) const { return among(routes, route); }
   [[nodiscard]] bool may_write_to(std::string_view source) const { return among(sources, source); }
@@ -63,9 +63,6 @@ struct Producer {
 };
 
 class Tokens;
-
-using KeyHash = std::array<unsigned char, 32>;  // SHA-256
-[[nodiscard]] KeyHash hash_of_key(std::string_view key);
 
 // Immutable once made; shared by the ingest threads.
 class Producers {

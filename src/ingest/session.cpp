@@ -236,7 +236,8 @@ void Session::begin_relay() {
 Problem Session::above_relay_limit() const {
   return {.refusal = Refusal::body_too_large,
           .message = "the body is above passthrough.max_body_bytes (" +
-                     std::to_string(admitted_->options->tables->passthrough.max_body_bytes) + ")"};
+                     std::to_string(admitted_->options->tables->passthrough.max_body_bytes) + ")",
+          .limit = BodyLimit::passthrough};
 }
 
 Session::Piece Session::take_body(std::string& out, std::size_t bytes_max) {

@@ -1,8 +1,6 @@
 #include "tokens.hpp"
 
-#include <algorithm>
 #include <charconv>
-#include <optional>
 #include <span>
 
 #include <openssl/crypto.h>
@@ -11,6 +9,7 @@
 #include <openssl/rand.h>
 
 #include <sluice/base/assert.hpp>
+#include <sluice/base/base64.hpp>
 
 namespace sluice::ingest {
 namespace {
@@ -21,37 +20,8 @@ constexpr std::size_t signing_key_bytes = 32;
 constexpr std::size_t key_id_bytes = 12;
 constexpr std::size_t token_bytes_max = 512;
 
-// base64url without padding: RFC 7515.
-std::string base64url(std::span<const unsigned char> bytes) {
-  std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()), bytes.data(),
-                                   static_cast<int>(bytes.size()));
-  text.resize(static_cast<std::size_t>(size));
-  text.erase(text.find_last_not_of('=') + 1);
-  std::ranges::replace(text, '+', '-');
-  std::ranges::replace(text, '/', '_');
-  return text;
-}
-
-std::string base64url(std::string_view text) {
-  return base64url(std::span(reinterpret_cast<const unsigned char*>(text.data()), text.size()));
-}
-
-std::optional<std::string> decode_base64url(std::string_view text) {
-  std::string padded(text);
-  std::ranges::replace(padded, '-', '+');
-  std::ranges::replace(padded, '_', '/');
-  const std::size_t padding = (4 - padded.size() % 4) % 4;
-  padded.append(padding, '=');
-  std::string bytes(padded.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                   reinterpret_cast<const unsigned char*>(padded.data()),
-                                   static_cast<int>(padded.size()));
-  if (size < 0 || padding > 2) {
-    return std::nullopt;
-  }
-  bytes.resize(static_cast<std::size_t>(size) - padding);
-  return bytes;
+std::string_view text_of(std::span<const unsigned char> bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 std::int64_t seconds_of(WallTime time) {
@@ -95,17 +65,17 @@ std::array<unsigned char, 32> Tokens::sign(std::string_view text) const {
   return signature;
 }
 
-std::string Tokens::key_id(const std::array<unsigned char, 32>& key_hash) const {
+std::string Tokens::key_id(const Sha256& key_hash) const {
   // A prefix that no token's text begins with keeps the two uses of the key apart.
   std::string text = "key:";
-  text.append(reinterpret_cast<const char*>(key_hash.data()), key_hash.size());
+  text.append(text_of(key_hash));
   const auto signature = sign(text);
-  return base64url(std::span(signature).first(key_id_bytes));
+  return encode_base64url(text_of(std::span(signature).first(key_id_bytes)));
 }
 
 std::string Tokens::issue(std::string_view key_id, WallTime now) const {
-  std::string token = base64url(header) + "." + base64url(payload(key_id, now));
-  return token + "." + base64url(sign(token));
+  std::string token = encode_base64url(header) + "." + encode_base64url(payload(key_id, now));
+  return token + "." + encode_base64url(text_of(sign(token)));
 }
 
 std::expected<TokenClaims, TokenFault> Tokens::verify(std::string_view token, WallTime now) const {
@@ -115,7 +85,7 @@ std::expected<TokenClaims, TokenFault> Tokens::verify(std::string_view token, Wa
   }
   const std::string_view content = token.substr(0, last_dot);
   const std::string given(token.substr(last_dot + 1));
-  const std::string expected = base64url(sign(content));
+  const std::string expected = encode_base64url(text_of(sign(content)));
   if (given.size() != expected.size() ||
       CRYPTO_memcmp(given.data(), expected.data(), expected.size()) != 0) {
     return std::unexpected(TokenFault::not_ours);
@@ -123,7 +93,7 @@ std::expected<TokenClaims, TokenFault> Tokens::verify(std::string_view token, Wa
   const auto claims = decode_base64url(content.substr(content.find('.') + 1));
   const std::string_view expiry = claims ? between(*claims, "\"exp\":", "}") : "";
   std::int64_t expires_s = 0;
-  if (!content.starts_with(base64url(header) + ".") ||
+  if (!content.starts_with(encode_base64url(header) + ".") ||
       std::from_chars(expiry.data(), expiry.data() + expiry.size(), expires_s).ec != std::errc{}) {
     return std::unexpected(TokenFault::not_ours);
   }

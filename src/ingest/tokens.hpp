@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include <sluice/base/clock.hpp>
+#include <sluice/base/sha256.hpp>
 
 namespace sluice::ingest {
 
@@ -42,7 +43,7 @@ class Tokens {
                                                               WallTime now) const;
   // What a token says in place of a producer's key, whose SHA-256 is given: of no use to whoever
   // reads it.
-  [[nodiscard]] std::string key_id(const std::array<unsigned char, 32>& key_hash) const;
+  [[nodiscard]] std::string key_id(const Sha256& key_hash) const;
 
  private:
   [[nodiscard]] std::array<unsigned char, 32> sign(std::string_view text) const;

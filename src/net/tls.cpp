@@ -9,6 +9,8 @@
 
 #include <sluice/net/tls.hpp>
 
+#include "ocsp.hpp"
+
 namespace sluice::net {
 namespace {
 
@@ -139,6 +141,13 @@ Result<ssl::context> make_server_tls(const config::ServerTls& files) {
     const Result<void> asked = ask_for_client_certificates(*context, files);
     if (!asked) {
       return std::unexpected(asked.error());
+    }
+  }
+  if (!files.ocsp_response_file.empty()) {
+    const Result<void> stapled =
+        staple_ocsp_response(context->native_handle(), files.ocsp_response_file);
+    if (!stapled) {
+      return std::unexpected(stapled.error());
     }
   }
   return context;

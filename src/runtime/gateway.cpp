@@ -679,6 +679,7 @@ class RunningGateway final : public Gateway {
     if (ingest_ != nullptr) {
       ingest_->expose(exposition);
     }
+    admin_->expose(exposition);  // who asks came to it
     for (const auto& tenant : tenants_) {
       tenant->pipeline.expose(exposition);
       expose_connections(*tenant, exposition);

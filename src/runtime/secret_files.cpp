@@ -97,7 +97,8 @@ FileStamps stamps_of_secrets(const config::Config& config) {
 FileStamps stamps_of_tls(const config::Config& config) {
   FileStamps stamps;
   if (const auto& tls = config.ingest.tls) {
-    for (const std::string& path : {tls->cert_file, tls->key_file, tls->client_ca_file}) {
+    for (const std::string& path :
+         {tls->cert_file, tls->key_file, tls->client_ca_file, tls->ocsp_response_file}) {
       stamps[path] = stamp_of(path);
     }
   }

@@ -9,6 +9,7 @@
 #include <openssl/hmac.h>
 
 #include <sluice/base/assert.hpp>
+#include <sluice/base/base64.hpp>
 #include <sluice/base/rng.hpp>
 
 namespace sluice::simulator {
@@ -21,37 +22,6 @@ constexpr std::string_view expiry_claim = R"("exp":)";
 
 const unsigned char* bytes_of(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::string encode_base64url(std::string_view text) {
-  std::string out(((text.size() + 2) / 3 * 4) + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(text),
-                                   static_cast<int>(text.size()));
-  out.resize(static_cast<std::size_t>(size));
-  out.erase(std::ranges::find(out, '='), out.end());
-  std::ranges::replace(out, '+', '-');
-  std::ranges::replace(out, '/', '_');
-  return out;
-}
-
-std::optional<std::string> decode_base64(std::string_view text) {
-  std::string out((text.size() / 4 * 3) + 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(text),
-                                   static_cast<int>(text.size()));
-  if (size < 0) {
-    return std::nullopt;
-  }
-  // OpenSSL counts the bytes that the padding stands for.
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  out.resize(static_cast<std::size_t>(size) - padding);
-  return out;
-}
-
-std::optional<std::string> decode_base64url(std::string text) {
-  std::ranges::replace(text, '-', '+');
-  std::ranges::replace(text, '_', '/');
-  text.append((4 - text.size() % 4) % 4, '=');
-  return decode_base64(text);
 }
 
 }  // namespace
@@ -130,7 +100,7 @@ Authorization Credentials::check_token(std::string_view token, WallTime now) con
   }
   // The signature proves that we wrote the claims, so their form is known.
   const std::optional<std::string> claims =
-      decode_base64url(std::string(token.substr(claims_start + 1, signature - claims_start - 1)));
+      decode_base64url(token.substr(claims_start + 1, signature - claims_start - 1));
   SLUICE_ASSERT(claims.has_value());
   const std::size_t expiry = claims->find(expiry_claim);
   SLUICE_ASSERT(expiry != std::string::npos);

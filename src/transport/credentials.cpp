@@ -3,41 +3,14 @@
 #include <algorithm>
 #include <optional>
 
-#include <openssl/evp.h>
 #include <simdjson.h>
 
+#include <sluice/base/base64.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/event/api_limits.hpp>
 
 namespace sluice::transport {
 namespace {
-
-std::string base64(std::string_view text) {
-  std::string encoded((text.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                   reinterpret_cast<const unsigned char*>(text.data()),
-                                   static_cast<int>(text.size()));
-  encoded.resize(static_cast<std::size_t>(size));
-  return encoded;
-}
-
-// base64url without padding: RFC 7515.
-std::optional<std::string> decode_base64url(std::string_view text) {
-  std::string padded(text);
-  std::ranges::replace(padded, '-', '+');
-  std::ranges::replace(padded, '_', '/');
-  const std::size_t padding = (4 - padded.size() % 4) % 4;
-  padded.append(padding, '=');
-  std::string decoded(padded.size() / 4 * 3, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(decoded.data()),
-                                   reinterpret_cast<const unsigned char*>(padded.data()),
-                                   static_cast<int>(padded.size()));
-  if (size < 0 || padding > 2) {
-    return std::nullopt;
-  }
-  decoded.resize(static_cast<std::size_t>(size) - padding);
-  return decoded;
-}
 
 std::optional<std::chrono::seconds> claim(const simdjson::dom::element& payload, const char* name) {
   double seconds = 0;  // a NumericDate may have a fraction
@@ -56,7 +29,7 @@ bool is_sendable(std::string_view token) {
 }  // namespace
 
 std::string basic_authorization(std::string_view workspace_guid, std::string_view api_key) {
-  return "Basic " + base64(std::string(workspace_guid) + ":" + std::string(api_key));
+  return "Basic " + encode_base64(std::string(workspace_guid) + ":" + std::string(api_key));
 }
 
 std::string login_body(std::string_view api_key) {

@@ -266,6 +266,7 @@ TEST(DeadLetters, NothingIsChangedWithoutTheToken) {
   EXPECT_EQ(status({token, {"Origin", "null"}}), 403);
   EXPECT_EQ(status({token, {"Content-Type", "text/plain"}}), 415);
   EXPECT_EQ(status({token}, std::string(2'000'000, ' ')), 413);
+  EXPECT_EQ(gateway.metric("admin_bodies_refused_total"), 1);
   EXPECT_EQ(HttpClient(admin).request("DELETE", "/dlq", "").status, 405);
   EXPECT_EQ(get(admin, "/dlq/purge").status, 405);
   EXPECT_EQ(

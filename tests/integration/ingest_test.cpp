@@ -175,6 +175,9 @@ TEST(IngestOptions, ABombIsRefusedAtTheLimit) {
       "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n20000\r\n");
   EXPECT_EQ(chunking.read_answer().status, 413);
   EXPECT_EQ(post(gateway.port(), "/v4/events/batch", "[" + event("a") + "]").status, 202);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total", R"(limit="decoded_bytes")"), 2);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total", R"(limit="max_body_bytes")"), 2);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total"), 4);
 }
 
 TEST(IngestOptions, ABodyThatDecodesToTooManyTimesItsSizeIsRefused) {
@@ -191,6 +194,8 @@ TEST(IngestOptions, ABodyThatDecodesToTooManyTimesItsSizeIsRefused) {
         << coding;
   }
   EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="413")"), 2);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total", R"(limit="max_decompression_ratio")"), 2);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total"), 2);
 }
 
 TEST_F(Ingest, AnswersPipelinedRequestsInOrder) {

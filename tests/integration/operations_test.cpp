@@ -639,6 +639,40 @@ TEST_F(Operations, ANewCertificateIsForNewConnections) {
   stop();
 }
 
+TEST_F(Operations, TheStatusOfTheCertificateIsStapledAndTakenOverWhenItIsReplaced) {
+  const TestPki pki;
+  const config::ServerTls server = pki.issue("server", {.alternative_names = "DNS:localhost"});
+  const auto contents = [](const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const std::string first = contents(pki.vouch(server));
+  const std::string second = contents(pki.vouch(server, 7'200));
+  ASSERT_NE(first, second);
+  const std::string status_file = file("server.ocsp", first);
+  const std::string ingest = "listen: 127.0.0.1:0, tls: {cert_file: " + server.cert_file +
+                             ", key_file: " + server.key_file +
+                             ", ocsp_response_file: " + status_file + "}";
+  start({.ingest = ingest});
+  const auto stapled = [&](bool asks) {
+    HttpClient client(port_, {.ca_file = pki.ca_file(), .asks_for_status = asks});
+    EXPECT_EQ(client.post("/v4/events/batch", events(1)).status, 202);
+    return client.stapled();
+  };
+  EXPECT_EQ(stapled(true), first);
+  EXPECT_EQ(stapled(false), "");
+  file("server.ocsp", "no response");
+  EXPECT_TRUE(gateway_->says("cannot be used"));
+  EXPECT_EQ(stapled(true), first) << "what was read before stays";
+  const HttpAnswer answer = reload();
+  EXPECT_NE(answer.status, 200);
+  EXPECT_THAT(answer.body, HasSubstr("holds no OCSP response"));
+  EXPECT_EQ(stapled(true), first);
+  file("server.ocsp", second);
+  EXPECT_TRUE(eventually([&] { return stapled(true) == second; }));
+  stop();
+}
+
 TEST_F(Operations, ANewClientAuthorityIsForNewConnectionsAndNewNamesForAll) {
   const TestPki pki;
   const TestPki first;

@@ -167,6 +167,8 @@ TEST(Passthrough, WhatMustNotGoThroughIsRefused) {
     EXPECT_THAT(head, StartsWith("PUT /v4/x ")) << "begun, and not ended";
   }
   EXPECT_EQ(gateway.metric("ingest_requests_total", R"(route="passthrough",code="413")"), 1 + 1);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total", R"(limit="passthrough_max_body_bytes")"),
+            2);
 }
 
 TEST(Passthrough, StreamsBothWays) {

@@ -6,8 +6,13 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <sluice/admin/server.hpp>
+#include <sluice/net/run.hpp>
 
 #include "running_gateway.hpp"
 #include "test_pki.hpp"
@@ -168,6 +173,8 @@ TEST(ProducerLimits, ABodyIsHeldToItsProducersOwnLimitBeforeItIsRead) {
     EXPECT_EQ(producer.read_answer().status, 413) << framing;
   }
   EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="413")"), 4);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total", R"(limit="producer_max_body_bytes")"), 3);
+  EXPECT_EQ(gateway.metric("ingest_bodies_refused_total", R"(limit="max_body_bytes")"), 1);
   EXPECT_EQ(gateway.metric("events_accepted_total"), 101);
 }
 
@@ -326,6 +333,94 @@ TEST(SlowClients, EachPhaseHasItsTimeAndIsCounted) {
   EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="408")"), 3);
 }
 
+// The admin server alone, with limits of its own and a status larger than any buffer between here
+// and there.
+class AdminServer {
+ public:
+  explicit AdminServer(const admin::Limits& limits) {
+    admin::Hooks hooks;
+    hooks.status = [] { return std::string(32U << 20, ' '); };
+    hooks.metrics = [this] {
+      metrics::Exposition exposition;
+      server_->expose(exposition);
+      return exposition.to_text();
+    };
+    auto started = admin::start_server(context_.get_executor(), gate_,
+                                       config::TcpAddress{.host = "127.0.0.1", .port = 0},
+                                       std::move(hooks), limits);
+    server_ = std::move(started.value());
+    thread_ = std::jthread([this] { net::run(context_, "admin"); });
+  }
+  ~AdminServer() {
+    net::asio::post(context_, [this] { server_->stop(); });
+    thread_.join();
+  }
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const {
+    return std::get<config::TcpAddress>(server_->address()).port;
+  }
+  [[nodiscard]] double timeouts(const std::string& phase) const {
+    return metric(get(port(), "/metrics").body, "admin_timeouts_total", "\"" + phase + "\"");
+  }
+
+ private:
+  net::asio::io_context context_;
+  net::Gate gate_{"admin"};
+  std::unique_ptr<admin::Server> server_;
+  std::jthread thread_;
+};
+
+TEST(AdminClients, WhoDoesNotTakeAnAnswerIsClosedAndOthersAreServedMeanwhile) {
+  const AdminServer server({.answer_timeout = std::chrono::milliseconds(500)});
+  HttpClient deaf(server.port(), {.receive_buffer_bytes = 4'096});
+  deaf.send("GET /status HTTP/1.1\r\nHost: x\r\n\r\n");
+  HttpClient deaf_viewer(server.port(), {.receive_buffer_bytes = 4'096});
+  deaf_viewer.send("GET /events HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(eventually([&] {
+    EXPECT_EQ(get(server.port(), "/livez").status, 200);
+    return server.timeouts("answer") == 2;
+  }));
+  EXPECT_EQ(deaf.read_answer().status, 0) << "cut off";
+  EXPECT_EQ(deaf_viewer.read_answer().status, 200) << "with no length: it has come to an end";
+  EXPECT_EQ(server.timeouts("request") + server.timeouts("idle"), 0);
+}
+
+TEST(AdminClients, WhoIsSlowToAskIsClosedAndCounted) {
+  const AdminServer server({.request_timeout = std::chrono::milliseconds(300)});
+  HttpClient silent(server.port());
+  HttpClient idle(server.port());
+  EXPECT_EQ(idle.get("/livez").status, 200);
+  HttpClient slow_head(server.port());
+  slow_head.send("GET /livez HT");
+  HttpClient slow_body(server.port());
+  slow_body.send("POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{");
+  for (HttpClient* client : {&silent, &idle, &slow_head, &slow_body}) {
+    EXPECT_TRUE(client->closed_by_server());
+  }
+  EXPECT_EQ(server.timeouts("request"), 2);
+  EXPECT_EQ(server.timeouts("idle"), 2);
+  EXPECT_EQ(server.timeouts("answer"), 0);
+}
+
+TEST(AdminClients, ConnectionsAreHeldToTheirNumber) {
+  const RunningGateway gateway;
+  std::vector<std::unique_ptr<HttpClient>> clients;
+  for (int i = 0; i < 64; ++i) {
+    clients.push_back(std::make_unique<HttpClient>(gateway.admin_port()));
+    ASSERT_EQ(clients.back()->get("/livez").status, 200);
+  }
+  EXPECT_TRUE(HttpClient(gateway.admin_port()).closed_by_server());
+  const auto refused = [&] {
+    return metric(clients.front()->get("/metrics").body, "admin_connections_refused_total");
+  };
+  EXPECT_EQ(refused(), 1);
+  clients.pop_back();
+  EXPECT_TRUE(eventually([&] { return get(gateway.admin_port(), "/livez").status == 200; }))
+      << "there is room again";
+}
+
 TEST(Overload, IsAnsweredBeforeTheBodyIsRead) {
   RunningGateway gateway({},
                          plain_yaml("buffer: {type: memory, max_events: 100, high_watermark: 0.9, "
@@ -365,6 +460,19 @@ TEST(Overload, OfOneProducerLeavesTheOthersBe) {
   EXPECT_EQ(fast.read_answer().status, 429) << "before its body, too";
   EXPECT_EQ(status_of("km", 1), 202);
   EXPECT_EQ(status_of("kg", 20), 503) << "still";
+  const double received = gateway.metric("events_received_total");
+  const auto status_of_nonsense = [&](const char* key) {
+    return post(gateway.port(), "/v4/events/batch", "no JSON", {{"X-Api-Key", key}}).status;
+  };
+  EXPECT_EQ(status_of_nonsense("kg"), 503) << "before its body is parsed";
+  EXPECT_EQ(status_of_nonsense("km"), 400);
+  HttpClient greedy(gateway.port());
+  greedy.send(
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nX-Api-Key: kg\r\nContent-Length: 99\r\n\r\n");
+  const HttpAnswer answer = greedy.read_answer();
+  EXPECT_EQ(answer.status, 503) << "and before it is read";
+  EXPECT_TRUE(answer.headers.contains("retry-after"));
+  EXPECT_EQ(gateway.metric("events_received_total"), received);
 }
 
 TEST(Overload, OfTheIngestThreadsLeavesTheAdminApiAnswering) {

@@ -16,12 +16,14 @@ CONFIG = """\
 ingest: {{listen: "127.0.0.1:{port}", threads: 1}}
 admin: {{listen: "127.0.0.1:{admin_port}"}}
 workspaces:
-  - {{base_url: "http://127.0.0.1:%d", auth: {{method: basic, workspace_guid: %s, api_key: k}}}}
+  - {{base_url: "http://127.0.0.1:%d", auth: {{%s}}}}
 buffer: {{type: memory}}
 batch: {{linger: 0ms}}
 delivery: {{lanes: 1, timeout: 200ms, backoff: {{initial: 1ms, max: 10ms}}}}
 dead_letter: {{path: "{folder}/dead-letter"}}
 """
+
+BASIC = f"method: basic, workspace_guid: {WORKSPACE_GUID}, api_key: k"
 
 OK = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 HEAD = b"HTTP/1.1 202 Accepted\r\n"
@@ -84,18 +86,29 @@ CASES = {
     "a status of two digits": ("ambiguous", held(b"HTTP/1.1 20 Short\r\nContent-Length: 0\r\n\r\n")),
 }
 REDIRECTS = (302, 307)  # each one more parks the workspace for longer
+LOGIN = "/uauth/v2/auth/login/profile"
+
+
+ACCEPTED = once(OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+TOKEN = once(b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{"token":"t"}')
+
+
+def redirect(status, elsewhere, path):
+    """To another server: its listening socket."""
+    return once(f"HTTP/1.1 {status} Moved\r\nContent-Length: 0\r\n"
+                f"Location: http://127.0.0.1:{elsewhere.getsockname()[1]}{path}\r\n\r\n".encode())
 
 
 class RawServer(threading.Thread):
-    """Takes requests one after the other on connections of their own, and reacts to the first as it is told;
-    the others are answered 202."""
+    """Takes requests one after the other on connections of their own, and reacts to the first ones as it is
+    told, and to all others in one way."""
 
-    def __init__(self):
+    def __init__(self, otherwise=ACCEPTED):
         super().__init__(daemon=True)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
-        self.bodies = []
-        self.react = None
+        self.bodies, self.targets = [], []
+        self.reactions, self._otherwise = [], otherwise
 
     def run(self):
         while True:
@@ -119,8 +132,22 @@ class RawServer(threading.Thread):
         while len(body) < length:
             body += peer.recv(65536)
         self.bodies.append(body)
-        react, self.react = self.react or once(OK.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)), None
+        self.targets.append(head.split(b" ")[1].decode())
+        react = self.reactions.pop(0) if self.reactions else self._otherwise
         react(peer)
+
+
+def post_an_event(port):
+    """The answer's status and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", "/v4/events/custom",
+                       json.dumps({"action": "test.event", "label": "a test", "client": {"customId": "c"},
+                                   "params": {}}),
+                       {"Content-Type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer.status, text
 
 
 class Answers(unittest.TestCase):
@@ -130,7 +157,7 @@ class Answers(unittest.TestCase):
         cls.upstream.start()
         folder = cls.enterClassContext(tempfile.TemporaryDirectory())
         cls.gateway = cls.enterClassContext(
-            Gateway(folder, CONFIG % (cls.upstream.port, WORKSPACE_GUID)))
+            Gateway(folder, CONFIG % (cls.upstream.port, BASIC)))
 
     def outcomes(self):
         text = self.gateway.metrics().text
@@ -141,14 +168,8 @@ class Answers(unittest.TestCase):
         """What came upstream until it was delivered, and the outcomes counted for it."""
         before, delivered = self.outcomes(), self.gateway.metrics()["events_delivered_total"]
         self.upstream.bodies.clear()
-        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=30)
-        connection.request("POST", "/v4/events/custom",
-                           json.dumps({"action": "test.event", "label": "a test", "client": {"customId": "c"},
-                                       "params": {}}),
-                           {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        self.assertEqual(answer.status, 202, answer.read())
-        connection.close()
+        status, text = post_an_event(self.gateway.port)
+        self.assertEqual(status, 202, text)
         eventually(lambda: self.gateway.metrics()["events_delivered_total"] == delivered + 1, 30, "delivery")
         self.assertEqual(self.gateway.metrics()["events_dead_lettered_total"], 0)
         self.assertEqual(self.gateway.metrics().balance(), 0)
@@ -158,7 +179,7 @@ class Answers(unittest.TestCase):
     def test_each_has_its_outcome_and_the_same_bytes_come_again(self):
         for name, (outcome, react) in CASES.items():
             with self.subTest(name):
-                self.upstream.react = react
+                self.upstream.reactions = [react]
                 bodies, outcomes = self.send_an_event()
                 if outcome == "delivered":
                     self.assertEqual((outcomes, len(bodies)), ({"delivered": 1}, 1))
@@ -172,12 +193,28 @@ class Answers(unittest.TestCase):
             elsewhere.setblocking(False)
             for status in REDIRECTS:
                 with self.subTest(status):
-                    self.upstream.react = once(
-                        f"HTTP/1.1 {status} Moved\r\nContent-Length: 0\r\nLocation: http://127.0.0.1:"
-                        f"{elsewhere.getsockname()[1]}/v4/events/batch\r\n\r\n".encode())
+                    self.upstream.reactions = [redirect(status, elsewhere, "/v4/events/batch")]
                     bodies, outcomes = self.send_an_event()
                     self.assertEqual(outcomes, {"misrouted": 1, "delivered": 1})
                     self.assertEqual(bodies[0], bodies[1])
+            with self.assertRaises(BlockingIOError):
+                elsewhere.accept()
+
+
+class Logins(unittest.TestCase):
+    def test_a_redirect_is_not_followed(self):
+        upstream = RawServer(otherwise=TOKEN)
+        upstream.start()
+        with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as elsewhere:
+            elsewhere.setblocking(False)
+            upstream.reactions = [redirect(status, elsewhere, LOGIN) for status in REDIRECTS]
+            with Gateway(folder, CONFIG % (upstream.port, "method: jwt, api_key: the-key")) as gateway:
+                self.assertEqual(post_an_event(gateway.port)[0], 202)
+                eventually(lambda: gateway.metrics()["events_delivered_total"] == 1, 60, "delivery")
+                self.assertEqual(gateway.metrics().balance(), 0)
+                self.assertEqual(gateway.metrics()["upstream_logins_total"], len(REDIRECTS) + 1)
+            self.assertEqual(upstream.targets, [LOGIN] * (len(REDIRECTS) + 1) + ["/v4/events/batch"])
+            self.assertEqual(upstream.bodies[0], b'{"apiKey":"the-key"}')
             with self.assertRaises(BlockingIOError):
                 elsewhere.accept()
 

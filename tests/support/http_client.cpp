@@ -54,6 +54,9 @@ class HttpClient::Connection {
             SSL_get1_session(other), SSL_SESSION_free);
         SSL_set_session(secure_->native_handle(), session.get());
       }
+      if (options.asks_for_status) {
+        SSL_set_tlsext_status_type(secure_->native_handle(), TLSEXT_STATUSTYPE_ocsp);
+      }
       secure_->set_verify_mode(asio::ssl::verify_peer);
       secure_->set_verify_callback(asio::ssl::host_name_verification("localhost"));
       const auto error = finish(
@@ -91,6 +94,11 @@ class HttpClient::Connection {
     return answer;
   }
   [[nodiscard]] bool resumed() { return SSL_session_reused(secure_->native_handle()) == 1; }
+  [[nodiscard]] std::string stapled() {
+    const char* bytes = nullptr;
+    const long size = SSL_get_tlsext_status_ocsp_resp(secure_->native_handle(), &bytes);
+    return size < 0 ? "" : std::string(bytes, static_cast<std::size_t>(size));
+  }
   bool closed_by_server() {
     char byte = 0;
     const auto error =
@@ -161,6 +169,7 @@ HttpAnswer HttpClient::post(std::string_view target, std::string_view body,
 void HttpClient::send(std::string_view bytes) { connection_->send(bytes); }
 HttpAnswer HttpClient::read_answer() { return connection_->read_answer(false); }
 bool HttpClient::resumed() const { return connection_->resumed(); }
+std::string HttpClient::stapled() const { return connection_->stapled(); }
 bool HttpClient::closed_by_server() { return connection_->closed_by_server(); }
 
 HttpAnswer post(std::uint16_t port, std::string_view target, std::string_view body,

@@ -31,6 +31,7 @@ class HttpClient {
     std::string key_file{};        // and its key
     const HttpClient* resumes{};   // whose TLS session to go on with, if the server lets it
     int receive_buffer_bytes = 0;  // 0: the system's choice
+    bool asks_for_status = false;  // of the server's certificate
   };
   explicit HttpClient(std::uint16_t port) : HttpClient(port, Options{}) {}
   HttpClient(std::uint16_t port, const Options& options);
@@ -51,6 +52,8 @@ class HttpClient {
   bool closed_by_server();
   // Whether the TLS session is another client's.
   [[nodiscard]] bool resumed() const;
+  // The OCSP response that came with the server's certificate; empty: none.
+  [[nodiscard]] std::string stapled() const;
 
  private:
   class Connection;

@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 #include <openssl/ec.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -48,8 +49,37 @@ class TestPki {
     return files;
   }
 
+  // Writes, beside the certificate, an OCSP response that says it is good, until then; its path.
+  [[nodiscard]] std::string vouch(const config::ServerTls& files,
+                                  long valid_until_s = 3'600) const {
+    const File in(std::fopen(files.cert_file.c_str(), "r"), std::fclose);
+    const Certificate certificate(PEM_read_X509(in.get(), nullptr, nullptr, nullptr));
+    const std::unique_ptr<OCSP_BASICRESP, Free> basic(OCSP_BASICRESP_new());
+    const std::unique_ptr<OCSP_CERTID, Free> id(
+        OCSP_cert_to_id(EVP_sha256(), certificate.get(), ca_.get()));
+    const std::unique_ptr<ASN1_TIME, Free> this_update(X509_gmtime_adj(nullptr, -7'200));
+    const std::unique_ptr<ASN1_TIME, Free> next_update(X509_gmtime_adj(nullptr, valid_until_s));
+    OCSP_basic_add1_status(basic.get(), id.get(), V_OCSP_CERTSTATUS_GOOD, 0, nullptr,
+                           this_update.get(), next_update.get());
+    OCSP_basic_sign(basic.get(), ca_.get(), ca_key_.get(), EVP_sha256(), nullptr, 0);
+    const std::unique_ptr<OCSP_RESPONSE, Free> response(
+        OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get()));
+    std::string path = files.cert_file + ".ocsp";
+    const File out(std::fopen(path.c_str(), "w"), std::fclose);
+    unsigned char* der = nullptr;
+    const int size = i2d_OCSP_RESPONSE(response.get(), &der);
+    std::fwrite(der, 1, static_cast<std::size_t>(size), out.get());
+    OPENSSL_free(der);
+    return path;
+  }
+
  private:
+  using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
   struct Free {
+    void operator()(OCSP_BASICRESP* response) const { OCSP_BASICRESP_free(response); }
+    void operator()(OCSP_RESPONSE* response) const { OCSP_RESPONSE_free(response); }
+    void operator()(OCSP_CERTID* id) const { OCSP_CERTID_free(id); }
+    void operator()(ASN1_TIME* time) const { ASN1_TIME_free(time); }
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
     void operator()(X509* certificate) const { X509_free(certificate); }
   };
@@ -85,8 +115,7 @@ class TestPki {
 
   // Writes the key when there is one, else the certificate.
   static void write(const std::string& path, X509& certificate, EVP_PKEY* key) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "w"),
-                                                               std::fclose);
+    const File file(std::fopen(path.c_str(), "w"), std::fclose);
     if (key == nullptr) {
       PEM_write_X509(file.get(), &certificate);
     } else {

@@ -1,6 +1,8 @@
 // The admin server: metrics, probes, status and dead letters, for operators and their tools.
 #pragma once
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,6 +12,7 @@
 #include <sluice/admin/dead_letters.hpp>
 #include <sluice/base/result.hpp>
 #include <sluice/config/config.hpp>
+#include <sluice/metrics/exposition.hpp>
 #include <sluice/net/asio.hpp>
 #include <sluice/net/gate.hpp>
 #include <sluice/tap/taps.hpp>
@@ -36,12 +39,23 @@ struct Hooks {
   std::function<Result<std::unique_ptr<tap::Taps::Reader>>(tap::Wish)> open_tap;
 };
 
+// What clients are held to.
+struct Limits {
+  std::size_t connections_max = 64;  // those beyond are closed at once
+  // For a request to come, and between two of them.
+  std::chrono::milliseconds request_timeout = std::chrono::seconds(60);
+  // For a client to take an answer, or one piece of those that have no end.
+  std::chrono::milliseconds answer_timeout = std::chrono::seconds(10);
+};
+
 class Server {
  public:
   virtual ~Server() = default;
   [[nodiscard]] virtual config::ListenAddress address() const = 0;
   // That calls which change something must carry; none: nothing can be changed.
   virtual void set_token(std::optional<config::Secret> token) = 0;
+  // What became of clients that went beyond the limits. On the executor's thread.
+  virtual void expose(metrics::Exposition& exposition) const = 0;
   // Closes the listener and all connections; their coroutines then leave the gate.
   virtual void stop() = 0;
 };
@@ -49,6 +63,6 @@ class Server {
 // Listens and serves on the executor's one thread, counted by the gate, which outlives the server.
 [[nodiscard]] Result<std::unique_ptr<Server>> start_server(
     const net::asio::any_io_executor& executor, net::Gate& gate,
-    const config::ListenAddress& address, Hooks hooks);
+    const config::ListenAddress& address, Hooks hooks, const Limits& limits = {});
 
 }  // namespace sluice::admin

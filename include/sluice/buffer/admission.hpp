@@ -19,7 +19,8 @@ class Admission {
     double high_watermark = 0.95;  // shares of the limits
     double low_watermark = 0.80;
     // Of the bytes below the high watermark, the share that one producer may hold, so that it
-    // cannot fill the buffer for the others.
+    // cannot fill the buffer for the others. One that was refused for it is refused until it holds
+    // less than this share of the bytes below the low watermark.
     double producer_share = 1;
     std::size_t producers = 0;  // that are told apart: from 1; 0 stands for all others
   };
@@ -48,12 +49,20 @@ class Admission {
   [[nodiscard]] double pressure() const;
   // Whether the next try_admit() would refuse whatever it is asked: lets a request be refused
   // before its body is read.
-  [[nodiscard]] bool must_refuse() const;
+  [[nodiscard]] bool must_refuse(std::size_t producer = 0) const;
 
  private:
+  // What the buffer holds of one producer.
+  struct Share {
+    std::atomic<std::uint64_t> bytes{0};
+    std::atomic<bool> closed{false};  // as closed_, for this producer alone
+  };
+
   // The larger of the two levels, as a share of its limit.
   [[nodiscard]] double level(std::uint64_t events, std::uint64_t bytes) const;
   [[nodiscard]] bool try_admit_to_share(std::uint64_t bytes, std::size_t producer);
+  // What a producer may hold below one of the watermarks.
+  [[nodiscard]] double share_bytes(double watermark) const;
 
   static constexpr auto relaxed = std::memory_order_relaxed;
 
@@ -66,7 +75,7 @@ class Admission {
   alignas(64) std::atomic<std::uint64_t> events_{0};
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<bool> closed_{false};
-  std::vector<std::atomic<std::uint64_t>> bytes_by_producer_;  // of those told apart
+  std::vector<Share> shares_;  // of the producers that are told apart
 };
 
 }  // namespace sluice::buffer

@@ -52,6 +52,7 @@ struct ServerTls {
   std::string key_file;
   std::string client_ca_file;  // empty: client certificates are not asked for
   ClientAuth client_auth = ClientAuth::required;
+  std::string ocsp_response_file{};  // empty: clients that ask for the status get none
 
   bool operator==(const ServerTls&) const = default;
 };

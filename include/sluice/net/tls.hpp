@@ -19,7 +19,8 @@ namespace sluice::net {
 
 // For accepting connections. With client_ca_file set, a client with a certificate of another CA is
 // refused, and so is one without any unless client_auth is optional. A client that negotiates a
-// protocol (ALPN) must offer http/1.1.
+// protocol (ALPN) must offer http/1.1. With ocsp_response_file set, a client that asks for the
+// certificate's status gets what is in it, unless it is out of date or another certificate's.
 [[nodiscard]] Result<asio::ssl::context> make_server_tls(const config::ServerTls& files);
 
 // After the handshake as a server: the names in the certificate that the client has proved to have,

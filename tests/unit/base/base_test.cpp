@@ -1,13 +1,17 @@
 // Goal: the small things everything stands on: randomness that replays, JSON text, logs that are
 // bounded.
+#include <optional>
 #include <set>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sluice/base/base64.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/log.hpp>
 #include <sluice/base/rng.hpp>
+#include <sluice/base/sha256.hpp>
 
 namespace sluice {
 namespace {
@@ -33,6 +37,37 @@ TEST(Rng, SystemEntropyDiffersEachTime) {
     seen.insert(Rng::from_system_entropy()());
   }
   EXPECT_EQ(seen.size(), 100);
+}
+
+TEST(Base64, IsThatOfTheStandardBothWays) {
+  struct Case {
+    std::string_view bytes;
+    const char* text;
+    const char* for_urls;
+  };
+  for (const auto& [bytes, text, for_urls] :
+       {Case{"", "", ""}, Case{"f", "Zg==", "Zg"}, Case{"fo", "Zm8=", "Zm8"},
+        Case{"foo", "Zm9v", "Zm9v"}, Case{"foobar", "Zm9vYmFy", "Zm9vYmFy"},
+        Case{"\xfb\xef\xff\xfe", "++///g==", "--___g"},
+        Case{std::string_view("\0\0", 2), "AAA=", "AAA"}}) {
+    EXPECT_EQ(encode_base64(bytes), text);
+    EXPECT_EQ(decode_base64(text), bytes);
+    EXPECT_EQ(encode_base64url(bytes), for_urls);
+    EXPECT_EQ(decode_base64url(for_urls), bytes);
+    EXPECT_EQ(decode_base64url(text), bytes);
+  }
+  for (const char* text : {"Z", "Zg=", "Zg===", "====", "Z===", "Zm9vY", "Zm?v"}) {
+    EXPECT_EQ(decode_base64(text), std::nullopt) << text;
+  }
+  EXPECT_EQ(decode_base64url("Zm9vY"), std::nullopt);
+  EXPECT_EQ(decode_base64url("Zm.v"), std::nullopt);
+}
+
+TEST(Sha256, IsThatOfTheStandard) {
+  const Sha256 digest = sha256("abc");
+  EXPECT_THAT(std::vector<unsigned char>(digest.begin(), digest.begin() + 4),
+              testing::ElementsAre(0xBA, 0x78, 0x16, 0xBF));
+  EXPECT_EQ(digest.back(), 0xAD);
 }
 
 TEST(JsonText, EscapesAndReplacesWhatIsNotUtf8) {

@@ -77,15 +77,60 @@ TEST(Admission, OneProducerCannotFillItForAll) {
   EXPECT_EQ(admission.bytes(), 550);
 }
 
+TEST(Admission, RefusesAProducerAboveItsShareUntilBelowTheLowWatermark) {
+  Admission admission({.bytes_max = 1000,
+                       .events_max = 0,
+                       .high_watermark = 0.8,
+                       .low_watermark = 0.5,
+                       .producer_share = 0.5,
+                       .producers = 2});
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_TRUE(admission.try_admit(1, 100, 1));
+  }
+  EXPECT_FALSE(admission.must_refuse(1)) << "at its share, but nothing was refused yet";
+  EXPECT_FALSE(admission.try_admit(1, 1, 1));
+  EXPECT_TRUE(admission.must_refuse(1));
+  EXPECT_FALSE(admission.must_refuse(2));
+  EXPECT_FALSE(admission.must_refuse());
+  admission.release_events(1);
+  admission.release_bytes(100, 1);
+  EXPECT_TRUE(admission.must_refuse(1)) << "300 is above half of 500";
+  EXPECT_FALSE(admission.try_admit(1, 1, 1));
+  admission.set_limits({.bytes_max = 2000,
+                        .events_max = 0,
+                        .high_watermark = 0.8,
+                        .low_watermark = 0.5,
+                        .producer_share = 0.5});
+  EXPECT_FALSE(admission.must_refuse(1)) << "other limits";
+  admission.set_limits({.bytes_max = 0, .events_max = 0});
+  EXPECT_FALSE(admission.must_refuse(1)) << "none at all";
+  admission.set_limits({.bytes_max = 1000,
+                        .events_max = 0,
+                        .high_watermark = 0.8,
+                        .low_watermark = 0.5,
+                        .producer_share = 0.5});
+  EXPECT_TRUE(admission.must_refuse(1));
+  admission.release_events(1);
+  admission.release_bytes(100, 1);
+  EXPECT_FALSE(admission.must_refuse(1));
+  EXPECT_TRUE(admission.try_admit(1, 200, 1)) << "up to its share again";
+  EXPECT_FALSE(admission.must_refuse(1));
+  EXPECT_EQ(admission.bytes(), 400);
+}
+
 TEST(Admission, CountsExactlyUnderContention) {
-  Admission admission(
-      {.bytes_max = 5'000, .events_max = 0, .high_watermark = 0.9, .low_watermark = 0.8});
+  Admission admission({.bytes_max = 60,
+                       .events_max = 0,
+                       .high_watermark = 0.9,
+                       .low_watermark = 0.8,
+                       .producer_share = 0.5,
+                       .producers = 2});
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
+    threads.emplace_back([&admission, producer = static_cast<std::size_t>(t % 3)] {
       for (int i = 0; i < 50'000; ++i) {
-        if (admission.try_admit(2, 20)) {
-          admission.release_bytes(20);
+        if (admission.try_admit(2, 20, producer)) {
+          admission.release_bytes(20, producer);
           admission.release_events(2);
         }
       }
@@ -96,6 +141,9 @@ TEST(Admission, CountsExactlyUnderContention) {
   }
   EXPECT_EQ(admission.events(), 0);
   EXPECT_EQ(admission.bytes(), 0);
+  for (const std::size_t producer : {0, 1, 2}) {
+    EXPECT_FALSE(admission.must_refuse(producer));
+  }
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ constexpr const char* full = R"(ingest:
     key_file: "/tls/key"
     client_ca_file: "/tls/ca"
     client_auth: optional
+    ocsp_response_file: "/tls/ocsp"
   producers:
     - name: "checkout"
       keys:
@@ -213,7 +214,8 @@ const World full_world{.variables = {},
                        .files = {{"/key", "f1le-secret\n"},
                                  {"/tls/crt", "cert1ficate"},
                                  {"/tls/key", "pr1vate"},
-                                 {"/tls/ca", "auth0rity"}}};
+                                 {"/tls/ca", "auth0rity"},
+                                 {"/tls/ocsp", "g00d"}}};
 
 // The text has no default in it and every key of the file, so nothing can be left out unnoticed.
 TEST(Masked, PrintsEverythingAsItReadsIt) {

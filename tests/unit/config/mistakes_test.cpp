@@ -277,6 +277,8 @@ TEST(Mistakes, Tls) {
            ":7: ingest.tls.key_file is /gone, which cannot be read"},
           {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_ca_file: /gone}",
            ":5: ingest.tls.client_ca_file is /gone, which cannot be read"},
+          {"ingest:\n  tls: {cert_file: /c, key_file: /k, ocsp_response_file: /gone}",
+           ":5: ingest.tls.ocsp_response_file is /gone, which cannot be read"},
           {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_auth: optional}",
            ":5: ingest.tls.client_auth needs client_ca_file"},
           {"ingest:\n  tls: {cert_file: /c, key_file: /k, client_ca_file: /k, client_auth: none}",

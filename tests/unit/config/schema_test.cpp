@@ -99,15 +99,17 @@ TEST(Example, ShowsTheDefaults) {
 TEST(Example, IsValidWithItsCommentedSectionsToo) {
   std::string text = shipped("sluice.example.yaml");
   text = std::regex_replace(
-      text, std::regex("\n( *)# (tls:|ca_file:|  (cert|key|client_ca)_file: /|  client_auth:)"),
+      text,
+      std::regex(
+          "\n( *)# (tls:|ca_file:|  (cert|key|client_ca|ocsp_response)_file: /|  client_auth:)"),
       "\n$1$2");
   text = std::regex_replace(text, std::regex("(sources|producers): \\[\\]"), "$1:");
   text = std::regex_replace(text, std::regex("\n( *)#(   +[^ {])"), "\n$1 $2");
   World world;
   for (const char* path :
        {"/etc/sluice/tls/server.crt", "/etc/sluice/tls/server.key", "/etc/sluice/tls/clients.crt",
-        "/etc/sluice/tls/upstream.crt", "/run/secrets/checkout", "/run/secrets/warehouse-new",
-        "/run/secrets/warehouse-old"}) {
+        "/etc/sluice/tls/server.ocsp", "/etc/sluice/tls/upstream.crt", "/run/secrets/checkout",
+        "/run/secrets/warehouse-new", "/run/secrets/warehouse-old"}) {
     world.files[path] = path;
   }
   const Config config = config_of(text, world);

@@ -521,7 +521,7 @@ TEST_F(LoginTest, RefusesWhatIsNoKeyAndWhatIsNoLogin) {
 }
 
 TEST_F(LoginTest, AnExpiredTokenIsAnsweredAsTheVendorDoes) {
-  const std::string id = tokens_.key_id(hash_of_key("key"));
+  const std::string id = tokens_.key_id(sha256("key"));
   const std::string expired = tokens_.issue(id, clock_.wall_now() - token_lifetime);
   EXPECT_THAT(answer(request(good, bearer(expired))),
               testing::AllOf(StartsWith("HTTP/1.1 401"), HasSubstr(R"("error":"Token expired.")")));
@@ -531,10 +531,9 @@ TEST_F(LoginTest, AnExpiredTokenIsAnsweredAsTheVendorDoes) {
 
 TEST_F(LoginTest, ATokenEndsWithTheKeyThatItStandsForAndIsNotForged) {
   const std::string of_old_key =
-      tokens_.issue(tokens_.key_id(hash_of_key("old key")), clock_.wall_now());
+      tokens_.issue(tokens_.key_id(sha256("old key")), clock_.wall_now());
   EXPECT_THAT(answer(request(good, bearer(of_old_key))), StartsWith("HTTP/1.1 401"));
-  const std::string forged =
-      Tokens("").issue(tokens_.key_id(hash_of_key("key")), clock_.wall_now());
+  const std::string forged = Tokens("").issue(tokens_.key_id(sha256("key")), clock_.wall_now());
   EXPECT_THAT(answer(request(good, bearer(forged))), StartsWith("HTTP/1.1 401"));
   EXPECT_TRUE(buffer_.groups.empty());
 }

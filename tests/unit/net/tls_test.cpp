@@ -133,6 +133,43 @@ TEST_F(TlsTest, RefusesProtocolsBefore12) {
   }
 }
 
+// What the client has got of its server's certificate.
+std::string stapled(asio::ssl::context& server, asio::ssl::context& client, int version,
+                    bool asks = true) {
+  Ends ends(server, client);
+  SSL_set_max_proto_version(ends.client.get(), version);
+  if (asks) {
+    SSL_set_tlsext_status_type(ends.client.get(), TLSEXT_STATUSTYPE_ocsp);
+  }
+  EXPECT_TRUE(ends.connect());
+  const char* bytes = nullptr;
+  const long size = SSL_get_tlsext_status_ocsp_resp(ends.client.get(), &bytes);
+  return size < 0 ? "" : std::string(bytes, static_cast<std::size_t>(size));
+}
+
+TEST_F(TlsTest, StaplesTheStatusOfItsCertificateForWhoAsksUntilItIsOutOfDate) {
+  leaf_.ocsp_response_file = pki_.vouch(leaf_);
+  std::ifstream in(leaf_.ocsp_response_file, std::ios::binary);
+  const std::string response(std::istreambuf_iterator<char>(in), {});
+  auto server = make_server_tls(leaf_);
+  ASSERT_TRUE(server) << server.error().message;
+  leaf_.ocsp_response_file = pki_.vouch(leaf_, -60);
+  auto late = make_server_tls(leaf_);
+  ASSERT_TRUE(late) << "there is time to fetch another one";
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    EXPECT_EQ(stapled(*server, *client_, version), response);
+    EXPECT_EQ(stapled(*server, *client_, version, false), "");
+    EXPECT_EQ(stapled(*late, *client_, version), "");
+  }
+}
+
+TEST_F(TlsTest, StaplesNoStatusOfAnotherCertificate) {
+  leaf_.ocsp_response_file = pki_.vouch(pki_.issue("other", by_name));
+  auto server = make_server_tls(leaf_);
+  ASSERT_TRUE(server) << "a certificate that has just been renewed is worth more than its status";
+  EXPECT_EQ(stapled(*server, *client_, TLS1_3_VERSION), "");
+}
+
 TEST_F(TlsTest, ResumesSessions) {
   auto server = make_server_tls(leaf_);
   Ends first(*server, *client_);
@@ -297,6 +334,16 @@ TEST_F(TlsTest, SaysWhichFileIsWrong) {
        "cannot use the key file " + other.key_file},
       {{.cert_file = leaf_.cert_file, .key_file = leaf_.key_file, .client_ca_file = "/no-ca.pem"},
        "cannot read the client CA file /no-ca.pem: "},
+      {{.cert_file = leaf_.cert_file,
+        .key_file = leaf_.key_file,
+        .client_ca_file = "",
+        .ocsp_response_file = "/none.ocsp"},
+       "the file /none.ocsp cannot be read or holds no OCSP response"},
+      {{.cert_file = leaf_.cert_file,
+        .key_file = leaf_.key_file,
+        .client_ca_file = "",
+        .ocsp_response_file = leaf_.cert_file},
+       "the file " + leaf_.cert_file + " cannot be read or holds no OCSP response"},
   };
   for (const Case& c : cases) {
     const auto context = make_server_tls(c.files);
