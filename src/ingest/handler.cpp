@@ -141,6 +141,12 @@ class RepeatedKeys {
 }  // namespace
 
 Problem body_too_large(const Admitted& admitted, bool is_decoded) {
+  if (admitted.route.id == RouteId::login) {
+    return {.refusal = Refusal::body_too_large,
+            .message = fmt::format("a login has at most {} bytes: send the apiKey alone",
+                                   admitted.body_bytes_max),
+            .limit = BodyLimit::login};
+  }
   const bool is_own = admitted.body_bytes_max != admitted.options->body_bytes_max;
   const BodyLimit undecoded = is_own ? BodyLimit::producer : BodyLimit::ingest;
   return {.refusal = Refusal::body_too_large,
@@ -185,6 +191,7 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) 
     return refused(Refusal::bad_request, "a header field that may come once came twice");
   }
   if (route->id == RouteId::login) {  // who it is, the body says
+    admitted.body_bytes_max = std::min(admitted.body_bytes_max, login_body_bytes_max);
     const auto known = recognise_peer(peer);
     if (!known) {
       return std::unexpected(known.error());

@@ -30,6 +30,9 @@
 
 namespace sluice::ingest {
 
+// More is no login. It is read before anybody is known.
+inline constexpr std::size_t login_body_bytes_max = 8U << 10;
+
 // What the handlers of all threads share. Immutable: a reload replaces it as a whole, and requests
 // that are under way keep the one they began with.
 struct HandlerOptions {

@@ -44,10 +44,11 @@ enum class BodyLimit : std::uint8_t {
   decoded,      // either of them, once the body was decompressed
   ratio,        // limits.max_decompression_ratio
   passthrough,  // passthrough.max_body_bytes
+  login,        // of a login: nobody is known yet
 };
-inline constexpr std::array<std::string_view, 5> body_limit_names{
-    "max_body_bytes", "producer_max_body_bytes", "decoded_bytes", "max_decompression_ratio",
-    "passthrough_max_body_bytes"};
+inline constexpr std::array<std::string_view, 6> body_limit_names{
+    "max_body_bytes",          "producer_max_body_bytes",    "decoded_bytes",
+    "max_decompression_ratio", "passthrough_max_body_bytes", "login"};
 
 struct Problem {
   Refusal refusal{};

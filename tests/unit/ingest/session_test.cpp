@@ -520,6 +520,12 @@ TEST_F(LoginTest, RefusesWhatIsNoKeyAndWhatIsNoLogin) {
   EXPECT_THAT(answer(refresh("other")), StartsWith("HTTP/1.1 401"));
 }
 
+TEST_F(LoginTest, TooLongToBeOneIsRefusedByItsHead) {
+  EXPECT_THAT(
+      answer("POST /v4/auth/login/profile HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n"),
+      testing::AllOf(StartsWith("HTTP/1.1 413"), HasSubstr("at most 8192 bytes")));
+}
+
 TEST_F(LoginTest, AnExpiredTokenIsAnsweredAsTheVendorDoes) {
   const std::string id = tokens_.key_id(sha256("key"));
   const std::string expired = tokens_.issue(id, clock_.wall_now() - token_lifetime);
