@@ -1,6 +1,7 @@
 #include <optional>
 #include <utility>
 
+#include <openssl/crypto.h>
 #include <simdjson.h>
 
 #include <sluice/base/sha256.hpp>
@@ -32,6 +33,11 @@ std::string listed(const std::vector<std::string>& names) {
     text += (text.empty() ? "" : ", ") + name;
   }
   return text.empty() ? "it has none" : text;
+}
+
+// In a time that does not tell how much of a key was right.
+bool is_same_key(const std::string& a, const std::string& b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
 // {"apiKey":"…"}
@@ -106,7 +112,7 @@ Result<const Producer*, Problem> Handler::find_producer(const RequestHead& head,
         "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
         "password of Basic");
   }
-  if (last_producer_ == nullptr || *key != last_credentials_ ||
+  if (last_producer_ == nullptr || !is_same_key(*key, last_credentials_) ||
       (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {
     if (const auto known = recognise(*key); !known) {
       return std::unexpected(known.error());
