@@ -25,7 +25,6 @@
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/cpu.hpp>
 #include <sluice/net/gate.hpp>
-#include <sluice/net/run.hpp>
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/runtime/gateway.hpp>
 #include <sluice/runtime/rules.hpp>
@@ -321,9 +320,13 @@ class RunningGateway final : public Gateway {
     if (const auto interval = service_manager_.watchdog_interval()) {
       net::spawn(context_.get_executor(), gate_, tell_alive(*interval));
     }
-    delivery_thread_ = std::thread([this] { net::run(context_, "delivery"); });
+    delivery_thread_ = std::thread([this] { run_delivery(); });
     return {};
   }
+
+  // What is half done for lack of memory would stay so, and its events with it: the process ends,
+  // and the next one begins with what is on disk.
+  void run_delivery() noexcept { context_.run(); }
 
   Result<void> build_tenants(std::size_t producers) {
     const config::Config& config = *running_;
@@ -652,7 +655,7 @@ class RunningGateway final : public Gateway {
     if (delivery_thread_.joinable()) {
       delivery_thread_.join();
     } else {
-      net::run(context_, "delivery");
+      run_delivery();
     }
     storage_thread_.join();
     if (store_ != nullptr) {
