@@ -227,6 +227,13 @@ void append_totals(std::string& out, const ingest::Totals& totals) {
   metrics::append_json(out, "request_seconds", totals.duration);
 }
 
+class DeliveryContext : public asio::io_context {
+ public:
+  DeliveryContext() : asio::io_context(1) {}
+  // Once its thread has ended: destroys the coroutines that are left.
+  void drop_coroutines() { shutdown(); }
+};
+
 class RunningGateway final : public Gateway {
  public:
   RunningGateway(const config::Config& config, const Clock& clock, Controls controls)
@@ -658,6 +665,8 @@ class RunningGateway final : public Gateway {
       run_delivery();
     }
     storage_thread_.join();
+    // What would not end refers to what is destroyed next.
+    context_.drop_coroutines();
     if (store_ != nullptr) {
       store_->close();
     }
@@ -748,9 +757,9 @@ class RunningGateway final : public Gateway {
   const MonoTime started_at_ = clock_.mono_now();
   const double process_started_at_ = process_start_time();
   tap::Taps taps_;  // outlives the coroutines
-  asio::io_context context_{1};
   net::Gate closing_{"closing"};
   net::Gate gate_{"delivery"};
+  DeliveryContext context_;
   asio::thread_pool storage_thread_;
   FileStamps tls_stamps_;     // of the files as they were taken over
   FileStamps secret_stamps_;  // likewise
