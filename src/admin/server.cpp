@@ -119,6 +119,22 @@ class BeastServer final : public Server {
   }
 
  private:
+  // A connection that stop() finds, however its coroutine ends.
+  class Presence {
+   public:
+    Presence(std::set<net::Socket*>& sockets, net::Socket& socket)
+        : sockets_(sockets), socket_(socket) {
+      sockets_.insert(&socket_);
+    }
+    ~Presence() { sockets_.erase(&socket_); }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    std::set<net::Socket*>& sockets_;
+    net::Socket& socket_;
+  };
+
   Task<> accept() {
     while (acceptor_.is_open()) {
       auto [error, socket] = co_await acceptor_.async_accept(as_result);
@@ -134,7 +150,7 @@ class BeastServer final : public Server {
   }
 
   Task<> serve(net::Socket socket) {
-    sockets_.insert(&socket);
+    const Presence presence(sockets_, socket);
     boost::beast::flat_buffer buffer;
     bool keep_alive = true;
     while (keep_alive) {
@@ -176,7 +192,6 @@ class BeastServer final : public Server {
           co_await (http::async_write(socket, answer, as_result) || patience.async_wait(as_result));
       keep_alive = keep_alive && outcome.index() == 0 && !std::get<0>(std::get<0>(outcome));
     }
-    sockets_.erase(&socket);
   }
 
   Task<Page> make_answer_page(const Request& request) {
