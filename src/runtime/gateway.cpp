@@ -227,6 +227,7 @@ void append_totals(std::string& out, const ingest::Totals& totals) {
   metrics::append_json(out, "request_seconds", totals.duration);
 }
 
+// One whose coroutines can be ended while what they refer to is still there.
 class DeliveryContext : public asio::io_context {
  public:
   DeliveryContext() : asio::io_context(1) {}
