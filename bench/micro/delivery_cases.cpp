@@ -118,11 +118,13 @@ void add_classification(std::vector<Case>& cases) {
   answer.retry_after = "2";
   add("throttled", answer);
   constexpr std::size_t events = 1'000;
-  const std::string body =
+  answer.status = 207;
+  answer.body =
       R"({"errors":[{"index":17,"code":"400","message":"no"},{"field":"[993].client","code":"400"}]})";
-  cases.push_back({.name = "classify/rejected_positions", .bytes = body.size(), .run = [body] {
-                     benchmark::DoNotOptimize(deliver::rejected_positions(body, events));
-                   }});
+  cases.push_back(
+      {.name = "classify/rejected_positions", .bytes = answer.body.size(), .run = [answer] {
+         benchmark::DoNotOptimize(deliver::rejected_positions(answer, events));
+       }});
 }
 
 void add_metrics(std::vector<Case>& cases) {

@@ -142,6 +142,22 @@ class BeastServer final : public Server {
   }
 
  private:
+  // A connection that stop() finds, however its coroutine ends.
+  class Presence {
+   public:
+    Presence(std::set<net::Socket*>& sockets, net::Socket& socket)
+        : sockets_(sockets), socket_(socket) {
+      sockets_.insert(&socket_);
+    }
+    ~Presence() { sockets_.erase(&socket_); }
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+
+   private:
+    std::set<net::Socket*>& sockets_;
+    net::Socket& socket_;
+  };
+
   Task<> accept() {
     while (acceptor_.is_open()) {
       auto [error, socket] = co_await acceptor_.async_accept(as_result);

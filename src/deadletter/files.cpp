@@ -117,8 +117,7 @@ Result<void> sync_folder(const std::string& folder) {
   return {};
 }
 
-Result<void> replace_file(const std::string& folder, const std::string& path,
-                          std::string_view text) {
+Result<void> replace_file(const std::string& path, std::string_view text) {
   const std::string draft = path + std::string(draft_suffix);
   const Descriptor file(
       ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, S_IRUSR | S_IWUSR | S_IRGRP));
@@ -134,9 +133,8 @@ Result<void> replace_file(const std::string& folder, const std::string& path,
   }
   if (!written) {
     ::unlink(draft.c_str());
-    return written;
   }
-  return sync_folder(folder);
+  return written;
 }
 
 }  // namespace sluice::deadletter

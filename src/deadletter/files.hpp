@@ -62,9 +62,9 @@ struct SegmentText {
 [[nodiscard]] Result<void> write_all(int file, std::string_view text, const std::string& path);
 // Names that were made, changed or removed in the folder last.
 [[nodiscard]] Result<void> sync_folder(const std::string& folder);
-// The file has this text, or still the one before, whatever happens.
-[[nodiscard]] Result<void> replace_file(const std::string& folder, const std::string& path,
-                                        std::string_view text);
+// The file has this text, or after an error still the one before; whichever it is, whole. Its
+// folder is not synced.
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text);
 inline constexpr std::string_view draft_suffix = ".new";
 
 // Calls `use` with each whole line, without its line break.

@@ -339,19 +339,17 @@ Result<Removal> FileStore::remove(const Selection& selection, LetterId after, Le
 }
 
 Result<void> FileStore::replace(const SegmentFile& segment, const Thinned& thinned) {
+  if (segment.number == number_) {
+    file_ = Descriptor();  // it would append to the file that is replaced
+  }
   if (thinned.text.empty()) {
     if (::unlink(segment.path.c_str()) != 0) {
       return failed("remove", segment.path, errno);
     }
-    if (auto synced = sync_folder(options_.folder); !synced) {
-      return synced;
-    }
-  } else if (auto replaced = replace_file(options_.folder, segment.path, thinned.text); !replaced) {
+  } else if (auto replaced = replace_file(segment.path, thinned.text); !replaced) {
     return replaced;
   }
-  if (segment.number == number_) {
-    file_ = Descriptor();  // it would append to the file that was replaced
-  }
+  // It is so from here on, even if it is not known to last.
   bytes_.fetch_sub(segments_[segment.number] - thinned.text.size(), std::memory_order_relaxed);
   letters_.fetch_sub(thinned.removed, std::memory_order_relaxed);
   if (thinned.text.empty()) {
@@ -359,7 +357,7 @@ Result<void> FileStore::replace(const SegmentFile& segment, const Thinned& thinn
   } else {
     segments_[segment.number] = thinned.text.size();
   }
-  return {};
+  return sync_folder(options_.folder);
 }
 
 void FileStore::add(const Contents& contents) {

@@ -83,6 +83,19 @@ std::optional<std::size_t> position_in_field(std::string_view field) {
                                                                : std::nullopt;
 }
 
+// Whether a body that cannot be read may have been, or begun, one that names events.
+bool may_name_events(const UpstreamAnswer& answer) {
+  const std::size_t begin = answer.body.find_first_not_of(" \t\r\n");
+  return answer.body_is_cut ||
+         (begin != std::string::npos && (answer.body[begin] == '{' || answer.body[begin] == '['));
+}
+
+std::vector<std::size_t> all_positions(std::size_t event_count) {
+  std::vector<std::size_t> positions(event_count);
+  std::iota(positions.begin(), positions.end(), std::size_t{0});
+  return positions;
+}
+
 std::optional<std::size_t> position_of(simdjson::dom::element entry) {
   std::uint64_t index = 0;
   if (entry["index"].get(index) == simdjson::SUCCESS) {
@@ -124,12 +137,12 @@ Outcome classify(const UpstreamAnswer& answer) {
   return Outcome::ambiguous;
 }
 
-std::vector<std::size_t> rejected_positions(std::string_view body, std::size_t event_count) {
+std::vector<std::size_t> rejected_positions(const UpstreamAnswer& answer, std::size_t event_count) {
   std::vector<std::size_t> positions;
   simdjson::dom::parser parser;
   simdjson::dom::element root;
-  if (parser.parse(simdjson::padded_string(body)).get(root) != simdjson::SUCCESS) {
-    return positions;
+  if (parser.parse(simdjson::padded_string(answer.body)).get(root) != simdjson::SUCCESS) {
+    return may_name_events(answer) ? all_positions(event_count) : positions;
   }
   simdjson::dom::array entries;
   if (root.get(entries) != simdjson::SUCCESS && root["errors"].get(entries) != simdjson::SUCCESS) {
@@ -138,9 +151,7 @@ std::vector<std::size_t> rejected_positions(std::string_view body, std::size_t e
   for (const simdjson::dom::element entry : entries) {
     const std::optional<std::size_t> position = position_of(entry);
     if (position && *position >= event_count) {
-      positions.resize(event_count);
-      std::iota(positions.begin(), positions.end(), std::size_t{0});
-      return positions;
+      return all_positions(event_count);
     }
     if (position) {
       positions.push_back(*position);

@@ -29,6 +29,16 @@ bool refuses_access(Treatment treatment) {
   return treatment == Treatment::refresh || treatment == Treatment::park;
 }
 
+// What a 207 means that names so many of the events that were sent.
+Outcome classify_naming(const UpstreamAnswer& answer, std::size_t named, std::size_t sent) {
+  if (named == 0 || named < sent) {
+    return Outcome::partially_delivered;
+  }
+  // What broke off says nothing of an event that was alone, and may come whole another time.
+  const bool broke_off = answer.body_is_cut && answer.body.size() < answer_body_bytes_max;
+  return sent == 1 && broke_off ? Outcome::ambiguous : Outcome::rejected;
+}
+
 }  // namespace
 
 struct Dispatcher::Lane {
@@ -117,10 +127,8 @@ void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
   Outcome outcome = classify(answer);
   std::vector<std::size_t> rejected;
   if (outcome == Outcome::partially_delivered) {
-    rejected = rejected_positions(answer.body, lane.batch.events().size());
-  }
-  if (!rejected.empty() && rejected.size() == lane.batch.events().size()) {
-    outcome = Outcome::rejected;  // whatever the status, nothing was accepted
+    rejected = rejected_positions(answer, lane.batch.events().size());
+    outcome = classify_naming(answer, rejected.size(), lane.batch.events().size());
   }
   if (answer.status == 503 && outcome == Outcome::transient && pace_.has_accepted_lately(now)) {
     outcome = Outcome::throttled;  // it is not out of order, but has too much to do

@@ -25,7 +25,6 @@
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/cpu.hpp>
 #include <sluice/net/gate.hpp>
-#include <sluice/net/run.hpp>
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/runtime/gateway.hpp>
 #include <sluice/runtime/rules.hpp>
@@ -228,6 +227,14 @@ void append_totals(std::string& out, const ingest::Totals& totals) {
   metrics::append_json(out, "request_seconds", totals.duration);
 }
 
+// One whose coroutines can be ended while what they refer to is still there.
+class DeliveryContext : public asio::io_context {
+ public:
+  DeliveryContext() : asio::io_context(1) {}
+  // Once its thread has ended: destroys the coroutines that are left.
+  void drop_coroutines() { shutdown(); }
+};
+
 class RunningGateway final : public Gateway {
  public:
   RunningGateway(const config::Config& config, const Clock& clock, Controls controls)
@@ -321,9 +328,13 @@ class RunningGateway final : public Gateway {
     if (const auto interval = service_manager_.watchdog_interval()) {
       net::spawn(context_.get_executor(), gate_, tell_alive(*interval));
     }
-    delivery_thread_ = std::thread([this] { net::run(context_, "delivery"); });
+    delivery_thread_ = std::thread([this] { run_delivery(); });
     return {};
   }
+
+  // What is half done for lack of memory would stay so, and its events with it: the process ends,
+  // and the next one begins with what is on disk.
+  void run_delivery() noexcept { context_.run(); }
 
   Result<void> build_tenants(std::size_t producers) {
     const config::Config& config = *running_;
@@ -652,9 +663,11 @@ class RunningGateway final : public Gateway {
     if (delivery_thread_.joinable()) {
       delivery_thread_.join();
     } else {
-      net::run(context_, "delivery");
+      run_delivery();
     }
     storage_thread_.join();
+    // What would not end refers to what is destroyed next.
+    context_.drop_coroutines();
     if (store_ != nullptr) {
       store_->close();
     }
@@ -746,9 +759,9 @@ class RunningGateway final : public Gateway {
   const MonoTime started_at_ = clock_.mono_now();
   const double process_started_at_ = process_start_time();
   tap::Taps taps_;  // outlives the coroutines
-  asio::io_context context_{1};
   net::Gate closing_{"closing"};
   net::Gate gate_{"delivery"};
+  DeliveryContext context_;
   asio::thread_pool storage_thread_;
   FileStamps tls_stamps_;     // of the files as they were taken over
   FileStamps secret_stamps_;  // likewise

@@ -68,7 +68,7 @@ void Pipeline::forget_lost(std::uint64_t events, std::uint64_t bytes) {
   admission_.release_events(events);
 }
 
-void Pipeline::pump() {
+void Pipeline::pump() noexcept {
   if (stopped_) {
     return;
   }
@@ -126,14 +126,14 @@ void Pipeline::perform(action::Send& send) {
   batch::assemble(send.events, body);
   batch_events_.observe(static_cast<double>(send.events.size()));
   batch_bytes_.observe(static_cast<double>(send.bytes));
-  upstream_->post(endpoint(send.kind), body,
-                  [this, lane = send.lane, attempt = send.attempt](deliver::UpstreamAnswer answer) {
-                    on_answer(lane, attempt, std::move(answer));
-                  });
+  upstream_->post(
+      endpoint(send.kind), body,
+      [this, lane = send.lane, attempt = send.attempt](
+          const deliver::UpstreamAnswer& answer) noexcept { on_answer(lane, attempt, answer); });
 }
 
 void Pipeline::on_answer(std::size_t lane, deliver::AttemptId attempt,
-                         deliver::UpstreamAnswer answer) {
+                         const deliver::UpstreamAnswer& answer) noexcept {
   const auto outcome = deliver::classify(answer);
   if (answer.failure == deliver::Failure::none) {
     delivery_duration_.observe(answer.duration);
@@ -183,7 +183,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
          .traceparent = std::string(dead.event.group->traceparent()),
          .event = std::string(dead.event.json())});
   }
-  deps_.host.post_blocking([this, lane = store.lane, letters = std::move(letters)] {
+  deps_.host.post_blocking([this, lane = store.lane, letters = std::move(letters)]() noexcept {
     const auto stored = deps_.dead_letters.append(letters);
     if (!stored) {
       SLUICE_LOG(error, "dead letters cannot be stored; their lane waits", {"workspace", name()},
@@ -193,7 +193,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
                  {"events", letters.size()}, {"reason", letters.front().reason},
                  {"status", letters.front().status}, {"traceparent", letters.front().traceparent});
     }
-    deps_.host.post([this, lane, count = letters.size(), ok = stored.has_value()] {
+    deps_.host.post([this, lane, count = letters.size(), ok = stored.has_value()]() noexcept {
       admission_.release_events(ok ? count : 0);
       dispatcher_.on_dead_letters_stored(lane, ok, deps_.clock.mono_now());
       pump();
@@ -202,7 +202,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
 }
 
 void Pipeline::perform(action::RefreshCredentials&) {
-  upstream_->refresh_credentials([this](const Result<void>& refreshed) {
+  upstream_->refresh_credentials([this](const Result<void>& refreshed) noexcept {
     if (!refreshed) {
       SLUICE_LOG(error, "the credentials cannot be refreshed", {"workspace", name()},
                  {"error", refreshed.error().message});
@@ -217,11 +217,22 @@ void Pipeline::perform(action::Released& released) {
   const std::size_t bytes = group->footprint_bytes();
   admission_.release_bytes(bytes, group->producer());
   open_bytes_ -= bytes;
-  std::ranges::lower_bound(open_, group->ticket, {}, &Open::ticket)->released = true;
-  while (!open_.empty() && open_.front().released) {
-    open_.pop_front();
-  }
+  close(group->ticket);
   buffer_->release(std::move(group));
+}
+
+// Nearly always they are released in their order. Behind one that cannot end, what was released is
+// removed when it is half of them, so that it costs as little for each.
+void Pipeline::close(Ticket ticket) {
+  std::ranges::lower_bound(open_, ticket, {}, &Open::ticket)->released = true;
+  ++open_released_;
+  for (; !open_.empty() && open_.front().released; open_.pop_front()) {
+    --open_released_;
+  }
+  if (open_released_ > open_.size() / 2) {
+    std::erase_if(open_, [](const Open& group) { return group.released; });
+    open_released_ = 0;
+  }
 }
 
 void Pipeline::perform(action::Parked& parked) {

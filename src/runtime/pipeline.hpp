@@ -2,7 +2,8 @@
 //
 // Does no I/O of its own and starts no thread: what it needs of the world are the host, the buffer,
 // the dead-letter store and the upstream, so that it runs in simulated time as well. Everything but
-// what is marked otherwise happens on the host's thread.
+// what is marked otherwise happens on the host's thread. What it does for the dispatcher it does
+// whole: where memory runs out amid that, the process ends, as nothing could be relied on any more.
 #pragma once
 
 #include <atomic>
@@ -78,7 +79,7 @@ class Pipeline {
   [[nodiscard]] const std::atomic<std::uint32_t>& retry_after_s() const { return retry_after_s_; }
 
   // Takes in what has been accepted, lets the dispatcher decide, and does what it says.
-  void pump();
+  void pump() noexcept;
   // No group comes in any more: delivers what is left without lingering, then calls `drained`.
   void drain(std::function<void()> drained);
   // Ends what is under way; nothing is sent or waited for from now on. Also before connect().
@@ -102,7 +103,9 @@ class Pipeline {
   void perform(deliver::action::Released& released);
   void perform(deliver::action::Parked& parked);
   void perform(deliver::action::Resumed& resumed);
-  void on_answer(std::size_t lane, deliver::AttemptId attempt, deliver::UpstreamAnswer answer);
+  void close(Ticket ticket);
+  void on_answer(std::size_t lane, deliver::AttemptId attempt,
+                 const deliver::UpstreamAnswer& answer) noexcept;
   void measure_drain_rate(MonoTime now);
   [[nodiscard]] std::chrono::nanoseconds oldest_age() const;
 
@@ -121,13 +124,15 @@ class Pipeline {
   std::function<void()> drained_;
   bool stopped_ = false;
 
-  // The groups that have not been released, in the order of their tickets.
+  // The groups that have not been released, in the order of their tickets, and at most as many that
+  // have; the first one has not.
   struct Open {
     Ticket ticket;
     MonoTime accepted_at;
     bool released;
   };
   std::deque<Open> open_;
+  std::size_t open_released_ = 0;  // of them
   std::size_t open_bytes_ = 0;
 
   std::uint64_t delivered_at_last_measure_ = 0;

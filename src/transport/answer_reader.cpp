@@ -42,7 +42,7 @@ error_code AnswerReader::take(boost::beast::flat_buffer& received) {
     error = http::error::buffer_overflow;
   }
   if (error != http::error::need_more) {
-    cut_body();
+    end_body();
   }
   return error;
 }
@@ -52,12 +52,13 @@ error_code AnswerReader::end() {
   if (parser_->got_some()) {
     parser_->put_eof(error);
   }
-  cut_body();
+  end_body();
   return error;
 }
 
 void AnswerReader::take_head() {
   answer_.status = parser_->get().result_int();
+  answer_.body_is_cut = true;
   answer_.retry_after = header("Retry-After");
   answer_.deprecated = header("X-API-DEPRECATED");
   const std::uint64_t announced_bytes =
@@ -79,8 +80,9 @@ std::optional<std::string> AnswerReader::header(std::string_view name) const {
   return std::string(found->value().data(), found->value().size());
 }
 
-void AnswerReader::cut_body() {
+void AnswerReader::end_body() {
   if (answer_.status != 0) {
+    answer_.body_is_cut = !parser_->is_done();
     answer_.body.resize(answer_.body.size() - parser_->get().body().size);
     parser_->get().body().size = 0;
   }

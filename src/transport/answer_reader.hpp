@@ -38,7 +38,7 @@ class AnswerReader {
   void take_head();
   [[nodiscard]] std::optional<std::string> header(std::string_view name) const;
   // The body ends where the parser has got to.
-  void cut_body();
+  void end_body();
 
   deliver::UpstreamAnswer& answer_;
   std::optional<Parser> parser_;

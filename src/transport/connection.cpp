@@ -142,7 +142,10 @@ Task<error_code> StreamConnection<Stream>::read(UpstreamAnswer& answer) {
     if (read_error) {
       error = reader.end();
       // Only an orderly end may end an answer that does not say how long it is.
-      error = read_error == asio::error::eof ? error : read_error;
+      if (read_error != asio::error::eof) {
+        error = read_error;
+        answer.body_is_cut = true;
+      }
     } else {
       error = reader.take(received_);
     }

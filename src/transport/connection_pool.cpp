@@ -115,18 +115,20 @@ Task<Attempted<std::vector<tcp::endpoint>>> ConnectionPool::look_up(MonoTime dea
   }
   if (!lookup_) {
     ++probe_.lookups_total;
-    lookup_ = std::make_shared<Lookup>();
+    const auto started = std::make_shared<Lookup>();
     resolver_.async_resolve(
         options_.peer->url().host, options_.peer->url().port, tcp::resolver::numeric_service,
-        [lookup = lookup_, weak = weak_from_this()](const error_code& error,
+        [lookup = started, weak = weak_from_this()](const error_code& error,
                                                     const tcp::resolver::results_type& results) {
-          lookup->outcome = error;
-          lookup->endpoints.assign(results.begin(), results.end());
-          lookup->ended.ring();
+          // First: where memory runs out below, the next look-up begins anew.
           if (const auto self = weak.lock()) {
             self->lookup_.reset();
           }
+          lookup->endpoints.assign(results.begin(), results.end());
+          lookup->outcome = error;
+          lookup->ended.ring();
         });
+    lookup_ = started;
   }
   const std::shared_ptr<Lookup> lookup = lookup_;
   while (!lookup->outcome && !stopping_ && steady_clock::now() < deadline) {

@@ -56,7 +56,9 @@ class Client : public std::enable_shared_from_this<Client> {
   // Credentials
   Task<Attempted<std::string>> authorization();
   Result<void> read_key();
-  void start_login();
+  // These two are done whole, or who waits for a login would wait for ever.
+  void start_login() noexcept;
+  void end_login(Result<std::string> token) noexcept;
   Task<Result<std::string>> fetch_token();
   // Takes note of how a login ended.
   Result<void> keep(Result<std::string> token);
@@ -226,27 +228,31 @@ Task<> Client::run_authorize(std::shared_ptr<Client> self, AuthorizeDone done) {
   done(std::move(value));
 }
 
-void Client::start_login() {
+void Client::start_login() noexcept {
   const MonoTime send_at = token_.login_started(deps_.clock.mono_now());
   net::spawn(deps_.executor, deps_.gate, run_login(shared_from_this(), send_at));
 }
 
 Task<> Client::run_login(std::shared_ptr<Client> self, MonoTime send_at) {
   const auto early_by = send_at - self->deps_.clock.mono_now();
-  if (!self->stopping_ && early_by > early_by.zero()) {
-    co_await self->stopped_.wait_until(steady_clock::now() + early_by);
-  }
   Result<std::string> token = failure(std::errc::operation_canceled, "stopped");
   try {
+    if (!self->stopping_ && early_by > early_by.zero()) {
+      co_await self->stopped_.wait_until(steady_clock::now() + early_by);
+    }
     if (!self->stopping_) {
       token = co_await self->fetch_token();
     }
   } catch (const std::exception& e) {
     token = failure(std::errc::not_enough_memory, e.what());
   }
-  const Result<void> outcome = self->keep(std::move(token));
-  self->login_ended_.ring();
-  for (const RefreshDone& done : std::exchange(self->refreshing_, {})) {
+  self->end_login(std::move(token));
+}
+
+void Client::end_login(Result<std::string> token) noexcept {
+  const Result<void> outcome = keep(std::move(token));
+  login_ended_.ring();
+  for (const RefreshDone& done : std::exchange(refreshing_, {})) {
     done(outcome);
   }
 }

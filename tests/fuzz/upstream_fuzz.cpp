@@ -20,8 +20,8 @@ namespace {
 
 constexpr WallTime now{std::chrono::milliseconds(1'714'564'800'000)};
 
-void check_positions(std::string_view body, std::size_t event_count) {
-  const auto positions = deliver::rejected_positions(body, event_count);
+void check_positions(const deliver::UpstreamAnswer& answer, std::size_t event_count) {
+  const auto positions = deliver::rejected_positions(answer, event_count);
   fuzz::check(std::ranges::is_sorted(positions), "positions are in order");
   fuzz::check(std::ranges::adjacent_find(positions) == positions.end(), "positions are distinct");
   fuzz::check(positions.empty() || positions.back() < event_count, "positions are of the batch");
@@ -82,6 +82,8 @@ void check_answer(std::string_view bytes, std::size_t piece_bytes) {
   const Read cut = read_in_pieces(bytes, piece_bytes);
   fuzz::check(whole.answer.status == cut.answer.status, "the status is the same in pieces");
   fuzz::check(whole.answer.body == cut.answer.body, "the body is the same in pieces");
+  fuzz::check(whole.answer.body_is_cut == cut.answer.body_is_cut, "so is whether it is all of it");
+  fuzz::check(!whole.keeps_alive || !whole.answer.body_is_cut, "a whole answer has a whole body");
   fuzz::check(whole.answer.retry_after == cut.answer.retry_after, "so is the wait");
   // In pieces Beast may look at a line only when it is whole, and then finds less of what is wrong.
   fuzz::check(whole.error.failed() == cut.error.failed(), "so is whether it came to its end");
@@ -116,7 +118,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const deliver::Outcome outcome = deliver::classify(answer);
   fuzz::check(outcome != deliver::Outcome::delivered || answer.status / 100 == 2,
               "only a 2xx means delivered");
-  check_positions(text, 1 + data[2]);
+  check_positions(answer, 1 + data[2]);
   check_wait(text);
   check_token(answer);
   if (!text.empty()) {

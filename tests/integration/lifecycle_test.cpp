@@ -2,12 +2,16 @@
 // binaries.
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "child_process.hpp"
 #include "running_gateway.hpp"
@@ -25,11 +29,13 @@ class Lifecycle : public testing::Test {
     std::ofstream(directory_ / name) << text;
     return directory_ / name;
   }
-  std::string config(const std::string& base_url, const std::string& more = "") {
+  std::string config(const std::string& base_url, const std::string& more = "",
+                     const std::string& admin_more = "") {
     return write(
         "sluice.yaml",
-        "ingest: {listen: 127.0.0.1:0}\nadmin: {listen: 127.0.0.1:0}\nbuffer: {type: memory}\n"
-        "log: {format: human}\ndead_letter: {path: " +
+        "ingest: {listen: 127.0.0.1:0}\nadmin: {listen: 127.0.0.1:0" + admin_more +
+            "}\nbuffer: {type: memory}\n"
+            "log: {format: human}\ndead_letter: {path: " +
             (directory_ / "dlq") +
             "}\n"
             "workspaces:\n  - name: default\n    base_url: " +
@@ -72,6 +78,27 @@ TEST_F(Lifecycle, ServesReportsAndStopsWithEverythingDelivered) {
   EXPECT_THAT(get(upstream, "/sim/ledger?summary=1").body, HasSubstr("\"unique\":500"))
       << "a lingering batch is flushed by the drain";
   EXPECT_THAT(gateway.output(), AllOf(HasSubstr("stopped"), Not(HasSubstr("very-secret"))));
+}
+
+// The disk is a pipe that says nothing.
+TEST_F(Lifecycle, StopsInOrderThoughARequestWaitsForADiskForLongerThanItDoes) {
+  const std::string file = config("http://127.0.0.1:9", "", ", token: admins");
+  Process gateway = run({"serve", "--config", file});
+  HttpClient client(gateway.port_after("ready admin=\"127.0.0.1"));
+  std::filesystem::remove(file);
+  ASSERT_EQ(::mkfifo(file.c_str(), 0600), 0);
+  client.send(
+      "POST /reload HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer admins\r\n"
+      "Content-Type: application/json\r\nContent-Length: 0\r\n\r\n");
+  int disk = -1;
+  ASSERT_TRUE(eventually([&] {
+    disk = ::open(file.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    return disk >= 0;
+  })) << "it is being read";
+  gateway.kill(SIGTERM);
+  EXPECT_TRUE(gateway.says("some connections would not end"));
+  ::close(disk);
+  EXPECT_EQ(gateway.wait(), 0);
 }
 
 TEST_F(Lifecycle, SighupTakesOverTheLogLevelAndKeepsARunningConfigurationFromABadFile) {

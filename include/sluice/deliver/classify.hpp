@@ -56,10 +56,11 @@ struct OutcomeInfo {
 
 // Which events of a batch the body of a 207 names as refused: positions below `event_count`,
 // ascending, each once. Understood are an array, or an object's array `errors`, of objects with
-// either an `index` or a `field` such as "[3].client". Empty if the body names none, or cannot be
-// read. All of them if it names one that is not there: then it counts otherwise than we do, and
-// only sending the events apart tells which it means.
-[[nodiscard]] std::vector<std::size_t> rejected_positions(std::string_view body,
+// either an `index` or a `field` such as "[3].client". Empty if the body names none, or is none of
+// these. All of them if only sending the events apart tells which it means: if it names one that is
+// not there, and so counts otherwise than we do, if it is cut, or if it begins like one of these
+// and cannot be read.
+[[nodiscard]] std::vector<std::size_t> rejected_positions(const UpstreamAnswer& answer,
                                                           std::size_t event_count);
 
 }  // namespace sluice::deliver

@@ -11,7 +11,7 @@
 //
 // An answer counts from its header on: when its body is cut, by the peer, by a time-out, by stop()
 // or at deliver::answer_body_bytes_max, the answer has its status, Failure::none and the part of
-// the body that came. Redirects are answers like any other; 1xx answers are skipped.
+// the body that came, marked as cut. Redirects are answers like any other; 1xx answers are skipped.
 //
 // With Auth jwt a token is fetched when the first post needs one, and again when it has lived for
 // 80 to 90 percent of its time and a post uses it; that post does not wait. One login at a time

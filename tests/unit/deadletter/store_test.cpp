@@ -1,15 +1,35 @@
 // Goal: a dead letter that was stored is there after a restart, whole, until it is removed; what
 // went wrong with a file costs nothing but what it went wrong with.
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <sluice/base/log.hpp>
 
 #include "letters.hpp"
 #include "temporary_directory.hpp"
+
+namespace {
+
+// A disk that fails in the moment in which a name in a folder is to last.
+bool folder_sync_fails = false;
+
+}  // namespace
+
+// Stands before the C library's.
+extern "C" int fsync(int file) {
+  struct stat status{};
+  if (folder_sync_fails && ::fstat(file, &status) == 0 && S_ISDIR(status.st_mode)) {
+    errno = EIO;
+    return -1;
+  }
+  return ::fdatasync(file);
+}
 
 namespace sluice::deadletter {
 namespace {
@@ -209,6 +229,30 @@ TEST_F(StoreTest, RemovesOnlyWhatIsSelectedAndUnlinksEmptySegments) {
   EXPECT_THAT(events_of(read_all(*store)), ElementsAre("{\"n\":3}", "{\"n\":4}", "{\"n\":6}"));
   store.reset();
   EXPECT_EQ(open()->letters(), 3U);
+}
+
+TEST_F(StoreTest, StoresInTheFileThatIsThereAfterARemovalThatMayNotLast) {
+  for (const bool all : {false, true}) {
+    SCOPED_TRACE(all ? "the newest file is removed" : "the newest file is rewritten");
+    auto store = open();
+    ASSERT_TRUE(store->append(std::vector{letter("{\"n\":1}"), letter("{\"n\":2}")}));
+    const LetterId first = read_all(*store).front().id;
+    folder_sync_fails = true;
+    EXPECT_FALSE(store->remove(Filter{}, 0, all ? no_limit : first)) << "it may not last";
+    EXPECT_FALSE(store->append(std::vector{letter("{\"n\":3}")})) << "neither may this";
+    folder_sync_fails = false;
+    EXPECT_EQ(store->letters(), all ? 0U : 1U);
+    ASSERT_TRUE(store->append(std::vector{letter("{\"n\":4}")}));
+    const auto expected = all ? std::vector<std::string>{"{\"n\":4}"}
+                              : std::vector<std::string>{"{\"n\":2}", "{\"n\":4}"};
+    EXPECT_EQ(events_of(read_all(*store)), expected);
+    EXPECT_EQ(store->letters(), expected.size());
+    EXPECT_EQ(store->size_bytes(), text(1).size() + text(2).size());
+    store.reset();
+    store = open();
+    EXPECT_EQ(events_of(read_all(*store)), expected) << "after a restart";
+    ASSERT_TRUE(store->remove(Filter{}, 0, no_limit));
+  }
 }
 
 TEST_F(StoreTest, RefusesWhatDoesNotFitUntilThereIsRoom) {

@@ -78,29 +78,56 @@ TEST(Classify, OutcomesHaveNamesOfTheirOwn) {
   EXPECT_EQ(names.size(), outcome_count);
 }
 
+std::vector<std::size_t> positions_in(std::string_view body, std::size_t event_count,
+                                      bool is_cut = false) {
+  UpstreamAnswer answer;
+  answer.status = 207;
+  answer.body = body;
+  answer.body_is_cut = is_cut;
+  return rejected_positions(answer, event_count);
+}
+
 TEST(Classify, RejectedPositions) {
-  EXPECT_THAT(rejected_positions(R"([{"index":3},{"index":1},{"index":3}])", 5), ElementsAre(1, 3));
-  EXPECT_THAT(rejected_positions(R"({"status":207,"errors":[{"field":"[2].client.email"}]})", 5),
+  EXPECT_THAT(positions_in(R"([{"index":3},{"index":1},{"index":3}])", 5), ElementsAre(1, 3));
+  EXPECT_THAT(positions_in(R"({"status":207,"errors":[{"field":"[2].client.email"}]})", 5),
               ElementsAre(2));
-  EXPECT_THAT(rejected_positions(R"({"errors":[{"field":"events[0]"},{"code":7}]})", 5),
-              ElementsAre(0));
+  EXPECT_THAT(positions_in(R"({"errors":[{"field":"events[0]"},{"code":7}]})", 5), ElementsAre(0));
 }
 
 TEST(Classify, ABodyThatNamesAnEventThatIsNotThereRejectsAll) {
-  EXPECT_THAT(rejected_positions(R"([{"index":3}])", 3), ElementsAre(0, 1, 2)) << "counts from one";
-  EXPECT_THAT(
-      rejected_positions(R"({"errors":[{"field":"[0]"},{"field":"[18446744073709551615]"}]})", 2),
-      ElementsAre(0, 1));
-  EXPECT_THAT(rejected_positions(R"([{"index":1}])", 1), ElementsAre(0));
+  EXPECT_THAT(positions_in(R"([{"index":3}])", 3), ElementsAre(0, 1, 2)) << "counts from one";
+  EXPECT_THAT(positions_in(R"({"errors":[{"field":"[0]"},{"field":"[18446744073709551615]"}]})", 2),
+              ElementsAre(0, 1));
+  EXPECT_THAT(positions_in(R"([{"index":1}])", 1), ElementsAre(0));
 }
 
 TEST(Classify, ABodyThatNamesNoEventRejectsNone) {
-  for (const std::string_view body :
-       {"", "oops", "{}", "[]", "null", "[1,2]", R"({"errors":{}})", R"([{"index":-1}])",
-        R"([{"index":"1"}])", R"([{"field":"[x]"}])", R"([{"field":"[1"}])",
-        R"([{"index":1},{"ind)"}) {
-    EXPECT_THAT(rejected_positions(body, 5), IsEmpty()) << body;
+  for (const std::string_view body : {
+           "",
+           "oops",
+           "{}",
+           "[]",
+           "null",
+           "[1,2]",
+           R"({"errors":{}})",
+           R"([{"index":-1}])",
+           R"([{"index":"1"}])",
+           R"([{"field":"[x]"}])",
+           R"([{"field":"[1"}])",
+       }) {
+    EXPECT_THAT(positions_in(body, 5), IsEmpty()) << body;
   }
+}
+
+TEST(Classify, AListThatDoesNotEndRejectsAll) {
+  for (const std::string_view body :
+       {R"([{"index":1},{"ind)", R"( {"errors":[{"index":0}])", "[", "{oops}"}) {
+    EXPECT_THAT(positions_in(body, 3), ElementsAre(0, 1, 2)) << body;
+  }
+  for (const std::string_view body : {"", "oo", R"({"errors":[)"}) {
+    EXPECT_THAT(positions_in(body, 2, true), ElementsAre(0, 1)) << body;
+  }
+  EXPECT_THAT(positions_in(R"([{"index":1}])", 2, true), ElementsAre(1)) << "nothing is missing";
 }
 
 }  // namespace

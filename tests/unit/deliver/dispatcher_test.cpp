@@ -538,6 +538,26 @@ TEST(Dispatcher, APartialDeliveryThatCountsOtherwiseIsBisected) {
   EXPECT_EQ(rig.answer(status(207, R"([{"index":1}])")), "store 0: 2 rejected");
 }
 
+TEST(Dispatcher, APartialDeliveryWhoseListIsCutIsBisected) {
+  const auto cut = [](std::string body) {
+    UpstreamAnswer answer = status(207, std::move(body));
+    answer.body_is_cut = true;
+    return answer;
+  };
+  Rig rig;
+  rig.push_numbers(1, 4);
+  EXPECT_EQ(rig.run(), "send 0: 1 2 3 4");
+  EXPECT_EQ(rig.answer(cut(R"([{"index":1},{"ind)")), "send 0: 1 2") << "is 3 refused, too?";
+  EXPECT_EQ(rig.answer(status(207, R"([{"index":1})")), "send 0: 1");
+  EXPECT_EQ(rig.answer(status(202)), "delivered 1; send 0: 2");
+  EXPECT_EQ(rig.answer(cut("")), "") << "nothing is known of it";
+  EXPECT_LE(rig.sleep(), 200ms);
+  EXPECT_EQ(rig.run(), "send 0: 2");
+  EXPECT_EQ(rig.answer(cut(std::string(answer_body_bytes_max, ' '))), "send 0: 3 4")
+      << "such an answer would not become shorter";
+  EXPECT_EQ(rig.answer(status(202)), "delivered 3 4; store 0: 2 rejected");
+}
+
 TEST(Dispatcher, RefreshesOnceAndRetriesAtOnce) {
   Rig rig;
   rig.push_numbers(1, 1);

@@ -194,6 +194,7 @@ TEST_F(HttpUpstreamTest, ReadsEachKindOfAnswer) {
     unsigned status;
     std::string body;
     bool reused;  // whether the connection is good for the next request
+    bool cut = false;
   };
   const std::string header = "HTTP/1.1 200 OK\r\n";
   const Case cases[] = {
@@ -214,9 +215,12 @@ TEST_F(HttpUpstreamTest, ReadsEachKindOfAnswer) {
       {"more than the answer", header + "Content-Length: 2\r\n\r\nokHTTP/1.1 500 Oops\r\n\r\n",
        Then::hang, 200, "ok", false},
       {"body cut by the end", header + "Content-Length: 100\r\n\r\npart", Then::close, 200, "part",
-       false},
+       false, true},
       {"body cut by a reset", header + "Transfer-Encoding: chunked\r\n\r\nzz", Then::reset, 200, "",
-       false},
+       false, true},
+      {"cut before its body", header + "Content-Length: 100\r\n\r\n", Then::close, 200, "", false,
+       true},
+      {"until a reset", header + "\r\nnot all", Then::reset, 200, "not all", false, true},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -226,6 +230,7 @@ TEST_F(HttpUpstreamTest, ReadsEachKindOfAnswer) {
     EXPECT_EQ(answer.failure, Failure::none);
     EXPECT_EQ(answer.status, c.status);
     EXPECT_EQ(answer.body, c.body);
+    EXPECT_EQ(answer.body_is_cut, c.cut);
     const std::size_t accepted = server_.accepted();
     EXPECT_EQ(upstream().probe().connections, c.reused ? 1U : 0U);
     post();
@@ -259,11 +264,14 @@ TEST_F(HttpUpstreamTest, KeepsTheStatusAndTheBeginningOfAnOversizedAnswer) {
     EXPECT_EQ(answer.failure, Failure::none);
     EXPECT_EQ(answer.status, 202U);
     EXPECT_TRUE(answer.body == body.substr(0, answer_body_bytes_max));
+    EXPECT_TRUE(answer.body_is_cut);
     EXPECT_EQ(upstream().probe().connections, 0U) << "the rest of it is not waited for";
   }
   answer_with("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size() - 1) + "\r\n\r\n" +
               body.substr(1));
-  EXPECT_EQ(post().body.size(), answer_body_bytes_max);
+  const UpstreamAnswer answer = post();
+  EXPECT_EQ(answer.body.size(), answer_body_bytes_max);
+  EXPECT_FALSE(answer.body_is_cut);
   EXPECT_EQ(upstream().probe().connections, 1U) << "the limit itself is not over it";
 }
 
@@ -314,6 +322,7 @@ TEST_F(HttpUpstreamTest, AStatusCountsEvenIfTheBodyDoesNotComeInTime) {
   EXPECT_EQ(answer.failure, Failure::none);
   EXPECT_EQ(answer.status, 202U);
   EXPECT_EQ(answer.body, "part");
+  EXPECT_TRUE(answer.body_is_cut);
   EXPECT_EQ(upstream().probe().connections, 0U);
 }
 

@@ -121,6 +121,7 @@ net::Task<> TestServer::serve(TestServer& server, Stream stream, std::size_t con
         continue;
       case Reaction::Then::reset:
         socket_of(stream).set_option(asio::socket_base::linger(true, 0));
+        socket_of(stream).close();  // its destructor would end it in order
         co_return;
       case Reaction::Then::close:
         co_return;
