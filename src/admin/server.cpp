@@ -174,21 +174,6 @@ class BeastServer final : public Server {
     }
   }
 
-  // A connection that stop() closes, until its coroutine ends, however it does.
-  class Presence {
-   public:
-    Presence(std::set<net::Socket*>& all, net::Socket& socket) : all_(all), socket_(socket) {
-      all_.insert(&socket_);
-    }
-    ~Presence() { all_.erase(&socket_); }
-    Presence(const Presence&) = delete;
-    Presence& operator=(const Presence&) = delete;
-
-   private:
-    std::set<net::Socket*>& all_;
-    net::Socket& socket_;
-  };
-
   Task<> serve(net::Socket socket) {
     const Presence presence(sockets_, socket);
     boost::beast::flat_buffer buffer;
