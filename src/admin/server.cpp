@@ -33,7 +33,9 @@ using Answer = http::response<http::string_body>;
 
 constexpr std::chrono::seconds idle_timeout{60};
 constexpr std::size_t connections_max = 64;
+constexpr std::size_t head_bytes_max = 8U << 10;
 constexpr std::size_t body_bytes_max = 1U << 20;
+constexpr std::size_t read_bytes = 4U << 10;
 
 constexpr std::string_view html = "text/html; charset=utf-8";
 constexpr std::string_view css = "text/css; charset=utf-8";
@@ -92,6 +94,55 @@ Page make_page(std::string_view path, const Hooks& hooks) {
           "and /dlq\n"};
 }
 
+// Where stop() finds a connection, for as long as it is served.
+class Present {
+ public:
+  Present(std::set<net::Socket*>& all, net::Socket& socket) : all_(all), socket_(&socket) {
+    all_.insert(socket_);
+  }
+  ~Present() { all_.erase(socket_); }
+  Present(const Present&) = delete;
+  Present& operator=(const Present&) = delete;
+
+ private:
+  std::set<net::Socket*>& all_;
+  net::Socket* socket_;
+};
+
+using Parser = http::request_parser<http::string_body>;
+
+// Reads one request. Its bytes are counted here: Beast compares its limit of a head with what it is
+// given at once, and has none for what is around the chunks of a body.
+Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::flat_buffer& buffer,
+                                             Parser& parser) {
+  std::size_t taken_bytes = 0;
+  boost::system::error_code error = http::error::need_more;
+  while (!parser.is_done()) {
+    if (buffer.size() == 0 || error == http::error::need_more) {
+      const auto [read_error, bytes] =
+          co_await socket.async_read_some(buffer.prepare(read_bytes), as_result);
+      if (read_error) {
+        co_return read_error;
+      }
+      buffer.commit(bytes);
+    }
+    const bool had_head = parser.is_header_done();
+    const std::size_t taken = parser.put(buffer.data(), error);
+    buffer.consume(taken);
+    taken_bytes += taken;
+    if (!had_head && taken_bytes > head_bytes_max) {
+      co_return http::error::header_limit;
+    }
+    if (taken_bytes + buffer.size() > head_bytes_max + body_bytes_max) {
+      co_return http::error::body_limit;
+    }
+    if (error && error != http::error::need_more) {
+      co_return error;
+    }
+  }
+  co_return boost::system::error_code();
+}
+
 class BeastServer final : public Server {
  public:
   BeastServer(const asio::any_io_executor& executor, net::Gate& gate, net::Acceptor acceptor,
@@ -134,19 +185,21 @@ class BeastServer final : public Server {
   }
 
   Task<> serve(net::Socket socket) {
-    sockets_.insert(&socket);
+    const Present present(sockets_, socket);
     boost::beast::flat_buffer buffer;
-    bool keep_alive = true;
+    // What was accepted just before stop() is not among what that has closed.
+    bool keep_alive = acceptor_.is_open();
     while (keep_alive) {
-      http::request_parser<http::string_body> parser;
+      Parser parser;
+      parser.header_limit(head_bytes_max);
       parser.body_limit(body_bytes_max);
       asio::steady_timer idle(executor_, idle_timeout);
-      const auto first = co_await (http::async_read(socket, buffer, parser, as_result) ||
-                                   idle.async_wait(as_result));
+      const auto first =
+          co_await (read_request(socket, buffer, parser) || idle.async_wait(as_result));
       if (first.index() != 0) {
         break;
       }
-      const boost::system::error_code read_error = std::get<0>(std::get<0>(first));
+      const boost::system::error_code read_error = std::get<0>(first);
       const bool is_too_large = read_error == http::error::body_limit;
       if (read_error && !is_too_large) {
         break;
@@ -176,7 +229,6 @@ class BeastServer final : public Server {
           co_await (http::async_write(socket, answer, as_result) || patience.async_wait(as_result));
       keep_alive = keep_alive && outcome.index() == 0 && !std::get<0>(std::get<0>(outcome));
     }
-    sockets_.erase(&socket);
   }
 
   Task<Page> make_answer_page(const Request& request) {
