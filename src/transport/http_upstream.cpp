@@ -51,7 +51,12 @@ class Client : public std::enable_shared_from_this<Client> {
   static Task<> run_post(std::shared_ptr<Client> self, std::string path, std::string_view body,
                          PostDone done);
   static Task<> run_authorize(std::shared_ptr<Client> self, AuthorizeDone done);
-  static Task<> run_login(std::shared_ptr<Client> self, MonoTime send_at);
+  // A login that is under way until the pointer to its client goes, however its coroutine ends.
+  struct Abandon {
+    void operator()(Client* client) const { client->abandon_login(); }
+  };
+  using Login = std::unique_ptr<Client, Abandon>;
+  static Task<> run_login(std::shared_ptr<Client> self, Login login, MonoTime send_at);
 
   // Credentials
   Task<Attempted<std::string>> authorization();
@@ -60,6 +65,7 @@ class Client : public std::enable_shared_from_this<Client> {
   Task<Result<std::string>> fetch_token();
   // Takes note of how a login ended.
   Result<void> keep(Result<std::string> token);
+  void abandon_login();
 
   // Requests
   Task<UpstreamAnswer> attempt(std::string path, std::string_view body);
@@ -228,23 +234,27 @@ Task<> Client::run_authorize(std::shared_ptr<Client> self, AuthorizeDone done) {
 
 void Client::start_login() {
   const MonoTime send_at = token_.login_started(deps_.clock.mono_now());
-  net::spawn(deps_.executor, deps_.gate, run_login(shared_from_this(), send_at));
+  Login login(this);
+  net::spawn(deps_.executor, deps_.gate, run_login(shared_from_this(), std::move(login), send_at));
 }
 
-Task<> Client::run_login(std::shared_ptr<Client> self, MonoTime send_at) {
-  const auto early_by = send_at - self->deps_.clock.mono_now();
-  if (!self->stopping_ && early_by > early_by.zero()) {
-    co_await self->stopped_.wait_until(steady_clock::now() + early_by);
-  }
-  Result<std::string> token = failure(std::errc::operation_canceled, "stopped");
+Task<> Client::run_login(std::shared_ptr<Client> self, Login login, MonoTime send_at) {
+  Result<void> outcome;
   try {
+    const auto early_by = send_at - self->deps_.clock.mono_now();
+    if (!self->stopping_ && early_by > early_by.zero()) {
+      co_await self->stopped_.wait_until(steady_clock::now() + early_by);
+    }
+    Result<std::string> token = failure(std::errc::operation_canceled, "stopped");
     if (!self->stopping_) {
       token = co_await self->fetch_token();
     }
+    outcome = self->keep(std::move(token));
+    static_cast<void>(login.release());
   } catch (const std::exception& e) {
-    token = failure(std::errc::not_enough_memory, e.what());
+    outcome = failure(std::errc::not_enough_memory, e.what());
   }
-  const Result<void> outcome = self->keep(std::move(token));
+  login.reset();
   self->login_ended_.ring();
   for (const RefreshDone& done : std::exchange(self->refreshing_, {})) {
     done(outcome);
@@ -268,6 +278,13 @@ Result<void> Client::keep(Result<std::string> token) {
   login_failure_ = refused ? Failure::credentials : Failure::not_sent;
   token_.login_failed(now, token.error().message);
   return std::unexpected(std::move(token.error()));
+}
+
+// Memory is exhausted, which says nothing about the credentials.
+void Client::abandon_login() {
+  login_failure_ = Failure::not_sent;
+  token_.login_failed(deps_.clock.mono_now(), "out of memory");
+  login_ended_.ring();
 }
 
 Task<Result<std::string>> Client::fetch_token() {
