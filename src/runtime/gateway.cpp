@@ -352,8 +352,12 @@ class RunningGateway final : public Gateway {
     tenant.passthrough.connect_timeout = running_->delivery.connect_timeout;
     // The delivery thread has the credentials; it outlives the ingest threads.
     tenant.passthrough.authorize = [this, &tenant](std::function<void(Result<std::string>)> done) {
-      asio::post(context_, [&tenant, done = std::move(done)]() mutable {
-        tenant.upstream->authorize(std::move(done));
+      asio::post(context_, [&tenant, done = std::move(done)] {
+        try {
+          tenant.upstream->authorize(done);
+        } catch (const std::exception& e) {
+          done(failure(std::errc::not_enough_memory, e.what()));
+        }
       });
     };
   }
