@@ -143,6 +143,13 @@ Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::
   co_return boost::system::error_code();
 }
 
+// What shows events, or how the gateway is set up. The rest is for machines, which may know the
+// gateway by any name.
+bool is_guarded(std::string_view path) {
+  return path == "/" || path == "/config" || path == "/events" || path == "/tap" ||
+         is_dead_letter_path(path);
+}
+
 class BeastServer final : public Server {
  public:
   BeastServer(const asio::any_io_executor& executor, net::Gate& gate, net::Acceptor acceptor,
@@ -159,6 +166,7 @@ class BeastServer final : public Server {
     return net::local_address(acceptor_);
   }
   void set_token(std::optional<config::Secret> token) override { token_ = std::move(token); }
+  void set_hosts(std::vector<std::string> hosts) override { hosts_ = std::move(hosts); }
   void stop() override {
     feed_.stop();
     tap_feed_.stop();
@@ -205,13 +213,17 @@ class BeastServer final : public Server {
         break;
       }
       const Request& request = parser.get();
-      if (path_of(request) == "/events" && request.method() == http::verb::get &&
+      const bool is_foreign =
+          is_guarded(path_of(request)) && !is_own_host(credentials_of(request).host, hosts_);
+      if (path_of(request) == "/events" && !is_foreign && request.method() == http::verb::get &&
           !feed_.is_full()) {
         co_await feed_.serve(socket);
         break;
       }
       Page page = problem(http::status::payload_too_large, "the body is above 1 MiB");
-      if (path_of(request) == "/tap") {
+      if (is_foreign) {
+        page = foreign_host();
+      } else if (path_of(request) == "/tap") {
         auto opened = tap_feed_.open(request, token_);
         if (opened) {
           co_await tap_feed_.serve(socket, *std::move(opened));
@@ -272,6 +284,7 @@ class BeastServer final : public Server {
   StatusFeed feed_;
   TapFeed tap_feed_;
   std::optional<config::Secret> token_;
+  std::vector<std::string> hosts_;
   std::set<net::Socket*> sockets_;
 };
 

@@ -440,6 +440,7 @@ class RunningGateway final : public Gateway {
     }
     admin_ = std::move(*admin);
     admin_->set_token(running_->admin.token);
+    admin_->set_hosts(running_->admin.hosts);
     admin_address_ = admin_->address();
     return {};
   }
@@ -589,6 +590,7 @@ class RunningGateway final : public Gateway {
     }
     asio::post(context_, [this, shared] {
       admin_->set_token(shared->admin.token);
+      admin_->set_hosts(shared->admin.hosts);
       for (std::size_t i = 0; i < tenants_.size(); ++i) {
         tenants_[i]->upstream->set_api_key(shared->workspaces[i].auth.api_key);
       }

@@ -42,6 +42,8 @@ class Server {
   [[nodiscard]] virtual config::ListenAddress address() const = 0;
   // That calls which change something must carry; none: nothing can be changed.
   virtual void set_token(std::optional<config::Secret> token) = 0;
+  // Names that it may be asked by, beside those that are no other site's for certain.
+  virtual void set_hosts(std::vector<std::string> hosts) = 0;
   // Closes the listener and all connections; their coroutines then leave the gate.
   virtual void stop() = 0;
 };
