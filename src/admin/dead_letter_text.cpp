@@ -176,8 +176,12 @@ Result<void> read_member(std::string_view name, ondemand::value value, Pass& pas
     return {};
   }
   if (name == "cursor") {
-    return value.type() == ondemand::json_type::null ? Result<void>()
-                                                     : put(read_cursor(value), pass.cursor);
+    ondemand::json_type type{};
+    if (value.type().get(type) != simdjson::SUCCESS) {
+      return wrong("the body is not JSON");
+    }
+    return type == ondemand::json_type::null ? Result<void>()
+                                             : put(read_cursor(value), pass.cursor);
   }
   return wrong("there is no member `" + std::string(name.substr(0, 64)) +
                "`: " + std::string(selection_mend));

@@ -1,5 +1,9 @@
 #include "guard.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include <boost/asio/ip/address.hpp>
 #include <boost/beast/core/string.hpp>
 #include <openssl/crypto.h>
 
@@ -32,6 +36,22 @@ bool is_json(std::string_view content_type) {
   return equals_ignoring_case(type, json);
 }
 
+// Zones of which nobody can have a name in the public DNS.
+constexpr std::array<std::string_view, 5> closed_zones{".localhost", ".svc", ".local", ".internal",
+                                                       ".home.arpa"};
+
+bool ends_with(std::string_view name, std::string_view zone) {
+  return name.size() > zone.size() &&
+         equals_ignoring_case(name.substr(name.size() - zone.size()), zone);
+}
+
+std::string_view without_port(std::string_view host) {
+  if (host.starts_with('[')) {
+    return host.substr(1, host.find(']') - 1);
+  }
+  return host.substr(0, host.find(':'));
+}
+
 }  // namespace
 
 bool is_cross_site(const Credentials& credentials) {
@@ -41,6 +61,22 @@ bool is_cross_site(const Credentials& credentials) {
   const std::size_t scheme = credentials.origin.find("://");
   return scheme == std::string_view::npos ||
          !equals_ignoring_case(credentials.origin.substr(scheme + 3), credentials.host);
+}
+
+bool is_own_host(std::string_view host, const std::vector<std::string>& hosts) {
+  std::string_view name = without_port(host);
+  boost::system::error_code not_an_address;
+  boost::asio::ip::make_address(std::string(name), not_an_address);
+  if (name.empty() || !not_an_address) {
+    return true;  // no browser asks without a name
+  }
+  name.remove_suffix(name.ends_with('.') ? 1 : 0);
+  if (name.find('.') == std::string_view::npos) {
+    return true;
+  }
+  return std::ranges::any_of(closed_zones, [&](auto zone) { return ends_with(name, zone); }) ||
+         std::ranges::any_of(hosts,
+                             [&](const auto& own) { return equals_ignoring_case(name, own); });
 }
 
 std::optional<Page> refuse_secret(const Credentials& credentials,
@@ -81,6 +117,13 @@ Page problem(http::status status, std::string_view message) {
 
 Page other_site() {
   return problem(http::status::forbidden, "the Origin is another site than the Host");
+}
+
+Page foreign_host() {
+  return problem(
+      http::status::forbidden,
+      "the Host is no name that this gateway is known by: use its IP address, or add the "
+      "name to admin.hosts");
 }
 
 Page wrong_method(std::string_view allowed) {

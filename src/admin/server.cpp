@@ -31,7 +31,9 @@ using namespace asio::experimental::awaitable_operators;
 using net::Task;
 using Answer = ClientWriter::Answer;
 
+constexpr std::size_t head_bytes_max = 8U << 10;
 constexpr std::size_t body_bytes_max = 1U << 20;
+constexpr std::size_t read_bytes = 4U << 10;
 
 constexpr std::string_view html = "text/html; charset=utf-8";
 constexpr std::string_view css = "text/css; charset=utf-8";
@@ -97,6 +99,47 @@ struct Probe {
   metrics::Counter idle_connections;  // closed as no other request came
 };
 
+using Parser = http::request_parser<http::string_body>;
+
+// Reads one request. Its bytes are counted here: Beast compares its limit of a head with what it is
+// given at once, and has none for what is around the chunks of a body.
+Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::flat_buffer& buffer,
+                                             Parser& parser) {
+  std::size_t taken_bytes = 0;
+  boost::system::error_code error = http::error::need_more;
+  while (!parser.is_done()) {
+    if (buffer.size() == 0 || error == http::error::need_more) {
+      const auto [read_error, bytes] =
+          co_await socket.async_read_some(buffer.prepare(read_bytes), as_result);
+      if (read_error) {
+        co_return read_error;
+      }
+      buffer.commit(bytes);
+    }
+    const bool had_head = parser.is_header_done();
+    const std::size_t taken = parser.put(buffer.data(), error);
+    buffer.consume(taken);
+    taken_bytes += taken;
+    if (!had_head && taken_bytes > head_bytes_max) {
+      co_return http::error::header_limit;
+    }
+    if (taken_bytes + buffer.size() > head_bytes_max + body_bytes_max) {
+      co_return http::error::body_limit;
+    }
+    if (error && error != http::error::need_more) {
+      co_return error;
+    }
+  }
+  co_return boost::system::error_code();
+}
+
+// What shows events, or how the gateway is set up. The rest is for machines, which may know the
+// gateway by any name.
+bool is_guarded(std::string_view path) {
+  return path == "/" || path == "/config" || path == "/events" || path == "/tap" ||
+         is_dead_letter_path(path);
+}
+
 class BeastServer final : public Server {
  public:
   BeastServer(const asio::any_io_executor& executor, net::Gate& gate, net::Acceptor acceptor,
@@ -131,6 +174,7 @@ class BeastServer final : public Server {
                          {{"phase", phase}}, count->value());
     }
   }
+  void set_hosts(std::vector<std::string> hosts) override { hosts_ = std::move(hosts); }
   void stop() override {
     feed_.stop();
     tap_feed_.stop();
@@ -177,19 +221,21 @@ class BeastServer final : public Server {
   Task<> serve(net::Socket socket) {
     const Presence presence(sockets_, socket);
     boost::beast::flat_buffer buffer;
-    bool keep_alive = true;
+    // What was accepted just before stop() is not among what that has closed.
+    bool keep_alive = acceptor_.is_open();
     while (keep_alive) {
-      http::request_parser<http::string_body> parser;
+      Parser parser;
+      parser.header_limit(head_bytes_max);
       parser.body_limit(body_bytes_max);
       asio::steady_timer idle(executor_, limits_.request_timeout);
-      const auto first = co_await (http::async_read(socket, buffer, parser, as_result) ||
-                                   idle.async_wait(as_result));
+      const auto first =
+          co_await (read_request(socket, buffer, parser) || idle.async_wait(as_result));
       if (first.index() != 0) {
         const bool is_begun = parser.got_some() || buffer.size() > 0;
         (is_begun ? probe_.slow_requests : probe_.idle_connections).add();
         break;
       }
-      const boost::system::error_code read_error = std::get<0>(std::get<0>(first));
+      const boost::system::error_code read_error = std::get<0>(first);
       const bool is_too_large = read_error == http::error::body_limit;
       if (read_error && !is_too_large) {
         break;
@@ -198,13 +244,17 @@ class BeastServer final : public Server {
         probe_.bodies_refused.add();
       }
       const Request& request = parser.get();
-      if (path_of(request) == "/events" && request.method() == http::verb::get &&
+      const bool is_foreign =
+          is_guarded(path_of(request)) && !is_own_host(credentials_of(request).host, hosts_);
+      if (path_of(request) == "/events" && !is_foreign && request.method() == http::verb::get &&
           !feed_.is_full()) {
         co_await feed_.serve(socket);
         break;
       }
       Page page = problem(http::status::payload_too_large, "the body is above 1 MiB");
-      if (path_of(request) == "/tap") {
+      if (is_foreign) {
+        page = foreign_host();
+      } else if (path_of(request) == "/tap") {
         auto opened = tap_feed_.open(request, token_);
         if (opened) {
           co_await tap_feed_.serve(socket, *std::move(opened));
@@ -265,6 +315,7 @@ class BeastServer final : public Server {
   StatusFeed feed_;
   TapFeed tap_feed_;
   std::optional<config::Secret> token_;
+  std::vector<std::string> hosts_;
   std::set<net::Socket*> sockets_;
 };
 

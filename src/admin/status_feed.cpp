@@ -15,6 +15,18 @@ constexpr std::string_view head =
     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-store\r\n"
     "Connection: close\r\n\r\n";
 
+// One more, for as long as it lives.
+class Counted {
+ public:
+  explicit Counted(std::size_t& count) : count_(count) { ++count_; }
+  ~Counted() { --count_; }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+
+ private:
+  std::size_t& count_;
+};
+
 }  // namespace
 
 StatusFeed::StatusFeed(asio::any_io_executor executor, net::Gate& gate, ClientWriter& writer,
@@ -26,24 +38,29 @@ StatusFeed::StatusFeed(asio::any_io_executor executor, net::Gate& gate, ClientWr
       pause_(executor_) {}
 
 Task<> StatusFeed::serve(net::Socket& socket) {
-  ++viewers_;
-  if (!std::exchange(producing_, true)) {
-    net::spawn(executor_, gate_, produce());
-  }
+  const Counted viewer(viewers_);
   bool open = co_await writer_.write(socket, std::string(head));
   std::shared_ptr<const std::string> sent;
   while (open && !stopped_) {
-    if (sent == latest_) {
+    produce_if_nobody_does();
+    if (latest_ == nullptr || sent == latest_) {
       co_await made_.wait_until(std::chrono::steady_clock::now() + writer_.timeout());
       continue;
     }
     sent = latest_;
     open = co_await writer_.write(socket, *sent);
   }
-  --viewers_;
 }
 
-Task<> StatusFeed::produce() {
+void StatusFeed::produce_if_nobody_does() {
+  if (!producing_) {
+    producing_ = true;
+    latest_.reset();
+    net::spawn(executor_, gate_, produce(Producing(&producing_)));
+  }
+}
+
+Task<> StatusFeed::produce([[maybe_unused]] Producing producing) {
   while (viewers_ > 0 && !stopped_) {
     std::string status = status_();
     status.erase(status.find_last_not_of('\n') + 1);
@@ -52,8 +69,6 @@ Task<> StatusFeed::produce() {
     pause_.expires_after(interval);
     co_await pause_.async_wait(as_result);
   }
-  producing_ = false;
-  latest_.reset();
 }
 
 void StatusFeed::stop() {

@@ -32,7 +32,14 @@ class StatusFeed {
   void stop();
 
  private:
-  net::Task<> produce();
+  // A flag that is set until the pointer to it goes, however its holder ends.
+  struct Lower {
+    void operator()(bool* flag) const { *flag = false; }
+  };
+  using Producing = std::unique_ptr<bool, Lower>;
+
+  void produce_if_nobody_does();
+  net::Task<> produce(Producing producing);
 
   net::asio::any_io_executor executor_;
   net::Gate& gate_;

@@ -23,7 +23,7 @@ const std::vector<Keys>& all_keys() {
        {"name", "key", "key_file", "keys", "certificates", "rate_limit", "max_body_bytes",
         "workspace", "routes", "sources"}},
       {"producer_key", {"key", "key_file"}},
-      {"admin", {"listen", "token", "token_file"}},
+      {"admin", {"listen", "token", "token_file", "hosts"}},
       {"workspace",
        {"name", "base_url", "ca_file", "allow_plaintext", "auth", "validation", "generated_salts",
         "actions", "passthrough"}},

@@ -341,6 +341,7 @@ std::string to_yaml_masked(const Config& config) {
     out.map("admin", [&] {
       out.text("listen", format(config.admin.listen));
       if (config.admin.token) out.secret("token", *config.admin.token);
+      out.list("hosts", config.admin.hosts, [&](const std::string& host) { out.text(host); });
     });
     out.list("workspaces", config.workspaces,
              [&](const Workspace& workspace) { write(out, workspace); });

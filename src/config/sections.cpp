@@ -297,6 +297,12 @@ void read_admin(const Section& section, const Ingest& ingest, Admin& admin) {
   }
   check_not_taken(section.place_of("listen"), admin.listen, ingest.listen);
   admin.token = read_secret(section, "token");
+  if (const auto hosts = section.find("hosts")) {
+    for (const Place& item : hosts->items()) {
+      auto host = item.text(is_host_name, "the name of a host: without a scheme and a port");
+      if (host) admin.hosts.push_back(*std::move(host));
+    }
+  }
 }
 
 void read_base_url(const Section& section, bool allow_plaintext, std::string& out) {

@@ -35,6 +35,11 @@ bool is_name(std::string_view text) {
          std::ranges::all_of(text, is_name_character);
 }
 
+bool is_host_name(std::string_view text) {
+  constexpr std::size_t length_max = 253;
+  return !text.empty() && text.size() <= length_max && std::ranges::all_of(text, is_name_character);
+}
+
 bool is_uuid(std::string_view text) {
   constexpr std::string_view shape = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
   return std::ranges::equal(text, shape, [](char c, char wanted) {

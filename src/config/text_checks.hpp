@@ -10,6 +10,8 @@ namespace sluice::config {
 [[nodiscard]] bool is_utf8(std::string_view text);
 // 1 to 64 of letters, digits, '.', '_', '-': what is safe as a path segment and a metric's label.
 [[nodiscard]] bool is_name(std::string_view text);
+// 1 to 253 of letters, digits, '.', '_', '-'.
+[[nodiscard]] bool is_host_name(std::string_view text);
 // 8-4-4-4-12 hexadecimal digits.
 [[nodiscard]] bool is_uuid(std::string_view text);
 // What the API takes as an action (api_limits.hpp).

@@ -22,8 +22,14 @@ AnswerParser::Step AnswerParser::take(ReadBuffer& in) {
       return body_.empty() ? Step::needs_more : Step::body;
     }
     error_code error;
+    const bool had_head = is_header_done();
     const std::size_t taken = put(boost::asio::const_buffer(in.data().data(), in.size()), error);
     in.consume(taken);
+    // Beast compares its limit with what it is given at once.
+    head_bytes_ += had_head ? 0 : taken;
+    if (!had_head && head_bytes_ > answer_head_bytes_max) {
+      return Step::broken;
+    }
     if (error == http::error::need_more) {
       if (in.size() >= answer_head_bytes_max) {
         return Step::broken;

@@ -1,7 +1,7 @@
 #include "relay.hpp"
 
 #include <algorithm>
-#include <new>
+#include <exception>
 #include <utility>
 
 #include <boost/asio/error.hpp>
@@ -23,16 +23,14 @@ constexpr std::size_t piece_bytes = 16U << 10;
 constexpr unsigned interim_answers_max = 16;
 constexpr std::chrono::seconds retry_after{1};
 
-// A credential on its way from the thread that has it.
-struct Awaited {
-  explicit Awaited(const net::asio::any_io_executor& executor) : timer(executor) {
-    timer.expires_at(MonoTime::max());
-  }
+}  // namespace
+
+struct Relay::Awaited {
+  Awaited(const net::asio::any_io_executor& executor, std::chrono::milliseconds patience)
+      : timer(executor, patience) {}
   net::asio::steady_timer timer;
   std::optional<Result<std::string>> value;
 };
-
-}  // namespace
 
 Relay::Relay(const Deps& deps, Session& session, ClientStream& client)
     : deps_(deps),
@@ -60,6 +58,9 @@ void Relay::sweep(MonoTime now) {
 
 void Relay::stop() {
   stopped_ = true;
+  if (credential_) {
+    credential_->timer.cancel();
+  }
   client_.cancel();
   if (upstream_) {
     upstream_->close();
@@ -70,7 +71,7 @@ Task<bool> Relay::run() {
   Outcome outcome;
   try {
     outcome = co_await pass();
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) {
     outcome = trouble(PassthroughFailure::no_answer, Refusal::internal, "out of memory");
   }
   if (upload_ == Upload::under_way) {
@@ -134,16 +135,23 @@ Task<Relay::Outcome> Relay::pass() {
 }
 
 Task<Relay::Outcome> Relay::authorize() {
-  const auto awaited = std::make_shared<Awaited>(deps_.executor);
+  const auto awaited = std::make_shared<Awaited>(deps_.executor, limits_.timeout);
   target_.authorize([awaited, executor = deps_.executor](Result<std::string> value) {
     net::asio::post(executor, [awaited, value = std::move(value)]() mutable {
       awaited->value = std::move(value);
       awaited->timer.cancel();
     });
   });
-  // It comes, whatever happens: the thread must not end before.
-  while (!awaited->value) {
-    co_await awaited->timer.async_wait(net::as_result);
+  credential_ = awaited;
+  bool in_time = true;
+  while (!awaited->value && !stopped_ && in_time) {
+    const auto [cancelled] = co_await awaited->timer.async_wait(net::as_result);
+    in_time = cancelled.failed();
+  }
+  if (!awaited->value) {
+    // Where memory runs out, it may not come at all.
+    co_return trouble(PassthroughFailure::no_credentials, Refusal::bad_upstream,
+                      "the workspace's credentials do not come");
   }
   if (!*awaited->value) {
     co_return trouble(
@@ -179,8 +187,9 @@ Task<Relay::Outcome> Relay::attempt(bool fresh) {
     if (session_.client_waits() && !co_await write_to_client(continue_answer)) {
       co_return trouble(PassthroughFailure::client, Refusal::timed_out, "the client has gone");
     }
+    // It begins later: not within the call.
+    net::spawn(deps_.executor, deps_.gate, upload(shared_from_this(), Uploading(this)));
     upload_ = Upload::under_way;
-    net::spawn(deps_.executor, deps_.gate, upload());
   }
   // An upstream that refuses a request early answers and closes: its answer may be there although
   // the request could not be written to its end.
@@ -312,19 +321,22 @@ std::string Relay::head_to_client(BodyFraming framing) {
 
 // ---- the body's way to the upstream
 
-Task<> Relay::upload() {
+Task<> Relay::upload(std::shared_ptr<Relay> self, [[maybe_unused]] Uploading uploading) {
   try {
-    std::string body;
-    bool going_on = true;
-    while (going_on && !upload_abandoned_) {
-      body.clear();
-      const Session::Piece piece = session_.take_body(body, piece_bytes);
-      going_on = co_await upload_piece(piece, body);
-    }
-  } catch (const std::bad_alloc&) {
-    upload_ = Upload::failed;
+    co_await self->upload_pieces();
+  } catch (const std::exception&) {
+    self->upload_ = Upload::failed;  // memory is exhausted
   }
-  end_upload();
+}
+
+Task<> Relay::upload_pieces() {
+  std::string body;
+  bool going_on = true;
+  while (going_on && !upload_abandoned_) {
+    body.clear();
+    const Session::Piece piece = session_.take_body(body, piece_bytes);
+    going_on = co_await upload_piece(piece, body);
+  }
 }
 
 // Whether there is more to come.

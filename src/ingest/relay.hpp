@@ -45,7 +45,7 @@ class ClientStream {
   virtual void reset() = 0;
 };
 
-class Relay {
+class Relay : public std::enable_shared_from_this<Relay> {
  public:
   struct Deps {
     net::asio::any_io_executor executor;  // of the thread that all of this runs on
@@ -53,9 +53,11 @@ class Relay {
     const Clock& clock;
     Handler& handler;
     transport::StreamPool& pool;
+    std::shared_ptr<void> connection;  // what session and client belong to
   };
 
-  // The session has asked for a relay.
+  // The session has asked for a relay. Owned by a shared_ptr: its upload keeps it, and so the
+  // connection, for as long as it runs, whatever becomes of run().
   Relay(const Deps& deps, Session& session, ClientStream& client);
   ~Relay();
   Relay(const Relay&) = delete;
@@ -78,6 +80,8 @@ class Relay {
     std::string message;
   };
   using Outcome = std::optional<Trouble>;  // none: it went well
+  // A credential on its way from the thread that has it.
+  struct Awaited;
 
   net::Task<Outcome> pass();
   // Sends the request and reads the head of its answer.
@@ -87,7 +91,13 @@ class Relay {
   // The answer of which the head has been read.
   net::Task<Outcome> send_back();
   net::Task<bool> send_interim();
-  net::Task<> upload();
+  // Ends the upload when the pointer to its relay goes, be it that it never began.
+  struct EndUpload {
+    void operator()(Relay* relay) const { relay->end_upload(); }
+  };
+  using Uploading = std::unique_ptr<Relay, EndUpload>;
+  static net::Task<> upload(std::shared_ptr<Relay> self, Uploading uploading);
+  net::Task<> upload_pieces();
   net::Task<bool> upload_piece(Session::Piece piece, const std::string& body);
   void end_upload();
   net::Task<> wait_for_upload();
@@ -110,6 +120,7 @@ class Relay {
   PassthroughProbe& probe_;
   const config::Passthrough limits_;
   const bool has_body_;
+  std::shared_ptr<Awaited> credential_;
   std::string authorization_;
   std::unique_ptr<transport::ByteStream> upstream_;
   std::optional<AnswerParser> parser_;

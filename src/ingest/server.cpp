@@ -118,7 +118,9 @@ class Place {
 };
 
 // A connection as the sweeper sees it.
-class Connection : public boost::intrusive::list_base_hook<>, public ClientStream {
+class Connection : public boost::intrusive::list_base_hook<>,
+                   public ClientStream,
+                   public std::enable_shared_from_this<Connection> {
  public:
   Connection(Handler& handler, const SessionLimits& limits, asio::io_context& context, Place place)
       : session(handler, limits, [this](const Result<void>& outcome) { acknowledge(outcome); }),
@@ -156,6 +158,20 @@ class Connection : public boost::intrusive::list_base_hook<>, public ClientStrea
   Place place_;
   asio::steady_timer acknowledgement_;
   std::optional<Result<void>> outcome_;
+};
+
+// Shows the sweeper what a connection is waiting for.
+class Relaying {
+ public:
+  Relaying(Connection& connection, Relay& relay) : connection_(connection) {
+    connection_.relay = &relay;
+  }
+  ~Relaying() { connection_.relay = nullptr; }
+  Relaying(const Relaying&) = delete;
+  Relaying& operator=(const Relaying&) = delete;
+
+ private:
+  Connection& connection_;
 };
 
 template <class Stream>
@@ -352,13 +368,13 @@ class Thread {
 
   template <class Stream>
   void begin(Stream stream, Place place) {
-    auto connection = std::make_unique<StreamConnection<Stream>>(
+    auto connection = std::make_shared<StreamConnection<Stream>>(
         std::move(stream), handler_, limits_, context_, std::move(place));
     net::spawn(context_.get_executor(), gate_, serve(std::move(connection)));
   }
 
   template <class Stream>
-  Task<> serve(std::unique_ptr<StreamConnection<Stream>> connection) {
+  Task<> serve(std::shared_ptr<StreamConnection<Stream>> connection) {
     const Presence presence(*this, *connection);
     std::exception_ptr trouble;
     try {
@@ -463,16 +479,16 @@ class Thread {
   // Whether the connection is in order for what the session wants next.
   Task<bool> relay(Connection& connection) {
     const Admitted& admitted = connection.session.admitted();
-    Relay relay({.executor = context_.get_executor(),
-                 .gate = gate_,
-                 .clock = shared_.clock,
-                 .handler = handler_,
-                 .pool = pool_of(admitted.workspace, *admitted.passthrough)},
-                connection.session, connection);
-    connection.relay = &relay;
-    const bool in_order = co_await relay.run();
-    connection.relay = nullptr;
-    co_return in_order;
+    const auto relay = std::make_shared<Relay>(
+        Relay::Deps{.executor = context_.get_executor(),
+                    .gate = gate_,
+                    .clock = shared_.clock,
+                    .handler = handler_,
+                    .pool = pool_of(admitted.workspace, *admitted.passthrough),
+                    .connection = connection.shared_from_this()},
+        connection.session, connection);
+    const Relaying relaying(connection, *relay);
+    co_return co_await relay->run();
   }
 
   // Made when it is first needed; a workspace's address stays for the life of the process.

@@ -363,8 +363,12 @@ class RunningGateway final : public Gateway {
     tenant.passthrough.connect_timeout = running_->delivery.connect_timeout;
     // The delivery thread has the credentials; it outlives the ingest threads.
     tenant.passthrough.authorize = [this, &tenant](std::function<void(Result<std::string>)> done) {
-      asio::post(context_, [&tenant, done = std::move(done)]() mutable {
-        tenant.upstream->authorize(std::move(done));
+      asio::post(context_, [&tenant, done = std::move(done)] {
+        try {
+          tenant.upstream->authorize(done);
+        } catch (const std::exception& e) {
+          done(failure(std::errc::not_enough_memory, e.what()));
+        }
       });
     };
   }
@@ -447,6 +451,7 @@ class RunningGateway final : public Gateway {
     }
     admin_ = std::move(*admin);
     admin_->set_token(running_->admin.token);
+    admin_->set_hosts(running_->admin.hosts);
     admin_address_ = admin_->address();
     return {};
   }
@@ -596,6 +601,7 @@ class RunningGateway final : public Gateway {
     }
     asio::post(context_, [this, shared] {
       admin_->set_token(shared->admin.token);
+      admin_->set_hosts(shared->admin.hosts);
       for (std::size_t i = 0; i < tenants_.size(); ++i) {
         tenants_[i]->upstream->set_api_key(shared->workspaces[i].auth.api_key);
       }

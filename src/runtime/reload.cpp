@@ -155,6 +155,7 @@ ReloadPlan plan_reload(const config::Config& running, const config::Config& want
   compare_producers(differ, next, wanted);
   differ.keep("admin.listen", next.admin.listen, wanted.admin.listen);
   differ.take("admin.token", next.admin.token, wanted.admin.token);
+  differ.take("admin.hosts", next.admin.hosts, wanted.admin.hosts);
   compare_workspaces(differ, next, wanted);
   compare_sources(differ, next, wanted);
   compare_buffer(differ, next.buffer, wanted.buffer);

@@ -15,6 +15,7 @@ void AnswerReader::begin() {
   parser_.emplace();
   parser_->header_limit(head_bytes_max);
   parser_->body_limit(boost::none);
+  head_bytes_ = 0;
 }
 
 error_code AnswerReader::take(boost::beast::flat_buffer& received) {
@@ -25,7 +26,13 @@ error_code AnswerReader::take(boost::beast::flat_buffer& received) {
       break;
     }
     const bool had_head = parser_->is_header_done();
-    received.consume(parser_->put(received.data(), error));
+    const std::size_t taken = parser_->put(received.data(), error);
+    received.consume(taken);
+    // Beast compares its limit with what it is given at once.
+    head_bytes_ += had_head ? 0 : taken;
+    if (!had_head && head_bytes_ > head_bytes_max) {
+      error = http::error::header_limit;
+    }
     if (error || had_head || !parser_->is_header_done()) {
       continue;
     }

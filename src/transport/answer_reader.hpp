@@ -42,6 +42,7 @@ class AnswerReader {
 
   deliver::UpstreamAnswer& answer_;
   std::optional<Parser> parser_;
+  std::size_t head_bytes_ = 0;  // taken so far
 };
 
 }  // namespace sluice::transport

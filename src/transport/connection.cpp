@@ -53,6 +53,7 @@ class StreamConnection final : public Connection {
                                 MonoTime deadline) override;
   Task<Read> read_some(asio::mutable_buffer space) override;
   Task<error_code> write(asio::const_buffer bytes) override;
+  [[nodiscard]] bool has_read_ahead() override;
 
  private:
   tcp::socket& socket() override {
@@ -173,6 +174,18 @@ Task<error_code> StreamConnection<Stream>::write(asio::const_buffer bytes) {
   co_return error;
 }
 
+// One read of the socket may bring several TLS records, of which OpenSSL takes one at a time. Asio
+// keeps none itself: it hands what it has read to OpenSSL's BIO, which has as much room.
+template <class Stream>
+bool StreamConnection<Stream>::has_read_ahead() {
+  if constexpr (std::is_same_v<Stream, TlsStream>) {
+    SSL* const tls = stream_.native_handle();
+    return SSL_has_pending(tls) == 1 || BIO_ctrl_pending(SSL_get_rbio(tls)) > 0;
+  } else {
+    return false;
+  }
+}
+
 }  // namespace
 
 std::shared_ptr<Connection> Connection::make(const asio::any_io_executor& executor,
@@ -204,6 +217,9 @@ Task<error_code> Connection::connect(tcp::endpoint endpoint, MonoTime deadline) 
 }
 
 bool Connection::quiet() {
+  if (has_read_ahead()) {
+    return false;
+  }
   char byte = 0;
   const ssize_t got = recv(socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);

@@ -57,6 +57,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Whether the peer of an idle connection has kept quiet: what comes unasked is its end, or
   // nothing that an answer can be told from.
   [[nodiscard]] bool quiet();
+  // Whether there are bytes that have left the socket and nobody has read yet.
+  [[nodiscard]] virtual bool has_read_ahead() = 0;
   // Ends it, and whatever step is under way.
   void close();
 

@@ -159,7 +159,8 @@ ConnectionPool::Idle ConnectionPool::take_idle() {
 
 void ConnectionPool::give_back(Idle idle) {
   const MonoTime now = clock_.mono_now();
-  if (stopping_ || idle_.size() >= options_.idle_max || now - idle.opened_at >= options_.age_max) {
+  if (stopping_ || idle_.size() >= options_.idle_max || now - idle.opened_at >= options_.age_max ||
+      idle.connection->has_read_ahead()) {
     return;
   }
   idle.since = now;

@@ -56,6 +56,8 @@ class Server {
   virtual void set_token(std::optional<config::Secret> token) = 0;
   // What became of clients that went beyond the limits. On the executor's thread.
   virtual void expose(metrics::Exposition& exposition) const = 0;
+  // Names that it may be asked by, beside those that are no other site's for certain.
+  virtual void set_hosts(std::vector<std::string> hosts) = 0;
   // Closes the listener and all connections; their coroutines then leave the gate.
   virtual void stop() = 0;
 };

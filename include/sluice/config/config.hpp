@@ -114,7 +114,8 @@ struct Ingest {
 
 struct Admin {
   ListenAddress listen = TcpAddress{.host = "127.0.0.1", .port = 9090};
-  std::optional<Secret> token{};  // that calls which change something must carry; none: refused
+  std::optional<Secret> token{};     // that calls which change something must carry; none: refused
+  std::vector<std::string> hosts{};  // further names that browsers may know it by
 
   bool operator==(const Admin&) const = default;
 };

@@ -49,6 +49,13 @@ TEST(DeadLetterText, ReadsWhichLettersAPassIsAbout) {
   EXPECT_FALSE(all->cursor);
 }
 
+TEST(DeadLetterText, AMemberThatIsNoJsonIsRefused) {
+  for (const char* text : {R"({"all":true,"cursor":x})", R"({"cursor":)", R"({"all":x})",
+                           R"({"ids":x})", R"({"filter":x})"}) {
+    EXPECT_FALSE(parse_pass(text)) << text;
+  }
+}
+
 TEST(DeadLetterText, UnderstandsTheCursorsThatItGives) {
   for (const LetterId after : {LetterId{0}, id}) {
     const Cursor cursor{.after = after, .last = id + 7};

@@ -50,5 +50,21 @@ TEST(Guard, KnowsAnotherSite) {
   }
 }
 
+TEST(Guard, KnowsTheNamesThatAreItsOwnAlone) {
+  const std::vector<std::string> hosts{"Sluice.example.com"};
+  for (const char* host :
+       {"", "127.0.0.1", "127.0.0.1:9090", "10.1.2.3:9090", "[::1]", "[::1]:9090", "localhost",
+        "LOCALHOST:9090", "sluice-0:9090", "sluice.sluice.svc", "sluice.sluice.svc.cluster.local.",
+        "Sluice.SVC:9090", "sluice.example.com:9090", "sluice.example.com."}) {
+    EXPECT_TRUE(is_own_host(host, hosts)) << host;
+  }
+  for (const char* host :
+       {"evil.example", "evil.example:9090", "127.0.0.1.evil.example", "localhost.evil.example",
+        "sluice.svc.evil.example", "evilsvc.example", "127.0.0.1.nip.io:9090", "1.2.3.4.5",
+        "notsluice.example.com", "sluice.example.com.evil.example", "[evil.example]:9090"}) {
+    EXPECT_FALSE(is_own_host(host, hosts)) << host;
+  }
+}
+
 }  // namespace
 }  // namespace sluice::admin

@@ -66,7 +66,8 @@ TEST(Load, DesignExampleIngest) {
                          .rate_limit_per_second = 5'000,
                          .workspace = "default"}};
   EXPECT_EQ(config.ingest, expected);
-  EXPECT_EQ(config.admin, (Admin{.listen = TcpAddress{"127.0.0.1", 9091}, .token = {}}));
+  EXPECT_EQ(config.admin,
+            (Admin{.listen = TcpAddress{"127.0.0.1", 9091}, .token = {}, .hosts = {}}));
 }
 
 TEST(Load, DesignExampleDelivery) {
@@ -184,13 +185,14 @@ TEST(Load, ListenAddresses) {
   const Config config = config_of(std::string(small_file) + R"(
 ingest:
   listen: ["[::1]:8080", "127.0.0.2:0", "127.0.0.2:0", "localhost:1", "unix:/run/a b.sock"]
-admin: {listen: "unix:/run/admin.sock"}
+admin: {listen: "unix:/run/admin.sock", hosts: [sluice.example.com, other]}
 )");
   EXPECT_THAT(
       config.ingest.listen,
       ElementsAre(TcpAddress{"::1", 8080}, TcpAddress{"127.0.0.2", 0}, TcpAddress{"127.0.0.2", 0},
                   TcpAddress{"localhost", 1}, UnixAddress{"/run/a b.sock"}));
   EXPECT_EQ(config.admin.listen, ListenAddress(UnixAddress{"/run/admin.sock"}));
+  EXPECT_THAT(config.admin.hosts, ElementsAre("sluice.example.com", "other"));
 }
 
 TEST(Load, ProducerKeysInEachOfTheirForms) {

@@ -56,6 +56,8 @@ limits:
 admin:
   listen: "127.0.0.1:9091"
   token: "********"
+  hosts:
+    - "sluice.example.com"
 workspaces:
   - name: "a"
     base_url: "http://10.0.0.1:81"

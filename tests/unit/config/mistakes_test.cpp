@@ -335,6 +335,8 @@ TEST(Mistakes, Workspaces) {
   expect("workspaces:\n  - " + auth + "\n    ca_file: /gone", ":3: workspaces[0].ca_file is /gone");
   expect("workspaces:\n  - " + auth + "\n    actions: [fine, 'not fine']",
          ":3: workspaces[0].actions[1] is \"not fine\", which is not an action");
+  expect("workspaces:\n  - " + auth + "\nadmin:\n  hosts: ['https://sluice.example.com']",
+         ":4: admin.hosts[0] is \"https://sluice.example.com\", which is not the name of a host");
   expect("workspaces:\n  - {name: a, " + auth + "}\n  - {name: b, " + auth +
              "}\ningest: {producers: [{name: p, key: k}]}",
          ":4: ingest.producers[0] has no workspace, and there are several: write workspace: a");

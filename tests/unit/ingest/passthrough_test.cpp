@@ -230,6 +230,24 @@ TEST(AnswerParser, WhatIsAmbiguousOrNoAnswerIsBroken) {
   }
 }
 
+// Each piece ends one byte into a field, so that none is more than a field to the parser.
+TEST(AnswerParser, AHeadHasALimitHoweverItIsCut) {
+  const std::string field(": " + std::string(996, 'x') + "\r\nX");
+  AnswerParser parser(false);
+  ReadBuffer in;
+  const auto take = [&](std::string_view piece) {
+    in.reserve(in.size() + piece.size(), 0);
+    in.commit(piece.copy(in.free_space().data(), piece.size()));
+    return parser.take(in);
+  };
+  AnswerParser::Step step = take("HTTP/1.1 200 OK\r\nX");
+  for (std::size_t sent = 0; sent < 40 * field.size() && step == AnswerParser::Step::needs_more;
+       sent += field.size()) {
+    step = take(field);
+  }
+  EXPECT_EQ(step, AnswerParser::Step::broken);
+}
+
 TEST(AnswerParser, KnowsWhichAnswersHaveNoBody) {
   EXPECT_EQ(read_answer("HTTP/1.1 204 No Content\r\n\r\n", 99, false, false).last,
             AnswerParser::Step::end);

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <list>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <gmock/gmock.h>
@@ -14,7 +16,9 @@
 
 #include <sluice/net/tls.hpp>
 #include <sluice/transport/http_upstream.hpp>
+#include <sluice/transport/stream_pool.hpp>
 
+#include "answer_reader.hpp"
 #include "test_pki.hpp"
 #include "test_server.hpp"
 #include "test_token.hpp"
@@ -39,12 +43,16 @@ constexpr const char* path = "/v4/events/batch";
 class FakeClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall_now() const override {
+    if (out_of_memory) {
+      throw std::bad_alloc();
+    }
     return WallTime(1'000'000s) + wall_jump +
            std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
   }
   [[nodiscard]] MonoTime mono_now() const override { return now; }
   MonoTime now{100s};
   std::chrono::hours wall_jump{};
+  bool out_of_memory = false;
 };
 
 class HttpUpstreamTest : public testing::Test {
@@ -306,6 +314,28 @@ TEST_F(HttpUpstreamTest, TellsWhatCameInsteadOfAnAnswer) {
     EXPECT_THAT(answer.detail, StartsWith(server_.authority() + ": "));
     EXPECT_EQ(upstream().probe().connections, 0U);
   }
+}
+
+// Each piece ends one byte into a field, so that none is more than a field to the parser.
+TEST(AnswerReader, AHeadHasALimitHoweverItIsCut) {
+  UpstreamAnswer answer;
+  AnswerReader reader(answer);
+  boost::beast::flat_buffer received;
+  const auto take = [&](std::string_view bytes) {
+    received.commit(asio::buffer_copy(received.prepare(bytes.size()),
+                                      asio::buffer(bytes.data(), bytes.size())));
+    return reader.take(received);
+  };
+  auto error = take("HTTP/1.1 202 Accepted\r\nX");
+  std::size_t bytes = 0;
+  const std::string field(": " + std::string(1'000, 'x') + "\r\nX");
+  while (error == boost::beast::http::error::need_more && bytes < 1'000'000) {
+    error = take(field);
+    bytes += field.size();
+  }
+  EXPECT_EQ(error, boost::beast::http::error::header_limit);
+  EXPECT_LT(bytes, AnswerReader::head_bytes_max + 2 * field.size());
+  EXPECT_EQ(answer.status, 0U);
 }
 
 TEST_F(HttpUpstreamTest, AnAnswerThatDoesNotComeInTimeIsAmbiguous) {
@@ -665,6 +695,14 @@ TEST_F(JwtTest, AFailedLoginEndsPostsAndIsNotRepeatedAtOnce) {
   EXPECT_EQ(logins_, 2);
 }
 
+TEST_F(JwtTest, ALoginThatMemoryRunsOutInIsTriedAgain) {
+  clock_.out_of_memory = true;
+  EXPECT_EQ(post().failure, Failure::not_sent);
+  clock_.out_of_memory = false;
+  clock_.now += 1min;
+  EXPECT_EQ(post().status, 202U);
+}
+
 TEST_F(JwtTest, ALoginThatTheUpstreamCannotServeSaysNothingAboutTheCredentials) {
   login_.bytes = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
   EXPECT_EQ(post().failure, Failure::not_sent);
@@ -767,6 +805,29 @@ class TlsUpstreamTest : public HttpUpstreamTest {
   std::unique_ptr<TestServer> tls_server_;
 };
 
+constexpr const char* refused_answer = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
+
+// Asks for something, and reads as much as the answer should have.
+net::Task<> call(StreamPool& pool, std::vector<std::string>& answers, std::string expected) {
+  StreamPool::Acquired stream = co_await pool.acquire(false);
+  if (!stream) {
+    co_return;
+  }
+  constexpr std::string_view request = "GET / HTTP/1.1\r\n\r\n";
+  co_await (*stream)->write(asio::buffer(request.data(), request.size()));
+  std::string answer(expected.size(), '?');
+  std::size_t bytes = 0;
+  while (bytes < answer.size()) {
+    const auto read = co_await (*stream)->read_some(asio::buffer(answer) + bytes);
+    if (read.error) {
+      break;
+    }
+    bytes += read.bytes;
+  }
+  answers.push_back(answer);
+  (*stream)->give_back();
+}
+
 TEST_F(TlsUpstreamTest, SendsOverTlsAndReusesTheConnection) {
   serve({.alternative_names = "IP:127.0.0.1"});
   const std::string body(1'000'000, 'x');
@@ -786,6 +847,33 @@ TEST_F(TlsUpstreamTest, DoesNotUseAConnectionThatTheServerClosedMeanwhile) {
   run_until([&] { return tls_server_->open() == 0; });
   EXPECT_EQ(post().status, 202U);
   EXPECT_EQ(upstream().probe().connections_reused_total, 0U);
+}
+
+// The server of the next two tests answers the first request twice.
+TEST_F(TlsUpstreamTest, AnAnswerBehindAnAnswerIsNotTheNextOnes) {
+  serve({.alternative_names = "IP:127.0.0.1"});
+  tls_server_->script = [&](const Received& request) {
+    return request.connection == 0 ? Reaction{.behind = accepted_answer}
+                                   : Reaction{.bytes = refused_answer};
+  };
+  EXPECT_EQ(post().status, 202U);
+  EXPECT_EQ(post().status, 503U) << "the answer to the post before was taken for this one's";
+  EXPECT_EQ(upstream().probe().connections_reused_total, 0U);
+}
+
+TEST_F(TlsUpstreamTest, AnAnswerBehindAnAnswerIsNotTheNextCallers) {
+  serve({.alternative_names = "IP:127.0.0.1"});
+  tls_server_->script = [&](const Received& request) {
+    return request.connection == 0 ? Reaction{.behind = accepted_answer}
+                                   : Reaction{.bytes = refused_answer};
+  };
+  const auto pool = make_stream_pool(context_.get_executor(), clock_, upstream().peer(), {});
+  std::vector<std::string> answers;
+  net::spawn(context_.get_executor(), gate_, call(*pool, answers, accepted_answer));
+  run_until([&] { return gate_.empty(); });
+  net::spawn(context_.get_executor(), gate_, call(*pool, answers, refused_answer));
+  run_until([&] { return gate_.empty(); });
+  EXPECT_EQ(answers, (std::vector<std::string>{accepted_answer, refused_answer}));
 }
 
 TEST_F(TlsUpstreamTest, AnEndWithoutAnAnswerIsAmbiguous) {

@@ -9,6 +9,7 @@
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <netinet/tcp.h>
 
 namespace sluice::transport {
 namespace {
@@ -40,6 +41,11 @@ class Registered {
   std::vector<net::Socket*>& all_;
   net::Socket* socket_;
 };
+
+// While it is corked, a socket sends full segments only.
+void cork(net::Socket& socket, int on) {
+  setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_CORK, &on, sizeof on);
+}
 
 std::size_t content_length(const std::string& head) {
   constexpr std::string_view name = "Content-Length: ";
@@ -115,7 +121,10 @@ net::Task<> TestServer::serve(TestServer& server, Stream stream, std::size_t con
     input.erase(0, length);
     const Reaction reaction = server.script(request);
     server.requests_.push_back(std::move(request));
+    cork(socket_of(stream), 1);
     co_await asio::async_write(stream, asio::buffer(reaction.bytes), as_result);
+    co_await asio::async_write(stream, asio::buffer(reaction.behind), as_result);
+    cork(socket_of(stream), 0);
     switch (reaction.then) {
       case Reaction::Then::keep:
         continue;

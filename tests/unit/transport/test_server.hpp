@@ -27,6 +27,7 @@ struct Reaction {
   };
   std::string bytes = accepted_answer;  // written as they are
   Then then = Then::keep;
+  std::string behind{};  // arrives with them; over TLS, in a record of its own
 };
 
 struct Received {
