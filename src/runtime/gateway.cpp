@@ -387,8 +387,9 @@ class RunningGateway final : public Gateway {
       workspaces.push_back({.name = tenant->pipeline.name(),
                             .window = &tenant->pipeline.dedup(),
                             .wake = wake(*tenant),
-                            .lost = [&pipeline = tenant->pipeline](const store::Backlog& lost) {
-                              pipeline.forget_lost(lost.events, lost.bytes);
+                            .lost = [&pipeline = tenant->pipeline](const store::Backlog& lost,
+                                                                   std::uint32_t producer) {
+                              pipeline.forget_lost(lost.events, lost.bytes, producer);
                             }});
     }
     auto store = store::open(store_options(*running_, producers), std::move(workspaces), clock_);

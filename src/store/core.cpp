@@ -434,18 +434,21 @@ std::optional<bool> Core::read_ahead(WorkspaceBuffer& workspace) {
   if (!want) {
     return false;
   }
-  ReadBack read = read_back(*engine_, {.workspace = workspace.id,
-                                       .from = want->from,
-                                       .to = want->to,
-                                       .bytes_max = want->bytes_max,
-                                       .released = workspace.released_before,
-                                       .now = clock_.mono_now(),
-                                       .wall_now = clock_.wall_now(),
-                                       .damaged = [&](Ticket ticket, std::string_view value) {
-                                         if (quarantine_) {
-                                           quarantine_(workspace.config.name, ticket, value);
-                                         }
-                                       }});
+  ReadBack read = read_back(
+      *engine_, {.workspace = workspace.id,
+                 .from = want->from,
+                 .to = want->to,
+                 .bytes_max = want->bytes_max,
+                 .released = workspace.released_before,
+                 .now = clock_.mono_now(),
+                 .wall_now = clock_.wall_now(),
+                 .damaged =
+                     [&](Ticket ticket, std::string_view value) {
+                       if (quarantine_) {
+                         quarantine_(workspace.config.name, ticket, value);
+                       }
+                     },
+                 .whose = [&](std::uint64_t bytes) { return workspace.feed.whose(bytes); }});
   for (const LostGroups& lost : read.lost) {
     count_lost(workspace, lost);
   }
@@ -467,7 +470,11 @@ void Core::count_lost(WorkspaceBuffer& workspace, const LostGroups& lost) {
              {"last_ticket", lost.end - 1}, {"groups", lost.groups}, {"events", backlog.events});
   workspace.events_lost.fetch_add(backlog.events, std::memory_order_relaxed);
   if (workspace.config.lost) {
-    workspace.config.lost(backlog);
+    std::uint64_t events = backlog.events;
+    for (const Share& share : lost.shares) {
+      workspace.config.lost({.events = std::exchange(events, 0), .bytes = share.bytes},
+                            share.producer);
+    }
   }
   // For what stands behind them, they are released.
   for_each_piece(lost, workspace.released_before, [&](const LostGroups& piece) {

@@ -59,19 +59,20 @@ Process::Process(Timeline& timeline, Vendor& vendor, std::unique_ptr<store::Engi
           .host = *host_, .dead_letters = *dead_letters_, .clock = timeline, .rng = Rng(rng_())},
       options.pipeline);
   host_->pump = [this] { pipeline_->pump(); };
-  auto store = store::open_stepped(options.store,
-                                   {{.name = "default",
-                                     .window = &pipeline_->dedup(),
-                                     .wake = [this] { host_->post(host_->pump); },
-                                     .lost =
-                                         [this](const store::Backlog& lost) {
-                                           lost_ += lost.events;
-                                           pipeline_->forget_lost(lost.events, lost.bytes);
-                                         }}},
-                                   timeline, std::move(engine),
-                                   {.commit = [this] { arrange_commit(timeline_.mono_now()); },
-                                    .read = [this] { arrange_read(timeline_.mono_now()); }},
-                                   [](const std::string&, Ticket, std::string_view) {});
+  auto store =
+      store::open_stepped(options.store,
+                          {{.name = "default",
+                            .window = &pipeline_->dedup(),
+                            .wake = [this] { host_->post(host_->pump); },
+                            .lost =
+                                [this](const store::Backlog& lost, std::uint32_t producer) {
+                                  lost_ += lost.events;
+                                  pipeline_->forget_lost(lost.events, lost.bytes, producer);
+                                }}},
+                          timeline, std::move(engine),
+                          {.commit = [this] { arrange_commit(timeline_.mono_now()); },
+                           .read = [this] { arrange_read(timeline_.mono_now()); }},
+                          [](const std::string&, Ticket, std::string_view) {});
   if (!store) {
     throw std::runtime_error(store.error().message);
   }

@@ -53,8 +53,9 @@ struct Workspace {
   buffer::DedupWindow* window;  // outlives the store; gets back what was remembered
   std::function<void()> wake;   // as of make_memory_buffer(); called on any thread
   // Events that were acknowledged cannot be read any more, and will never come out of read(); they
-  // are logged and counted. Called on any thread; may be empty.
-  std::function<void(const Backlog&)> lost;
+  // are logged and counted. Called on any thread, once for each producer whose budget they take;
+  // all their events come with the first. May be empty.
+  std::function<void(const Backlog&, std::uint32_t producer)> lost;
 };
 
 // One per gateway.

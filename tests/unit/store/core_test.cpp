@@ -391,6 +391,45 @@ TEST(Core, DamagedRecordsAreSkippedAndCounted) {
   EXPECT_EQ(stepped.store->recovered(0), Backlog{}) << "what is lost is done with";
 }
 
+// Otherwise a producer would be refused for ever after an outage that filled its share.
+TEST(Core, WhatIsReadBackOrLostIsStillItsProducers) {
+  Stepped stepped(1, {.path = {}, .tail_bytes_max = 4'000, .read_ahead_bytes = 3'000});
+  std::map<std::uint32_t, std::uint64_t> held;
+  std::vector<std::uint32_t> producers{0};  // by ticket
+  const auto append = [&](std::uint32_t producer, std::uint32_t counts_for) {
+    Group::Owner group = numbered_group(producers.size(), stepped.clock, 0, false, "", producer);
+    held[counts_for] += group->footprint_bytes();
+    producers.push_back(counts_for);
+    stepped.append(std::move(group));
+    stepped.commit();
+  };
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    append(1 + i % 2, 0);  // an index means nothing to the next run
+  }
+  stepped.restart();
+  for (std::uint32_t i = 0; i < 120; ++i) {
+    append(i < 60 ? i % 4 : 1 + i / 20, i < 60 ? i % 4 : 1 + i / 20);
+  }
+  const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+  for (const Ticket ticket : {19U, 20U, 21U, 22U, 23U, 40U, 50U, 51U, 52U, 99U, 100U, 101U}) {
+    stepped.disk.unreadable.insert(make_key(Tag::group, id, ticket));
+  }
+  std::uint64_t groups = 0;
+  for (int turn = 0; turn < 1000; ++turn) {
+    for (Group::Owner& group : stepped.read(0, 1'000)) {
+      EXPECT_EQ(group->producer(), producers[group->ticket]) << group->ticket;
+      held[group->producer()] -= group->footprint_bytes();
+      ++groups;
+    }
+    static_cast<void>(stepped.store->read_step());
+  }
+  EXPECT_EQ(groups, 140 - 12);
+  for (const auto& [producer, bytes] : held) {
+    EXPECT_EQ(bytes, stepped.lost_by_producer[producer]) << producer;
+  }
+  EXPECT_GE(stepped.lost_by_producer.size(), 5) << "something of many is lost";
+}
+
 TEST(Core, StartsWithoutReadingTheBacklog) {
   const auto reads_at_start = [](std::uint64_t groups) {
     Stepped stepped;
