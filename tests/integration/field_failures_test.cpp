@@ -72,6 +72,38 @@ TEST_F(FieldFailure, ABufferThatIsFullWhileTheDestinationIsDownThenSigterm) {
       << "health recovers";
 }
 
+TEST_F(FieldFailure, AnOutageCostsAProducerItsShareForEver) {
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess::Options shared = options();
+  shared.ingest_more =
+      ", producers: [{name: greedy, key: kg, workspace: default}, {name: modest, key: km, "
+      "workspace: default}]";
+  // So many that the share of the one in memory is much less than that on disk.
+  shared.buffer_more = ", max_bytes: 256MiB";
+  for (int i = 1; i < 64; ++i) {
+    shared.workspaces_more += "  - {name: w" + std::to_string(i) +
+                              ", base_url: " + upstream_.base_url() +
+                              ", auth: {method: jwt, api_key: k}}\n";
+  }
+  GatewayProcess gateway(shared);
+  gateway.start();
+  const std::string body = events(200);
+  const auto fill = [&] {
+    std::uint64_t accepted = 0;
+    while (gateway.post(body, {{"X-Api-Key", "kg"}}).status == 202) {
+      accepted += 200;
+    }
+    return accepted;
+  };
+  const std::uint64_t share = fill();
+  EXPECT_GT(gateway.metric("buffer_bytes"), 1.5e6) << "most of it cannot be in memory any more";
+  EXPECT_EQ(gateway.post(body, {{"X-Api-Key", "km"}}).status, 202) << "the other one has its own";
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  ASSERT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }));
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  EXPECT_EQ(fill(), share);
+}
+
 TEST_F(FieldFailure, TheLastEventIsStuckUntilTheNextOneArrives) {
   GatewayProcess gateway(options("batch: {linger: 20ms}\n"));
   gateway.start();
