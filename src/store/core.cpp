@@ -75,7 +75,8 @@ void Core::add_workspace(Workspace workspace, LoadedWorkspace loaded) {
   workspaces_.push_back(std::make_unique<WorkspaceBuffer>(
       shared, workspaces_.size(), std::move(workspace), std::move(loaded),
       Feed::Limits{.tail_bytes_max = options_.tail_bytes_max,
-                   .read_ahead_bytes = options_.read_ahead_bytes}));
+                   .read_ahead_bytes = options_.read_ahead_bytes},
+      options_.reclaim_bytes));
   const WorkspaceBuffer& added = *workspaces_.back();
   if (added.recovered.events > 0) {
     SLUICE_LOG(info, "found events of an earlier run", {"workspace", added.config.name},
@@ -198,6 +199,9 @@ void Core::commit(bool sync) {
   batch_.clear();
   place_appends();
   place_releases();
+  for (const auto& workspace : workspaces_) {
+    sync = workspace->reclaim.update(workspace->releases.low(), workspace->next) || sync;
+  }
 #ifdef SLUICE_PLANTED_BUG  // what the simulation must find: tests/simulation/planted_bug_test.cpp
   sync = false;
 #endif
@@ -295,7 +299,14 @@ void Core::finish_commit() {
     if (std::exchange(workspace->touched, false) && workspace->feed.offer(workspace->committed)) {
       workspace->config.wake();
     }
-    if (workspace->reclaim.update(workspace->releases.low(), workspace->next)) {
+  }
+  let_reclaim();
+}
+
+// What was written is on stable storage, as far as it matters here.
+void Core::let_reclaim() {
+  for (const auto& workspace : workspaces_) {
+    if (workspace->reclaim.synced()) {
       bells_.read();
     }
   }
@@ -377,6 +388,7 @@ Result<void> Core::write_known_state() {
   for (const auto& workspace : workspaces_) {
     workspace->releases.written();
   }
+  let_reclaim();
   return {};
 }
 

@@ -59,6 +59,7 @@ class Core final : public SteppedStore {
   void place_releases();
   void put_appended(const WorkspaceBuffer& workspace);
   void finish_commit();
+  void let_reclaim();
   void undo_commit(const Error& error);
   void sync_when_due(MonoTime now);
   void refuse(std::deque<Append>& appends);

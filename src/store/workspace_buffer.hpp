@@ -45,7 +45,7 @@ class WorkspaceBuffer final : public buffer::Buffer {
   };
 
   WorkspaceBuffer(Shared shared, std::size_t index, Workspace workspace, LoadedWorkspace loaded,
-                  Feed::Limits limits);
+                  Feed::Limits limits, std::uint64_t reclaim_bytes);
 
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, buffer::AckLevel wanted,

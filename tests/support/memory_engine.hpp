@@ -68,6 +68,7 @@ class MemoryDisk {
   std::uint64_t reads = 0;  // entries given out, and calls
   std::uint64_t writes = 0;
   std::uint64_t syncs = 0;
+  std::uint64_t reclaims = 0;
 
   std::mutex mutex;
   Entries stable;
@@ -125,7 +126,14 @@ class MemoryEngine final : public store::Engine {
     const auto found = disk_.visible.find(key);
     return found == disk_.visible.end() ? std::nullopt : std::optional(found->second);
   }
-  void reclaim(std::string_view, std::string_view, bool) override {}
+  // Files go at once and for good, whatever is known of them after a crash.
+  void reclaim(std::string_view from, std::string_view to, bool) override {
+    const std::lock_guard lock(disk_.mutex);
+    for (MemoryDisk::Entries* entries : {&disk_.stable, &disk_.visible}) {
+      entries->erase(entries->lower_bound(from), entries->lower_bound(to));
+    }
+    ++disk_.reclaims;
+  }
   Result<void> reopen() override {
     const std::lock_guard lock(disk_.mutex);
     disk_.open = !disk_.reopen_fails;

@@ -110,8 +110,8 @@ class Engine {
   virtual Result<void> read(std::string_view from, std::string_view to, const Sink& sink) = 0;
   // The value of one key; nothing if it is not there.
   virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
-  // Gives space back to the file system: everything in that range was removed. `thoroughly` may
-  // take long.
+  // Gives space back to the file system: everything in that range was removed, which is on stable
+  // storage. `thoroughly` may take long.
   virtual void reclaim(std::string_view from, std::string_view to, bool thoroughly) = 0;
   // Closes and opens again, after failures.
   virtual Result<void> reopen() = 0;

@@ -37,6 +37,7 @@ struct Options {
   std::size_t tail_bytes_max = 32U << 20;    // per workspace: groups kept in memory after a commit
   std::size_t read_ahead_bytes = 8U << 20;   // per workspace: read from disk ahead of need
   std::size_t commit_bytes_max = 16U << 20;  // after this many, what has arrived waits its turn
+  std::size_t reclaim_bytes = 32U << 20;     // once so many were released, files go
   // What the database collects before it flushes it: it holds up to three of these in memory.
   std::size_t write_buffer_bytes = 32U << 20;
 };

@@ -159,6 +159,36 @@ TEST(Core, AnUnsyncedReleaseThatIsLostComesAgain) {
   EXPECT_EQ(stepped.lost[0], Backlog{});
 }
 
+// Otherwise a machine that dies has neither the groups nor their releases, and calls them lost.
+TEST(Core, FilesGoOnceTheReleasesAreOnStableStorage) {
+  Stepped stepped(1, {.path = {}, .reclaim_bytes = 1});
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.append(numbered_group(2, stepped.clock));
+  stepped.commit();
+  auto groups = stepped.read();
+  stepped.store->buffer(0).release(std::move(groups[0]));
+  stepped.commit();
+  stepped.clock.advance(50ms);
+  stepped.disk.sync_fails = Errc::failed;
+  stepped.commit();
+  static_cast<void>(stepped.store->read_step());
+  EXPECT_EQ(stepped.disk.reclaims, 0);
+  stepped.disk.sync_fails.reset();
+  stepped.clock.advance(1s);
+  stepped.commit();
+  static_cast<void>(stepped.store->read_step());
+  EXPECT_EQ(stepped.disk.reclaims, 1) << "after the trouble";
+  stepped.store->buffer(0).release(std::move(groups[1]));
+  stepped.commit();
+  stepped.clock.advance(50ms);
+  stepped.commit();
+  static_cast<void>(stepped.store->read_step());
+  EXPECT_EQ(stepped.disk.reclaims, 2);
+  stepped.crash();
+  EXPECT_TRUE(stepped.read_all().empty());
+  EXPECT_EQ(stepped.lost[0], Backlog{});
+}
+
 TEST(Core, AFailedWriteIsNotAcknowledgedAndDoesNotComeBack) {
   for (const bool in_sync : {false, true}) {
     Stepped stepped;
