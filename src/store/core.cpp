@@ -392,9 +392,9 @@ Result<void> Core::write_known_state() {
   return {};
 }
 
-void Core::close() {
+std::uint64_t Core::close() {
   if (closed_.exchange(true)) {
-    return;
+    return 0;
   }
   queue_.drain(waiting_);
   if (trouble_.exists()) {
@@ -407,12 +407,13 @@ void Core::close() {
   if (!trouble_.exists()) {
     commit(true);
   }
-  abandon_waiting();
+  const std::uint64_t given_up = abandon_waiting();
   engine_->close();
+  return given_up;
 }
 
 // Acknowledged at the level memory, and the disk does not take them: they go with the process.
-void Core::abandon_waiting() {
+std::uint64_t Core::abandon_waiting() {
   std::uint64_t events = 0;
   for (const Append& append : waiting_) {
     events += append.group->records().size();
@@ -422,6 +423,7 @@ void Core::abandon_waiting() {
     SLUICE_LOG(error, "events that were acknowledged at the level memory are lost: the disk fails",
                {"events", events}, {"reason", trouble_.text()});
   }
+  return events;
 }
 
 // ---- The read thread ----------------------------------------------------------------------------

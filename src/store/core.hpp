@@ -36,7 +36,7 @@ class Core final : public SteppedStore {
     return workspaces_[workspace]->recovered;
   }
   void expose(metrics::Exposition& exposition) const override;
-  void close() override;
+  std::uint64_t close() override;
   MonoTime commit_step() override;
   MonoTime read_step() override;
 
@@ -66,7 +66,7 @@ class Core final : public SteppedStore {
   void enter_trouble(const Error& error);
   [[nodiscard]] Result<void> recover();
   [[nodiscard]] Result<void> write_known_state();
-  void abandon_waiting();
+  [[nodiscard]] std::uint64_t abandon_waiting();
 
   // Whether it is to be tried again at once; nothing after a failure.
   [[nodiscard]] std::optional<bool> read_ahead(WorkspaceBuffer& workspace);

@@ -239,6 +239,30 @@ TEST_F(FieldFailure, TheDiskIsFull) {
   expect_all(gateway, acknowledged);
 }
 
+TEST_F(FieldFailure, TheDiskIsFullAndThenGoneUntilTheEnd) {
+  const TemporaryDirectory folder;
+  SmallDisk disk(folder / "disk");
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "mounting a small file system takes root";
+  }
+  GatewayProcess::Options small = options();
+  small.buffer_path = disk / "buffer";
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(small);
+  gateway.start();
+  const std::string body =
+      "[" + event("c", R"({"text":")" + std::string(90'000, 'x') + "\"}") + "]";
+  disk.fill();
+  // RocksDB has room set aside for its log: the last one that is acknowledged finds none.
+  ASSERT_TRUE(eventually(
+      [&] { return gateway.post(body, {{"Prefer", "sluice-ack=memory"}}).status == 503; }));
+  // It finds room by opening its log anew: not any more.
+  std::filesystem::rename(disk / "buffer/db", disk / "buffer/gone");
+  std::ofstream(disk / "buffer/db") << "";
+  EXPECT_EQ(gateway.stop(), 75) << gateway.log();
+  EXPECT_THAT(gateway.log(), HasSubstr("lost_events"));
+}
+
 TEST_F(FieldFailure, TheDiskIsReadOnly) {
   const TemporaryDirectory folder;
   SmallDisk disk(folder / "disk");

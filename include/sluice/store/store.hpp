@@ -71,8 +71,9 @@ class Store {
   // Thread-safe.
   virtual void expose(metrics::Exposition& exposition) const = 0;
   // When it returns, all that was appended is committed or failed, what was released is on disk,
-  // and the files are closed. An append afterwards fails. No read() or append() is under way.
-  virtual void close() = 0;
+  // and the files are closed. An append afterwards fails. No read() or append() is under way. How
+  // many events were given up: acknowledged at the level memory, and the disk does not take them.
+  virtual std::uint64_t close() = 0;
 };
 
 // Opens the store at `options.path`, or on `engine` if one is given, and starts its threads. Comes

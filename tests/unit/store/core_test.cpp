@@ -567,6 +567,20 @@ TEST(Core, CommitsWhatWaitsWhenItCloses) {
   EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1));
 }
 
+TEST(Core, TellsWhatItGivesUpWhenItCloses) {
+  Stepped stepped;
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.commit();
+  stepped.disk.write_fails = Errc::failed;
+  const Group::Owner group = numbered_group(2, stepped.clock);
+  stepped.append(numbered_group(2, stepped.clock), 0, buffer::AckLevel::memory);
+  stepped.append(numbered_group(3, stepped.clock));
+  EXPECT_EQ(stepped.store->close(), group->records().size());
+  Stepped sound;
+  sound.append(numbered_group(2, sound.clock), 0, buffer::AckLevel::memory);
+  EXPECT_EQ(sound.store->close(), 0);
+}
+
 TEST(Core, FailsWhatWaitsWhenItClosesInTrouble) {
   Stepped stepped;
   stepped.disk.write_fails = Errc::failed;
