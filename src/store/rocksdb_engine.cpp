@@ -164,12 +164,14 @@ class RocksDbEngine final : public Engine {
 
   [[nodiscard]] Result<void> open() {
     rocksdb::Status status = open_with(settings_);
+    is_frugal_ = false;
     if (!status.ok() && code_of(status) == Errc::disk_full) {
       // There may be room for a new log, if not for a table of what was in the last one.
       rocksdb::Options frugal = settings_;
       frugal.avoid_flush_during_recovery = true;
       frugal.write_buffer_size = 128U << 20;  // more than a log can have
       status = open_with(frugal);
+      is_frugal_ = status.ok();
     }
     return to_result(status);
   }
@@ -203,6 +205,9 @@ class RocksDbEngine final : public Engine {
     how.sync = sync;
     if (status.ok()) {
       status = db_->Write(how, &writes_);
+    }
+    if (is_frugal_) {
+      end_frugality();
     }
     written_bytes_.fetch_add(writes_.GetDataSize(), std::memory_order_relaxed);
     return to_result(status);
@@ -302,6 +307,20 @@ class RocksDbEngine final : public Engine {
     return status;
   }
 
+  // Once there is room for a table of what is in memory, it need not grow beyond what was wanted.
+  void end_frugality() {
+    std::uint64_t in_memory = 0;
+    std::error_code error;
+    const fs::space_info space = fs::space(options_.path, error);
+    if (error || !db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory) ||
+        space.available < 2 * in_memory + options_.write_buffer_bytes) {
+      return;
+    }
+    const rocksdb::Status status =
+        db_->SetOptions({{"write_buffer_size", std::to_string(options_.write_buffer_bytes)}});
+    is_frugal_ = !status.ok();
+  }
+
   rocksdb::Status add(const Batch::Operation& operation) {
     switch (operation.kind) {
       case Batch::Kind::put:
@@ -357,7 +376,8 @@ class RocksDbEngine final : public Engine {
   std::atomic<std::uint64_t> set_aside_{0};
   mutable std::shared_mutex mutex_;  // exclusive: opens and closes
   std::unique_ptr<rocksdb::DB> db_;
-  rocksdb::WriteBatch writes_;  // the writer's; keeps its memory
+  bool is_frugal_ = false;      // the writer's, as the next one
+  rocksdb::WriteBatch writes_;  // keeps its memory
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 // afterwards.
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <rocksdb/env.h>
@@ -250,6 +251,44 @@ TEST(FullDisk, RefusesKeepsWhatItHasAndGoesOnWhenThereIsRoom) {
     found.insert(number_of(*group));
   }
   EXPECT_EQ(found, kept);
+}
+
+// Otherwise a start on a full disk costs memory, several times a large log, until the next one.
+TEST(FullDisk, AfterwardsMemoryIsBoundedAsBefore) {
+  const test::TemporaryDirectory folder;
+  test::SmallDisk disk(folder / "disk");
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "needs the right to mount a tmpfs";
+  }
+  std::uint64_t number = 0;
+  const auto append = [&](OnRocksDb& running, int groups) {
+    for (int i = 0; i < groups; ++i) {
+      EXPECT_TRUE(running.append(numbered_group(++number, running.clock, 100'000)));
+    }
+  };
+  const auto has_tables = [&] {
+    return std::ranges::any_of(fs::directory_iterator(disk / "db"), [](const auto& entry) {
+      return entry.path().extension() == ".sst";
+    });
+  };
+  {
+    OnRocksDb running({.path = disk / "db"});
+    ASSERT_FALSE(running.error) << running.error->message;
+    append(running, 100);
+  }
+  disk.fill();
+  fs::resize_file(disk / "junk", fs::file_size(disk / "junk") - (1U << 20));
+  OnRocksDb running({.path = disk / "db", .write_buffer_bytes = 4U << 20});
+  ASSERT_FALSE(running.error) << running.error->message;
+  append(running, 1);
+  EXPECT_FALSE(has_tables()) << "there is no room for any";
+  disk.empty();
+  append(running, 20);
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (!has_tables() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(has_tables());
 }
 
 TEST(Space, ComesBackOnceABacklogHasDrained) {
