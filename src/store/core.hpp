@@ -70,6 +70,8 @@ class Core final : public SteppedStore {
 
   // Whether it is to be tried again at once; nothing after a failure.
   [[nodiscard]] std::optional<bool> read_ahead(WorkspaceBuffer& workspace);
+  [[nodiscard]] bool may_pass(const WorkspaceBuffer& workspace, Ticket from, MonoTime now);
+  void note_failure(WorkspaceBuffer& workspace, const ReadBack& read, MonoTime now);
   void count_lost(WorkspaceBuffer& workspace, const LostGroups& lost);
   void reclaim(WorkspaceBuffer& workspace);
 
@@ -84,6 +86,10 @@ class Core final : public SteppedStore {
   AppendQueue queue_;
   std::vector<std::unique_ptr<WorkspaceBuffer>> workspaces_;
   std::vector<Orphan> orphans_;
+  // The read thread asks the commit thread whether the device works, apart from what it cannot
+  // read.
+  std::atomic<bool> proof_wanted_{false};
+  std::atomic<MonoTime> proven_at_{MonoTime::min()};
 
   // The commit thread's.
   std::deque<Append> waiting_;

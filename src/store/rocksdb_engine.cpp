@@ -57,6 +57,15 @@ Result<void> to_result(const rocksdb::Status& status) {
   return failure(code_of(status), status.ToString());
 }
 
+// A bad sector is no reason to write no more: only of what is read.
+Result<void> to_read_result(const rocksdb::Status& status) {
+  auto outcome = to_result(status);
+  if (!outcome && status.ToString().find("Input/output error") != std::string::npos) {
+    return failure(Errc::unreadable, status.ToString());
+  }
+  return outcome;
+}
+
 // RocksDB's own words, as far as they are warnings; and what it says that it has dropped.
 class Log final : public rocksdb::Logger {
  public:
@@ -229,7 +238,7 @@ class RocksDbEngine final : public Engine {
     while (iterator->Valid() && sink(view(iterator->key()), view(iterator->value()))) {
       iterator->Next();
     }
-    return to_result(iterator->status());
+    return to_read_result(iterator->status());
   }
 
   Result<std::optional<std::string>> get(std::string_view key) override {
@@ -244,7 +253,7 @@ class RocksDbEngine final : public Engine {
     if (status.IsNotFound()) {
       return std::nullopt;
     }
-    if (auto outcome = to_result(status); !outcome) {
+    if (auto outcome = to_read_result(status); !outcome) {
       return std::unexpected(outcome.error());
     }
     return value;
@@ -349,7 +358,9 @@ class RocksDbEngine final : public Engine {
     for (iterator->Seek(slice(from)); iterator->Valid() && status.ok(); iterator->Next()) {
       status = writes_.Delete(iterator->key());
     }
-    if (status.ok() && !iterator->status().ok() && code_of(iterator->status()) != Errc::corrupt) {
+    const auto read = to_read_result(iterator->status());
+    if (status.ok() && !read && read.error().code != Errc::corrupt &&
+        read.error().code != Errc::unreadable) {
       return iterator->status();
     }
     return status;  // what is unreadable need not be removed

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <sluice/queue/ordered_queue.hpp>
@@ -69,6 +70,13 @@ class WorkspaceBuffer final : public buffer::Buffer {
   const ReleaseLog::Ranges released_before;
   Feed feed;
   std::atomic<std::uint64_t> events_lost{0};
+
+  // The read thread's: where it cannot go on, as the device refuses to read.
+  struct Stuck {
+    Ticket at;
+    MonoTime since;
+  };
+  std::optional<Stuck> stuck;
 
   // The commit thread's.
   Position next;

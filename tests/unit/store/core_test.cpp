@@ -375,6 +375,77 @@ TEST(Core, AReadThatFailsIsTriedAgain) {
   EXPECT_EQ(stepped.lost[0], Backlog{});
 }
 
+// A sector that cannot be read must not hold up for ever what is behind it.
+TEST(Core, WhatTheDeviceRefusesToReadIsGivenUpInTheEnd) {
+  Stepped stepped;
+  for (std::uint64_t i = 1; i <= 9; ++i) {
+    stepped.append(numbered_group(i, stepped.clock));
+  }
+  stepped.commit();
+  const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+  stepped.disk.bad = {make_key(Tag::group, id, 4), make_key(Tag::group, id, 5)};
+  stepped.restart();
+  std::vector<Group::Owner> groups;
+  const auto wait = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      static_cast<void>(stepped.store->read_step());
+      stepped.store->buffer(0).read(groups, ~0ULL);
+      stepped.commit();
+      stepped.clock.advance(1s);
+    }
+  };
+  wait(5);
+  EXPECT_THAT(numbers(groups), ElementsAre(1, 2, 3));
+  EXPECT_EQ(stepped.lost[0], Backlog{}) << "it may pass";
+  stepped.disk.write_fails = Errc::failed;
+  stepped.append(numbered_group(10, stepped.clock));
+  stepped.commit();
+  wait(10);
+  EXPECT_EQ(stepped.lost[0], Backlog{}) << "it may be the device";
+  stepped.disk.write_fails.reset();
+  wait(4);
+  EXPECT_THAT(numbers(groups), ElementsAre(1, 2, 3, 6, 7, 8, 9));
+  EXPECT_EQ(stepped.lost[0].events, numbered_group(4, stepped.clock)->records().size() +
+                                        numbered_group(5, stepped.clock)->records().size());
+}
+
+TEST(Core, WhatTheDeviceRefusesToReadIsKeptWhileNothingBehindItCanBeRead) {
+  Stepped stepped;
+  for (std::uint64_t i = 1; i <= 9; ++i) {
+    stepped.append(numbered_group(i, stepped.clock));
+  }
+  stepped.commit();
+  const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+  for (Ticket ticket = 4; ticket <= 9; ++ticket) {
+    stepped.disk.bad.insert(make_key(Tag::group, id, ticket));
+  }
+  stepped.restart();
+  for (int i = 0; i < 20; ++i) {
+    static_cast<void>(stepped.store->read_step());
+    stepped.commit();
+    stepped.clock.advance(1s);
+  }
+  EXPECT_EQ(stepped.lost[0], Backlog{});
+  stepped.disk.bad.clear();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
+}
+
+TEST(Core, StartsThoughTheDeviceRefusesToReadWhatItKnows) {
+  for (const Tag tag : {Tag::appended, Tag::low, Tag::dedup}) {
+    Stepped stepped;
+    for (std::uint64_t i = 1; i <= 9; ++i) {
+      stepped.append(numbered_group(i, stepped.clock, 0, true));
+    }
+    stepped.commit();
+    const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+    stepped.disk.bad = {tag == Tag::dedup ? make_key(tag, id, 3) : make_key(tag, id)};
+    stepped.restart();
+    ASSERT_NE(stepped.store, nullptr);
+    EXPECT_EQ(stepped.read_all().size(), 9);
+    EXPECT_EQ(stepped.lost[0], Backlog{});
+  }
+}
+
 TEST(Core, DamagedRecordsAreSkippedAndCounted) {
   Stepped stepped;
   std::map<std::uint64_t, Backlog> sizes;
