@@ -98,14 +98,21 @@ int tell_end(const runtime::Gateway::StopReport& report) {
   int exit_code = exit_ok;
   if (report.undelivered_events == 0) {
     SLUICE_LOG(info, "stopped; every accepted event was delivered or is a dead letter");
-  } else if (report.kept) {
+  } else if (report.lost_events == 0) {
     SLUICE_LOG(info, "stopped; the rest stays on disk for the next start",
                {"undelivered_events", report.undelivered_events});
-  } else {
+  } else if (report.lost_events < report.undelivered_events) {
     SLUICE_LOG(
         error,
-        "stopped with accepted events that were not delivered, and are lost with the memory buffer",
-        {"undelivered_events", report.undelivered_events});
+        "stopped; the disk does not take some accepted events, which are lost; the rest stays "
+        "on it for the next start",
+        {"lost_events", report.lost_events}, {"undelivered_events", report.undelivered_events});
+    exit_code = exit_undelivered;
+  } else {
+    SLUICE_LOG(error,
+               "stopped with accepted events that were not delivered, and are lost, as they are on "
+               "no disk",
+               {"undelivered_events", report.undelivered_events});
     exit_code = exit_undelivered;
   }
   log::flush();

@@ -276,11 +276,13 @@ class RunningGateway final : public Gateway {
                    .passthrough = std::max<std::chrono::nanoseconds>(
                        patience, drain_timeout - session_patience)});
     drain(deadline);
-    StopReport report{.undelivered_events = 0, .kept = store_ != nullptr};
+    StopReport report;
     for (const auto& tenant : tenants_) {
       report.undelivered_events += tenant->pipeline.admission().events();
     }
-    abandon();
+    const bool on_disk = store_ != nullptr;
+    const std::uint64_t given_up = abandon();
+    report.lost_events = on_disk ? given_up : report.undelivered_events;
     return report;
   }
   void hurry() override {
@@ -402,8 +404,9 @@ class RunningGateway final : public Gateway {
       workspaces.push_back({.name = tenant->pipeline.name(),
                             .window = &tenant->pipeline.dedup(),
                             .wake = wake(*tenant),
-                            .lost = [&pipeline = tenant->pipeline](const store::Backlog& lost) {
-                              pipeline.forget_lost(lost.events, lost.bytes);
+                            .lost = [&pipeline = tenant->pipeline](const store::Backlog& lost,
+                                                                   std::uint32_t producer) {
+                              pipeline.forget_lost(lost.events, lost.bytes, producer);
                             }});
     }
     auto store = store::open(store_options(*running_, producers), std::move(workspaces), clock_);
@@ -651,8 +654,8 @@ class RunningGateway final : public Gateway {
     drained_.get_future().wait_until(deadline);
   }
 
-  // Ends whatever has been started, in order.
-  void abandon() {
+  // Ends whatever has been started, in order. How many events the disk buffer has given up.
+  std::uint64_t abandon() {
     asio::post(context_, [this] {
       ending_ = true;
       file_check_.cancel();
@@ -674,13 +677,12 @@ class RunningGateway final : public Gateway {
     storage_thread_.join();
     // What would not end refers to what is destroyed next.
     context_.drop_coroutines();
-    if (store_ != nullptr) {
-      store_->close();
-    }
+    const std::uint64_t given_up = store_ != nullptr ? store_->close() : 0;
     admin_.reset();
     ingest_.reset();
     tenants_.clear();
     store_.reset();
+    return given_up;
   }
 
   // With everything stopped the delivery thread runs out of work and ends; what would not end is

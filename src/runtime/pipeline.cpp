@@ -63,8 +63,8 @@ void Pipeline::restore(std::uint64_t events, std::uint64_t bytes) {
   recovered_events_ = events;
 }
 
-void Pipeline::forget_lost(std::uint64_t events, std::uint64_t bytes) {
-  admission_.release_bytes(bytes);
+void Pipeline::forget_lost(std::uint64_t events, std::uint64_t bytes, std::size_t producer) {
+  admission_.release_bytes(bytes, producer);
   admission_.release_events(events);
 }
 

@@ -70,8 +70,8 @@ class Pipeline {
 
   // Before connect(): what the buffer holds from an earlier run.
   void restore(std::uint64_t events, std::uint64_t bytes);
-  // Any thread: the buffer has lost so much of what it held.
-  void forget_lost(std::uint64_t events, std::uint64_t bytes);
+  // Any thread: the buffer has lost so much of what it held for that producer.
+  void forget_lost(std::uint64_t events, std::uint64_t bytes, std::size_t producer);
 
   // Used by the ingest threads; they outlive those.
   [[nodiscard]] buffer::Admission& admission() { return admission_; }

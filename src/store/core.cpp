@@ -9,6 +9,8 @@
 #include <sluice/base/assert.hpp>
 #include <sluice/base/log.hpp>
 
+#include "read_past.hpp"
+
 namespace sluice::store {
 namespace {
 
@@ -19,6 +21,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::nanoseconds release_wait = 50ms;
 constexpr std::chrono::nanoseconds recover_interval = 1s;
 constexpr std::chrono::nanoseconds read_retry_interval = 1s;
+// What the device refuses to read for so long, while it works otherwise, is lost.
+constexpr std::chrono::nanoseconds read_patience = 5s;
 
 std::string describe(const Error& error, const std::string& path) {
   if (error.code == Errc::disk_full) {
@@ -44,14 +48,15 @@ Core::Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> e
 }
 
 Result<void> Core::start(std::vector<Workspace> workspaces) {
+  ReadPast engine(*engine_);
   std::set<WorkspaceId> ids;
   for (Workspace& workspace : workspaces) {
-    const auto id = id_of(*engine_, workspace.name, ids);
+    const auto id = id_of(engine, workspace.name, ids);
     if (!id) {
       return std::unexpected(id.error());
     }
     ids.insert(*id);
-    auto loaded = load_workspace(*engine_, *id);
+    auto loaded = load_workspace(engine, *id);
     if (!loaded) {
       return std::unexpected(loaded.error());
     }
@@ -75,7 +80,8 @@ void Core::add_workspace(Workspace workspace, LoadedWorkspace loaded) {
   workspaces_.push_back(std::make_unique<WorkspaceBuffer>(
       shared, workspaces_.size(), std::move(workspace), std::move(loaded),
       Feed::Limits{.tail_bytes_max = options_.tail_bytes_max,
-                   .read_ahead_bytes = options_.read_ahead_bytes}));
+                   .read_ahead_bytes = options_.read_ahead_bytes},
+      options_.reclaim_bytes));
   const WorkspaceBuffer& added = *workspaces_.back();
   if (added.recovered.events > 0) {
     SLUICE_LOG(info, "found events of an earlier run", {"workspace", added.config.name},
@@ -84,7 +90,8 @@ void Core::add_workspace(Workspace workspace, LoadedWorkspace loaded) {
 }
 
 Result<void> Core::find_orphans(const std::set<WorkspaceId>& configured) {
-  const auto stored = stored_ids(*engine_);
+  ReadPast engine(*engine_);
+  const auto stored = stored_ids(engine);
   if (!stored) {
     return std::unexpected(stored.error());
   }
@@ -92,7 +99,7 @@ Result<void> Core::find_orphans(const std::set<WorkspaceId>& configured) {
     if (configured.contains(id)) {
       continue;
     }
-    const auto loaded = load_workspace(*engine_, id);
+    const auto loaded = load_workspace(engine, id);
     if (!loaded) {
       return std::unexpected(loaded.error());
     }
@@ -114,8 +121,9 @@ Result<void> Core::restore_window(WorkspaceBuffer& workspace) {
   const MonoTime now = clock_.mono_now();
   const WallTime wall_now = clock_.wall_now();
   MonoTime latest = MonoTime::min();
+  ReadPast engine(*engine_);
   const auto damaged = read_past_damage(
-      *engine_, Tag::dedup, workspace.id, {.begin = 0, .end = workspace.next.ticket},
+      engine, Tag::dedup, workspace.id, {.begin = 0, .end = workspace.next.ticket},
       [&](std::string_view key, std::string_view value) {
         const auto stored = decode_keys(key, value);
         if (!stored) {
@@ -163,7 +171,11 @@ MonoTime Core::work(MonoTime now) {
   if (has_releases && !releases_due_) {
     releases_due_ = now + release_wait;
   }
-  if (!waiting_.empty()) {
+  if (proof_wanted_.exchange(false, std::memory_order_relaxed)) {
+    workspaces_.front()->touched = true;  // so that there is something to write
+    commit(true);
+    proven_at_.store(trouble_.exists() ? MonoTime::min() : now, std::memory_order_relaxed);
+  } else if (!waiting_.empty()) {
     commit(options_.sync == SyncPolicy::always);
   } else if (releases_due_ && *releases_due_ <= now) {
     commit(false);
@@ -198,6 +210,9 @@ void Core::commit(bool sync) {
   batch_.clear();
   place_appends();
   place_releases();
+  for (const auto& workspace : workspaces_) {
+    sync = workspace->reclaim.update(workspace->releases.low(), workspace->next) || sync;
+  }
 #ifdef SLUICE_PLANTED_BUG  // what the simulation must find: tests/simulation/planted_bug_test.cpp
   sync = false;
 #endif
@@ -295,7 +310,14 @@ void Core::finish_commit() {
     if (std::exchange(workspace->touched, false) && workspace->feed.offer(workspace->committed)) {
       workspace->config.wake();
     }
-    if (workspace->reclaim.update(workspace->releases.low(), workspace->next)) {
+  }
+  let_reclaim();
+}
+
+// What was written is on stable storage, as far as it matters here.
+void Core::let_reclaim() {
+  for (const auto& workspace : workspaces_) {
+    if (workspace->reclaim.synced()) {
       bells_.read();
     }
   }
@@ -377,12 +399,13 @@ Result<void> Core::write_known_state() {
   for (const auto& workspace : workspaces_) {
     workspace->releases.written();
   }
+  let_reclaim();
   return {};
 }
 
-void Core::close() {
+std::uint64_t Core::close() {
   if (closed_.exchange(true)) {
-    return;
+    return 0;
   }
   queue_.drain(waiting_);
   if (trouble_.exists()) {
@@ -395,12 +418,13 @@ void Core::close() {
   if (!trouble_.exists()) {
     commit(true);
   }
-  abandon_waiting();
+  const std::uint64_t given_up = abandon_waiting();
   engine_->close();
+  return given_up;
 }
 
 // Acknowledged at the level memory, and the disk does not take them: they go with the process.
-void Core::abandon_waiting() {
+std::uint64_t Core::abandon_waiting() {
   std::uint64_t events = 0;
   for (const Append& append : waiting_) {
     events += append.group->records().size();
@@ -410,6 +434,7 @@ void Core::abandon_waiting() {
     SLUICE_LOG(error, "events that were acknowledged at the level memory are lost: the disk fails",
                {"events", events}, {"reason", trouble_.text()});
   }
+  return events;
 }
 
 // ---- The read thread ----------------------------------------------------------------------------
@@ -434,18 +459,24 @@ std::optional<bool> Core::read_ahead(WorkspaceBuffer& workspace) {
   if (!want) {
     return false;
   }
-  ReadBack read = read_back(*engine_, {.workspace = workspace.id,
-                                       .from = want->from,
-                                       .to = want->to,
-                                       .bytes_max = want->bytes_max,
-                                       .released = workspace.released_before,
-                                       .now = clock_.mono_now(),
-                                       .wall_now = clock_.wall_now(),
-                                       .damaged = [&](Ticket ticket, std::string_view value) {
-                                         if (quarantine_) {
-                                           quarantine_(workspace.config.name, ticket, value);
-                                         }
-                                       }});
+  const MonoTime now = clock_.mono_now();
+  ReadPast past(*engine_);
+  Engine& engine = may_pass(workspace, want->from.ticket, now) ? past : *engine_;
+  ReadBack read = read_back(
+      engine, {.workspace = workspace.id,
+               .from = want->from,
+               .to = want->to,
+               .bytes_max = want->bytes_max,
+               .released = workspace.released_before,
+               .now = now,
+               .wall_now = clock_.wall_now(),
+               .damaged =
+                   [&](Ticket ticket, std::string_view value) {
+                     if (quarantine_) {
+                       quarantine_(workspace.config.name, ticket, value);
+                     }
+                   },
+               .whose = [&](std::uint64_t bytes) { return workspace.feed.whose(bytes); }});
   for (const LostGroups& lost : read.lost) {
     count_lost(workspace, lost);
   }
@@ -455,9 +486,46 @@ std::optional<bool> Core::read_ahead(WorkspaceBuffer& workspace) {
   if (read.failed) {
     SLUICE_LOG(error, "buffered events cannot be read back at present; trying again",
                {"workspace", workspace.config.name}, {"error", read.failed->message});
+    note_failure(workspace, read, now);
     return std::nullopt;
   }
+  workspace.stuck.reset();
   return true;
+}
+
+void Core::note_failure(WorkspaceBuffer& workspace, const ReadBack& read, MonoTime now) {
+  if (read.failed->code != Errc::unreadable) {
+    workspace.stuck.reset();
+    return;
+  }
+  if (!workspace.stuck || workspace.stuck->at != read.reached.ticket) {
+    workspace.stuck = {.at = read.reached.ticket, .since = now};
+  }
+  proof_wanted_.store(true, std::memory_order_relaxed);
+  bells_.commit();
+}
+
+// Whether what the device refuses to read is given up: not while it may be the whole device that
+// fails. Then it can be written, and groups behind that can be read.
+bool Core::may_pass(const WorkspaceBuffer& workspace, Ticket from, MonoTime now) {
+  if (!workspace.stuck || workspace.stuck->at != from ||
+      now - workspace.stuck->since < read_patience || trouble_.exists() ||
+      proven_at_.load(std::memory_order_relaxed) <= workspace.stuck->since) {
+    return false;
+  }
+  ReadPast engine(*engine_);
+  const auto next = next_readable(engine, Tag::group, workspace.id, from, ticket_max);
+  if (!next) {
+    return false;
+  }
+  bool found = false;
+  const auto read = engine.read(make_key(Tag::group, workspace.id, *next),
+                                make_key(Tag::group, workspace.id, ticket_max),
+                                [&](std::string_view, std::string_view) {
+                                  found = true;
+                                  return false;
+                                });
+  return read && found;
 }
 
 void Core::count_lost(WorkspaceBuffer& workspace, const LostGroups& lost) {
@@ -467,7 +535,11 @@ void Core::count_lost(WorkspaceBuffer& workspace, const LostGroups& lost) {
              {"last_ticket", lost.end - 1}, {"groups", lost.groups}, {"events", backlog.events});
   workspace.events_lost.fetch_add(backlog.events, std::memory_order_relaxed);
   if (workspace.config.lost) {
-    workspace.config.lost(backlog);
+    std::uint64_t events = backlog.events;
+    for (const Share& share : lost.shares) {
+      workspace.config.lost({.events = std::exchange(events, 0), .bytes = share.bytes},
+                            share.producer);
+    }
   }
   // For what stands behind them, they are released.
   for_each_piece(lost, workspace.released_before, [&](const LostGroups& piece) {

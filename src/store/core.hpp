@@ -36,7 +36,7 @@ class Core final : public SteppedStore {
     return workspaces_[workspace]->recovered;
   }
   void expose(metrics::Exposition& exposition) const override;
-  void close() override;
+  std::uint64_t close() override;
   MonoTime commit_step() override;
   MonoTime read_step() override;
 
@@ -59,16 +59,19 @@ class Core final : public SteppedStore {
   void place_releases();
   void put_appended(const WorkspaceBuffer& workspace);
   void finish_commit();
+  void let_reclaim();
   void undo_commit(const Error& error);
   void sync_when_due(MonoTime now);
   void refuse(std::deque<Append>& appends);
   void enter_trouble(const Error& error);
   [[nodiscard]] Result<void> recover();
   [[nodiscard]] Result<void> write_known_state();
-  void abandon_waiting();
+  [[nodiscard]] std::uint64_t abandon_waiting();
 
   // Whether it is to be tried again at once; nothing after a failure.
   [[nodiscard]] std::optional<bool> read_ahead(WorkspaceBuffer& workspace);
+  [[nodiscard]] bool may_pass(const WorkspaceBuffer& workspace, Ticket from, MonoTime now);
+  void note_failure(WorkspaceBuffer& workspace, const ReadBack& read, MonoTime now);
   void count_lost(WorkspaceBuffer& workspace, const LostGroups& lost);
   void reclaim(WorkspaceBuffer& workspace);
 
@@ -83,6 +86,10 @@ class Core final : public SteppedStore {
   AppendQueue queue_;
   std::vector<std::unique_ptr<WorkspaceBuffer>> workspaces_;
   std::vector<Orphan> orphans_;
+  // The read thread asks the commit thread whether the device works, apart from what it cannot
+  // read.
+  std::atomic<bool> proof_wanted_{false};
+  std::atomic<MonoTime> proven_at_{MonoTime::min()};
 
   // The commit thread's.
   std::deque<Append> waiting_;

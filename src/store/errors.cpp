@@ -21,6 +21,8 @@ class Category final : public std::error_category {
         return "the store is in use by another process";
       case Errc::format:
         return "the store has another format";
+      case Errc::unreadable:
+        return "the device refuses to read a part of the store";
     }
     return "unknown";
   }

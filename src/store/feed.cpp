@@ -16,7 +16,7 @@ void step_over(Position& position, const Group& group) {
 }  // namespace
 
 Feed::Feed(Limits limits, const Position& from, const Position& to)
-    : limits_(limits), front_end_(from), back_begin_(to) {}
+    : limits_(limits), run_begin_(to), front_end_(from), back_begin_(to) {}
 
 bool Feed::offer(std::vector<Group::Owner>& groups) {
   const std::lock_guard lock(mutex_);
@@ -45,6 +45,7 @@ void Feed::push_back(Group::Owner group) {
   back_.push_back(std::move(group));
   while (back_bytes_ > limits_.tail_bytes_max / 2) {
     step_over(back_begin_, *back_.front());
+    gap_.add(back_.front()->producer(), back_.front()->footprint_bytes());
     back_bytes_ -= back_.front()->footprint_bytes();
     back_.pop_front();
   }
@@ -81,8 +82,19 @@ std::optional<Feed::Want> Feed::want() {
   if (!wants()) {
     return std::nullopt;
   }
-  return Want{
-      .from = front_end_, .to = back_begin_, .bytes_max = limits_.read_ahead_bytes - front_bytes_};
+  // What an earlier run has left is read by itself: whose it is, is not known.
+  const bool is_earlier = front_end_.ticket < run_begin_.ticket;
+  return Want{.from = front_end_,
+              .to = is_earlier ? run_begin_ : back_begin_,
+              .bytes_max = limits_.read_ahead_bytes - front_bytes_};
+}
+
+std::vector<Share> Feed::whose(std::uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  if (front_end_.ticket < run_begin_.ticket) {
+    return {{.producer = 0, .bytes = bytes}};
+  }
+  return gap_.take(bytes);
 }
 
 bool Feed::fill(std::vector<Group::Owner>& groups, const Position& reached) {

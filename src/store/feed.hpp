@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "codec.hpp"
+#include "ledger.hpp"
 
 namespace sluice::store {
 
@@ -29,7 +30,7 @@ class Feed {
     std::size_t bytes_max;
   };
 
-  // At first everything between the two is on disk only.
+  // At first everything between the two is on disk only, and nobody's.
   Feed(Limits limits, const Position& from, const Position& to);
 
   // Groups that have just been committed, with the tickets that follow the last ones; moved from.
@@ -43,6 +44,8 @@ class Feed {
 
   // Nothing: the gap is closed, or enough has been read. Otherwise fill() follows.
   [[nodiscard]] std::optional<Want> want();
+  // Whose the next so many bytes are of what is wanted; for each that is read or lost, in order.
+  [[nodiscard]] std::vector<Share> whose(std::uint64_t bytes);
   // The groups from Want::from up to `reached`; moved from. Whether the consumer is to be woken.
   [[nodiscard]] bool fill(std::vector<Group::Owner>& groups, const Position& reached);
 
@@ -56,6 +59,7 @@ class Feed {
   void push_back(Group::Owner group);
 
   const Limits limits_;
+  const Position run_begin_;  // of the first group that was committed since the start
   std::mutex mutex_;
   std::deque<Group::Owner> front_;
   std::size_t front_bytes_ = 0;
@@ -63,6 +67,7 @@ class Feed {
   std::deque<Group::Owner> back_;
   std::size_t back_bytes_ = 0;
   Position back_begin_;  // of the first group of back_
+  Ledger gap_;           // as far as it was committed since the start
   bool sleeping_ = false;
 };
 

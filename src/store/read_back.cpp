@@ -98,9 +98,18 @@ class Reading {
                                       .answer = stored.answer,
                                       .accepted_at = options_.now - age,
                                       .accepted_wall = stored.head.accepted_wall,
+                                      .producer = producer_of(stored.head.own),
                                       .traceparent = stored.traceparent});
     group->ticket = ticket;
     return group;
+  }
+
+  [[nodiscard]] std::vector<Share> whose(const Backlog& backlog) const {
+    return options_.whose ? options_.whose(backlog.bytes) : std::vector<Share>();
+  }
+  [[nodiscard]] std::uint32_t producer_of(const Totals& group) const {
+    const std::vector<Share> shares = whose(backlog_of(1, group));
+    return shares.empty() ? 0 : shares.front().producer;
   }
 
   [[nodiscard]] bool was_released(Ticket ticket) const {
@@ -124,6 +133,7 @@ class Reading {
       lost.totals = lost.totals.minus(range->second.totals);
     }
     if (lost.groups > 0) {
+      lost.shares = whose(backlog_of(lost.groups, lost.totals));
       out_.lost.push_back(lost);
     }
     out_.reached = there;

@@ -11,6 +11,7 @@
 #include <sluice/store/engine.hpp>
 
 #include "codec.hpp"
+#include "ledger.hpp"
 #include "release_log.hpp"
 
 namespace sluice::store {
@@ -21,6 +22,7 @@ struct LostGroups {
   Ticket end;    // behind the last; between them may be released ones
   std::uint64_t groups;
   Totals totals;
+  std::vector<Share> shares{};  // of their bytes
 };
 
 struct ReadBackOptions {
@@ -32,6 +34,8 @@ struct ReadBackOptions {
   MonoTime now;                        // of the same moment
   WallTime wall_now;
   std::function<void(Ticket, std::string_view value)> damaged;  // a record that is not what it was
+  // Whose the next so many bytes are of groups that are read or lost; empty: nobody's.
+  std::function<std::vector<Share>(std::uint64_t bytes)> whose = nullptr;
 };
 
 struct ReadBack {

@@ -57,6 +57,15 @@ Result<void> to_result(const rocksdb::Status& status) {
   return failure(code_of(status), status.ToString());
 }
 
+// A bad sector is no reason to write no more: only of what is read.
+Result<void> to_read_result(const rocksdb::Status& status) {
+  auto outcome = to_result(status);
+  if (!outcome && status.ToString().find("Input/output error") != std::string::npos) {
+    return failure(Errc::unreadable, status.ToString());
+  }
+  return outcome;
+}
+
 // RocksDB's own words, as far as they are warnings; and what it says that it has dropped.
 class Log final : public rocksdb::Logger {
  public:
@@ -164,12 +173,14 @@ class RocksDbEngine final : public Engine {
 
   [[nodiscard]] Result<void> open() {
     rocksdb::Status status = open_with(settings_);
+    is_frugal_ = false;
     if (!status.ok() && code_of(status) == Errc::disk_full) {
       // There may be room for a new log, if not for a table of what was in the last one.
       rocksdb::Options frugal = settings_;
       frugal.avoid_flush_during_recovery = true;
       frugal.write_buffer_size = 128U << 20;  // more than a log can have
       status = open_with(frugal);
+      is_frugal_ = status.ok();
     }
     return to_result(status);
   }
@@ -204,6 +215,9 @@ class RocksDbEngine final : public Engine {
     if (status.ok()) {
       status = db_->Write(how, &writes_);
     }
+    if (is_frugal_) {
+      end_frugality();
+    }
     written_bytes_.fetch_add(writes_.GetDataSize(), std::memory_order_relaxed);
     return to_result(status);
   }
@@ -224,7 +238,7 @@ class RocksDbEngine final : public Engine {
     while (iterator->Valid() && sink(view(iterator->key()), view(iterator->value()))) {
       iterator->Next();
     }
-    return to_result(iterator->status());
+    return to_read_result(iterator->status());
   }
 
   Result<std::optional<std::string>> get(std::string_view key) override {
@@ -239,7 +253,7 @@ class RocksDbEngine final : public Engine {
     if (status.IsNotFound()) {
       return std::nullopt;
     }
-    if (auto outcome = to_result(status); !outcome) {
+    if (auto outcome = to_read_result(status); !outcome) {
       return std::unexpected(outcome.error());
     }
     return value;
@@ -302,6 +316,20 @@ class RocksDbEngine final : public Engine {
     return status;
   }
 
+  // Once there is room for a table of what is in memory, it need not grow beyond what was wanted.
+  void end_frugality() {
+    std::uint64_t in_memory = 0;
+    std::error_code error;
+    const fs::space_info space = fs::space(options_.path, error);
+    if (error || !db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory) ||
+        space.available < 2 * in_memory + options_.write_buffer_bytes) {
+      return;
+    }
+    const rocksdb::Status status =
+        db_->SetOptions({{"write_buffer_size", std::to_string(options_.write_buffer_bytes)}});
+    is_frugal_ = !status.ok();
+  }
+
   rocksdb::Status add(const Batch::Operation& operation) {
     switch (operation.kind) {
       case Batch::Kind::put:
@@ -330,7 +358,9 @@ class RocksDbEngine final : public Engine {
     for (iterator->Seek(slice(from)); iterator->Valid() && status.ok(); iterator->Next()) {
       status = writes_.Delete(iterator->key());
     }
-    if (status.ok() && !iterator->status().ok() && code_of(iterator->status()) != Errc::corrupt) {
+    const auto read = to_read_result(iterator->status());
+    if (status.ok() && !read && read.error().code != Errc::corrupt &&
+        read.error().code != Errc::unreadable) {
       return iterator->status();
     }
     return status;  // what is unreadable need not be removed
@@ -357,7 +387,8 @@ class RocksDbEngine final : public Engine {
   std::atomic<std::uint64_t> set_aside_{0};
   mutable std::shared_mutex mutex_;  // exclusive: opens and closes
   std::unique_ptr<rocksdb::DB> db_;
-  rocksdb::WriteBatch writes_;  // the writer's; keeps its memory
+  bool is_frugal_ = false;      // the writer's, as the next one
+  rocksdb::WriteBatch writes_;  // keeps its memory
 };
 
 }  // namespace

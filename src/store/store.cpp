@@ -88,12 +88,10 @@ class ThreadedStore final : public Store {
     return core_->recovered(workspace);
   }
   void expose(metrics::Exposition& exposition) const override { core_->expose(exposition); }
-  void close() override {
+  std::uint64_t close() override {
     reads_.stop();
     commits_.stop();
-    if (core_) {
-      core_->close();
-    }
+    return core_ ? core_->close() : 0;
   }
 
  private:

@@ -5,7 +5,8 @@
 namespace sluice::store {
 
 WorkspaceBuffer::WorkspaceBuffer(Shared shared, std::size_t index, Workspace workspace,
-                                 LoadedWorkspace loaded, Feed::Limits limits)
+                                 LoadedWorkspace loaded, Feed::Limits limits,
+                                 std::uint64_t reclaim_bytes)
     : config(std::move(workspace)),
       id(loaded.id),
       recovered(loaded.releases.backlog(loaded.next)),
@@ -14,7 +15,7 @@ WorkspaceBuffer::WorkspaceBuffer(Shared shared, std::size_t index, Workspace wor
       next(loaded.next),
       releases(std::move(loaded.releases)),
       dedup(loaded.id, config.window->options()),
-      reclaim(next.before.minus(releases.low().before).payload_bytes),
+      reclaim(reclaim_bytes, next.before.minus(releases.low().before).payload_bytes),
       shared_(shared),
       index_(index) {}
 

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include <sluice/queue/ordered_queue.hpp>
@@ -45,7 +46,7 @@ class WorkspaceBuffer final : public buffer::Buffer {
   };
 
   WorkspaceBuffer(Shared shared, std::size_t index, Workspace workspace, LoadedWorkspace loaded,
-                  Feed::Limits limits);
+                  Feed::Limits limits, std::uint64_t reclaim_bytes);
 
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, buffer::AckLevel wanted,
@@ -69,6 +70,13 @@ class WorkspaceBuffer final : public buffer::Buffer {
   const ReleaseLog::Ranges released_before;
   Feed feed;
   std::atomic<std::uint64_t> events_lost{0};
+
+  // The read thread's: where it cannot go on, as the device refuses to read.
+  struct Stuck {
+    Ticket at;
+    MonoTime since;
+  };
+  std::optional<Stuck> stuck;
 
   // The commit thread's.
   Position next;

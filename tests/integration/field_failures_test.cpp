@@ -72,6 +72,38 @@ TEST_F(FieldFailure, ABufferThatIsFullWhileTheDestinationIsDownThenSigterm) {
       << "health recovers";
 }
 
+TEST_F(FieldFailure, AnOutageCostsAProducerItsShareForEver) {
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess::Options shared = options();
+  shared.ingest_more =
+      ", producers: [{name: greedy, key: kg, workspace: default}, {name: modest, key: km, "
+      "workspace: default}]";
+  // So many that the share of the one in memory is much less than that on disk.
+  shared.buffer_more = ", max_bytes: 256MiB";
+  for (int i = 1; i < 64; ++i) {
+    shared.workspaces_more += "  - {name: w" + std::to_string(i) +
+                              ", base_url: " + upstream_.base_url() +
+                              ", auth: {method: jwt, api_key: k}}\n";
+  }
+  GatewayProcess gateway(shared);
+  gateway.start();
+  const std::string body = events(200);
+  const auto fill = [&] {
+    std::uint64_t accepted = 0;
+    while (gateway.post(body, {{"X-Api-Key", "kg"}}).status == 202) {
+      accepted += 200;
+    }
+    return accepted;
+  };
+  const std::uint64_t share = fill();
+  EXPECT_GT(gateway.metric("buffer_bytes"), 1.5e6) << "most of it cannot be in memory any more";
+  EXPECT_EQ(gateway.post(body, {{"X-Api-Key", "km"}}).status, 202) << "the other one has its own";
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  ASSERT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }));
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  EXPECT_EQ(fill(), share);
+}
+
 TEST_F(FieldFailure, TheLastEventIsStuckUntilTheNextOneArrives) {
   GatewayProcess gateway(options("batch: {linger: 20ms}\n"));
   gateway.start();
@@ -229,6 +261,30 @@ TEST_F(FieldFailure, TheDiskIsFull) {
   EXPECT_TRUE(eventually([&] { return gateway.get_admin("/readyz").status == 200; }));
   ASSERT_TRUE(upstream_.set_faults("[]"));
   expect_all(gateway, acknowledged);
+}
+
+TEST_F(FieldFailure, TheDiskIsFullAndThenGoneUntilTheEnd) {
+  const TemporaryDirectory folder;
+  SmallDisk disk(folder / "disk");
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "mounting a small file system takes root";
+  }
+  GatewayProcess::Options small = options();
+  small.buffer_path = disk / "buffer";
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(small);
+  gateway.start();
+  const std::string body =
+      "[" + event("c", R"({"text":")" + std::string(90'000, 'x') + "\"}") + "]";
+  disk.fill();
+  // RocksDB has room set aside for its log: the last one that is acknowledged finds none.
+  ASSERT_TRUE(eventually(
+      [&] { return gateway.post(body, {{"Prefer", "sluice-ack=memory"}}).status == 503; }));
+  // It finds room by opening its log anew: not any more.
+  std::filesystem::rename(disk / "buffer/db", disk / "buffer/gone");
+  std::ofstream(disk / "buffer/db") << "";
+  EXPECT_EQ(gateway.stop(), 75) << gateway.log();
+  EXPECT_THAT(gateway.log(), HasSubstr("lost_events"));
 }
 
 TEST_F(FieldFailure, TheDiskIsReadOnly) {

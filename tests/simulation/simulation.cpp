@@ -103,6 +103,7 @@ class Day {
     options.store.tail_bytes_max = rng_.below(30'000);
     options.store.read_ahead_bytes = 1'000 + rng_.below(30'000);
     options.store.commit_bytes_max = 1'000 + rng_.below(100'000);
+    options.store.reclaim_bytes = 1'000 + rng_.below(100'000);
     options.dead_letter_folder = folder_;
     return options;
   }

@@ -15,7 +15,7 @@ GatewayProcess::GatewayProcess(const Options& options)
   const std::string path =
       options.buffer_path.empty() ? directory_ / "buffer" : options.buffer_path;
   std::ofstream(config_file_)
-      << "ingest: {listen: \"unix:" << ingest_ << "\", threads: 2}\n"
+      << "ingest: {listen: \"unix:" << ingest_ << "\", threads: 2" << options.ingest_more << "}\n"
       << "admin: {listen: \"unix:" << admin_ << "\"}\n"
       << "buffer: {path: " << path << options.buffer_more << "}\n"
       << "dead_letter: {path: " << directory_ / "dead-letter" << "}\n"

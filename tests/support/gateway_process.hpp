@@ -22,6 +22,7 @@ class GatewayProcess {
     std::string workspaces_more = {};  // more workspaces, as lines that begin with two blanks
     std::string buffer_path = {};      // empty: a folder of its own
     std::string buffer_more = {};      // keys of the buffer, as in ", max_bytes: 2MiB"
+    std::string ingest_more = {};      // likewise
   };
 
   // Writes the configuration; starts nothing.

@@ -63,11 +63,13 @@ class MemoryDisk {
   std::optional<store::Errc> read_fails;
   std::optional<store::Errc> reopen_fails;
   std::set<std::string, std::less<>> unreadable;  // keys of which a read fails as corrupt
+  std::set<std::string, std::less<>> bad;         // likewise, as the device refuses
 
   // Read by the test.
   std::uint64_t reads = 0;  // entries given out, and calls
   std::uint64_t writes = 0;
   std::uint64_t syncs = 0;
+  std::uint64_t reclaims = 0;
 
   std::mutex mutex;
   Entries stable;
@@ -103,8 +105,8 @@ class MemoryEngine final : public store::Engine {
     }
     for (auto at = disk_.visible.lower_bound(from); at != disk_.visible.end() && at->first < to;
          ++at) {
-      if (disk_.unreadable.contains(at->first)) {
-        return failure(store::Errc::corrupt, "unreadable");
+      if (auto readable = check_readable(at->first); !readable) {
+        return readable;
       }
       ++disk_.reads;
       if (!sink(at->first, at->second)) {
@@ -119,13 +121,20 @@ class MemoryEngine final : public store::Engine {
     if (auto refused = refuse_read(); !refused) {
       return std::unexpected(refused.error());
     }
-    if (disk_.unreadable.contains(key)) {
-      return failure(store::Errc::corrupt, "unreadable");
+    if (auto readable = check_readable(key); !readable) {
+      return std::unexpected(readable.error());
     }
     const auto found = disk_.visible.find(key);
     return found == disk_.visible.end() ? std::nullopt : std::optional(found->second);
   }
-  void reclaim(std::string_view, std::string_view, bool) override {}
+  // Files go at once and for good, whatever is known of them after a crash.
+  void reclaim(std::string_view from, std::string_view to, bool) override {
+    const std::lock_guard lock(disk_.mutex);
+    for (MemoryDisk::Entries* entries : {&disk_.stable, &disk_.visible}) {
+      entries->erase(entries->lower_bound(from), entries->lower_bound(to));
+    }
+    ++disk_.reclaims;
+  }
   Result<void> reopen() override {
     const std::lock_guard lock(disk_.mutex);
     disk_.open = !disk_.reopen_fails;
@@ -152,6 +161,15 @@ class MemoryEngine final : public store::Engine {
   [[nodiscard]] Result<void> refuse_read() const {
     if (disk_.read_fails || !disk_.open) {
       return failure(disk_.read_fails.value_or(store::Errc::failed), "the disk cannot be read");
+    }
+    return {};
+  }
+  [[nodiscard]] Result<void> check_readable(std::string_view key) const {
+    if (disk_.unreadable.contains(key)) {
+      return failure(store::Errc::corrupt, "damaged");
+    }
+    if (disk_.bad.contains(key)) {
+      return failure(store::Errc::unreadable, "bad sector");
     }
     return {};
   }

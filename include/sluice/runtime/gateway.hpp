@@ -28,7 +28,7 @@ class Gateway {
  public:
   struct StopReport {
     std::uint64_t undelivered_events = 0;  // accepted, and still in the buffer
-    bool kept = false;                     // on disk; otherwise they are lost
+    std::uint64_t lost_events = 0;         // of them; the others are on disk
   };
 
   virtual ~Gateway() = default;

@@ -24,6 +24,7 @@ enum class Errc : std::uint8_t {
   corrupt,     // what is there is not what was written; will not mend itself
   locked,      // another process has it open
   format,      // written in a format that this version does not read
+  unreadable,  // the device refuses to read this, and perhaps nothing else; may work again
 };
 [[nodiscard]] std::error_code make_error_code(Errc code);
 
@@ -104,14 +105,16 @@ class Engine {
   virtual Result<void> write(const Batch& batch, bool sync) = 0;
   // What was written before is on stable storage.
   virtual Result<void> sync() = 0;
+  // The two fail with Errc::unreadable where the device does.
+  //
   // Gives the entries from `from` up to, and without, `to`, in ascending order. An error
   // Errc::corrupt means that it cannot go on behind the last given one, or from `from`: something
   // there, or further on, is unreadable. get() may still find entries there.
   virtual Result<void> read(std::string_view from, std::string_view to, const Sink& sink) = 0;
   // The value of one key; nothing if it is not there.
   virtual Result<std::optional<std::string>> get(std::string_view key) = 0;
-  // Gives space back to the file system: everything in that range was removed. `thoroughly` may
-  // take long.
+  // Gives space back to the file system: everything in that range was removed, which is on stable
+  // storage. `thoroughly` may take long.
   virtual void reclaim(std::string_view from, std::string_view to, bool thoroughly) = 0;
   // Closes and opens again, after failures.
   virtual Result<void> reopen() = 0;

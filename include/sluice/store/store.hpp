@@ -37,6 +37,7 @@ struct Options {
   std::size_t tail_bytes_max = 32U << 20;    // per workspace: groups kept in memory after a commit
   std::size_t read_ahead_bytes = 8U << 20;   // per workspace: read from disk ahead of need
   std::size_t commit_bytes_max = 16U << 20;  // after this many, what has arrived waits its turn
+  std::size_t reclaim_bytes = 32U << 20;     // once so many were released, files go
   // What the database collects before it flushes it: it holds up to three of these in memory.
   std::size_t write_buffer_bytes = 32U << 20;
 };
@@ -53,8 +54,9 @@ struct Workspace {
   buffer::DedupWindow* window;  // outlives the store; gets back what was remembered
   std::function<void()> wake;   // as of make_memory_buffer(); called on any thread
   // Events that were acknowledged cannot be read any more, and will never come out of read(); they
-  // are logged and counted. Called on any thread; may be empty.
-  std::function<void(const Backlog&)> lost;
+  // are logged and counted. Called on any thread, once for each producer whose budget they take;
+  // all their events come with the first. May be empty.
+  std::function<void(const Backlog&, std::uint32_t producer)> lost;
 };
 
 // One per gateway.
@@ -69,8 +71,9 @@ class Store {
   // Thread-safe.
   virtual void expose(metrics::Exposition& exposition) const = 0;
   // When it returns, all that was appended is committed or failed, what was released is on disk,
-  // and the files are closed. An append afterwards fails. No read() or append() is under way.
-  virtual void close() = 0;
+  // and the files are closed. An append afterwards fails. No read() or append() is under way. How
+  // many events were given up: acknowledged at the level memory, and the disk does not take them.
+  virtual std::uint64_t close() = 0;
 };
 
 // Opens the store at `options.path`, or on `engine` if one is given, and starts its threads. Comes

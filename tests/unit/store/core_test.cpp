@@ -159,6 +159,36 @@ TEST(Core, AnUnsyncedReleaseThatIsLostComesAgain) {
   EXPECT_EQ(stepped.lost[0], Backlog{});
 }
 
+// Otherwise a machine that dies has neither the groups nor their releases, and calls them lost.
+TEST(Core, FilesGoOnceTheReleasesAreOnStableStorage) {
+  Stepped stepped(1, {.path = {}, .reclaim_bytes = 1});
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.append(numbered_group(2, stepped.clock));
+  stepped.commit();
+  auto groups = stepped.read();
+  stepped.store->buffer(0).release(std::move(groups[0]));
+  stepped.commit();
+  stepped.clock.advance(50ms);
+  stepped.disk.sync_fails = Errc::failed;
+  stepped.commit();
+  static_cast<void>(stepped.store->read_step());
+  EXPECT_EQ(stepped.disk.reclaims, 0);
+  stepped.disk.sync_fails.reset();
+  stepped.clock.advance(1s);
+  stepped.commit();
+  static_cast<void>(stepped.store->read_step());
+  EXPECT_EQ(stepped.disk.reclaims, 1) << "after the trouble";
+  stepped.store->buffer(0).release(std::move(groups[1]));
+  stepped.commit();
+  stepped.clock.advance(50ms);
+  stepped.commit();
+  static_cast<void>(stepped.store->read_step());
+  EXPECT_EQ(stepped.disk.reclaims, 2);
+  stepped.crash();
+  EXPECT_TRUE(stepped.read_all().empty());
+  EXPECT_EQ(stepped.lost[0], Backlog{});
+}
+
 TEST(Core, AFailedWriteIsNotAcknowledgedAndDoesNotComeBack) {
   for (const bool in_sync : {false, true}) {
     Stepped stepped;
@@ -345,6 +375,77 @@ TEST(Core, AReadThatFailsIsTriedAgain) {
   EXPECT_EQ(stepped.lost[0], Backlog{});
 }
 
+// A sector that cannot be read must not hold up for ever what is behind it.
+TEST(Core, WhatTheDeviceRefusesToReadIsGivenUpInTheEnd) {
+  Stepped stepped;
+  for (std::uint64_t i = 1; i <= 9; ++i) {
+    stepped.append(numbered_group(i, stepped.clock));
+  }
+  stepped.commit();
+  const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+  stepped.disk.bad = {make_key(Tag::group, id, 4), make_key(Tag::group, id, 5)};
+  stepped.restart();
+  std::vector<Group::Owner> groups;
+  const auto wait = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      static_cast<void>(stepped.store->read_step());
+      stepped.store->buffer(0).read(groups, ~0ULL);
+      stepped.commit();
+      stepped.clock.advance(1s);
+    }
+  };
+  wait(5);
+  EXPECT_THAT(numbers(groups), ElementsAre(1, 2, 3));
+  EXPECT_EQ(stepped.lost[0], Backlog{}) << "it may pass";
+  stepped.disk.write_fails = Errc::failed;
+  stepped.append(numbered_group(10, stepped.clock));
+  stepped.commit();
+  wait(10);
+  EXPECT_EQ(stepped.lost[0], Backlog{}) << "it may be the device";
+  stepped.disk.write_fails.reset();
+  wait(4);
+  EXPECT_THAT(numbers(groups), ElementsAre(1, 2, 3, 6, 7, 8, 9));
+  EXPECT_EQ(stepped.lost[0].events, numbered_group(4, stepped.clock)->records().size() +
+                                        numbered_group(5, stepped.clock)->records().size());
+}
+
+TEST(Core, WhatTheDeviceRefusesToReadIsKeptWhileNothingBehindItCanBeRead) {
+  Stepped stepped;
+  for (std::uint64_t i = 1; i <= 9; ++i) {
+    stepped.append(numbered_group(i, stepped.clock));
+  }
+  stepped.commit();
+  const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+  for (Ticket ticket = 4; ticket <= 9; ++ticket) {
+    stepped.disk.bad.insert(make_key(Tag::group, id, ticket));
+  }
+  stepped.restart();
+  for (int i = 0; i < 20; ++i) {
+    static_cast<void>(stepped.store->read_step());
+    stepped.commit();
+    stepped.clock.advance(1s);
+  }
+  EXPECT_EQ(stepped.lost[0], Backlog{});
+  stepped.disk.bad.clear();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
+}
+
+TEST(Core, StartsThoughTheDeviceRefusesToReadWhatItKnows) {
+  for (const Tag tag : {Tag::appended, Tag::low, Tag::dedup}) {
+    Stepped stepped;
+    for (std::uint64_t i = 1; i <= 9; ++i) {
+      stepped.append(numbered_group(i, stepped.clock, 0, true));
+    }
+    stepped.commit();
+    const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+    stepped.disk.bad = {tag == Tag::dedup ? make_key(tag, id, 3) : make_key(tag, id)};
+    stepped.restart();
+    ASSERT_NE(stepped.store, nullptr);
+    EXPECT_EQ(stepped.read_all().size(), 9);
+    EXPECT_EQ(stepped.lost[0], Backlog{});
+  }
+}
+
 TEST(Core, DamagedRecordsAreSkippedAndCounted) {
   Stepped stepped;
   std::map<std::uint64_t, Backlog> sizes;
@@ -389,6 +490,45 @@ TEST(Core, DamagedRecordsAreSkippedAndCounted) {
   stepped.disk.unreadable.clear();
   stepped.restart();
   EXPECT_EQ(stepped.store->recovered(0), Backlog{}) << "what is lost is done with";
+}
+
+// Otherwise a producer would be refused for ever after an outage that filled its share.
+TEST(Core, WhatIsReadBackOrLostIsStillItsProducers) {
+  Stepped stepped(1, {.path = {}, .tail_bytes_max = 4'000, .read_ahead_bytes = 3'000});
+  std::map<std::uint32_t, std::uint64_t> held;
+  std::vector<std::uint32_t> producers{0};  // by ticket
+  const auto append = [&](std::uint32_t producer, std::uint32_t counts_for) {
+    Group::Owner group = numbered_group(producers.size(), stepped.clock, 0, false, "", producer);
+    held[counts_for] += group->footprint_bytes();
+    producers.push_back(counts_for);
+    stepped.append(std::move(group));
+    stepped.commit();
+  };
+  for (std::uint32_t i = 0; i < 20; ++i) {
+    append(1 + i % 2, 0);  // an index means nothing to the next run
+  }
+  stepped.restart();
+  for (std::uint32_t i = 0; i < 120; ++i) {
+    append(i < 60 ? i % 4 : 1 + i / 20, i < 60 ? i % 4 : 1 + i / 20);
+  }
+  const WorkspaceId id = workspace_of_key(stepped.disk.visible.begin()->first);
+  for (const Ticket ticket : {19U, 20U, 21U, 22U, 23U, 40U, 50U, 51U, 52U, 99U, 100U, 101U}) {
+    stepped.disk.unreadable.insert(make_key(Tag::group, id, ticket));
+  }
+  std::uint64_t groups = 0;
+  for (int turn = 0; turn < 1000; ++turn) {
+    for (Group::Owner& group : stepped.read(0, 1'000)) {
+      EXPECT_EQ(group->producer(), producers[group->ticket]) << group->ticket;
+      held[group->producer()] -= group->footprint_bytes();
+      ++groups;
+    }
+    static_cast<void>(stepped.store->read_step());
+  }
+  EXPECT_EQ(groups, 140 - 12);
+  for (const auto& [producer, bytes] : held) {
+    EXPECT_EQ(bytes, stepped.lost_by_producer[producer]) << producer;
+  }
+  EXPECT_GE(stepped.lost_by_producer.size(), 5) << "something of many is lost";
 }
 
 TEST(Core, StartsWithoutReadingTheBacklog) {
@@ -496,6 +636,20 @@ TEST(Core, CommitsWhatWaitsWhenItCloses) {
   EXPECT_FALSE(late->kept.value());
   stepped.crash();
   EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1));
+}
+
+TEST(Core, TellsWhatItGivesUpWhenItCloses) {
+  Stepped stepped;
+  stepped.append(numbered_group(1, stepped.clock));
+  stepped.commit();
+  stepped.disk.write_fails = Errc::failed;
+  const Group::Owner group = numbered_group(2, stepped.clock);
+  stepped.append(numbered_group(2, stepped.clock), 0, buffer::AckLevel::memory);
+  stepped.append(numbered_group(3, stepped.clock));
+  EXPECT_EQ(stepped.store->close(), group->records().size());
+  Stepped sound;
+  sound.append(numbered_group(2, sound.clock), 0, buffer::AckLevel::memory);
+  EXPECT_EQ(sound.store->close(), 0);
 }
 
 TEST(Core, FailsWhatWaitsWhenItClosesInTrouble) {

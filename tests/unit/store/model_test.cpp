@@ -20,7 +20,8 @@ class Model {
         stepped_(workspace_count, {.path = {},
                                    .tail_bytes_max = 400 + rng_.below(5'000),
                                    .read_ahead_bytes = 200 + rng_.below(3'000),
-                                   .commit_bytes_max = 100 + rng_.below(3'000)}) {}
+                                   .commit_bytes_max = 100 + rng_.below(3'000),
+                                   .reclaim_bytes = 1 + rng_.below(500)}) {}
 
   void run() {
     for (int step = 0; step < 120 && !testing::Test::HasFatalFailure(); ++step) {

@@ -2,6 +2,7 @@
 // afterwards.
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gmock/gmock.h>
 #include <rocksdb/env.h>
@@ -250,6 +251,119 @@ TEST(FullDisk, RefusesKeepsWhatItHasAndGoesOnWhenThereIsRoom) {
     found.insert(number_of(*group));
   }
   EXPECT_EQ(found, kept);
+}
+
+// From one offset on, a few sectors of each table cannot be read.
+class BadSectors final : public rocksdb::FileSystemWrapper {
+ public:
+  static constexpr std::uint64_t begin = 300'000;
+  static constexpr std::uint64_t end = 304'096;
+
+  BadSectors() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
+  [[nodiscard]] const char* Name() const override { return "BadSectors"; }
+  rocksdb::IOStatus NewRandomAccessFile(const std::string& path,
+                                        const rocksdb::FileOptions& options,
+                                        std::unique_ptr<rocksdb::FSRandomAccessFile>* file,
+                                        rocksdb::IODebugContext* context) override {
+    auto status = FileSystemWrapper::NewRandomAccessFile(path, options, file, context);
+    if (status.ok() && path.ends_with(".sst")) {
+      *file = std::make_unique<Table>(std::move(*file));
+    }
+    return status;
+  }
+
+ private:
+  class Table final : public rocksdb::FSRandomAccessFileOwnerWrapper {
+   public:
+    using FSRandomAccessFileOwnerWrapper::FSRandomAccessFileOwnerWrapper;
+    rocksdb::IOStatus Read(std::uint64_t offset, std::size_t size,
+                           const rocksdb::IOOptions& options, rocksdb::Slice* result, char* scratch,
+                           rocksdb::IODebugContext* context) const override {
+      if (offset < end && offset + size > begin) {
+        return rocksdb::IOStatus::IOError("While pread", "Input/output error");
+      }
+      return FSRandomAccessFileOwnerWrapper::Read(offset, size, options, result, scratch, context);
+    }
+    rocksdb::IOStatus Prefetch(std::uint64_t, std::size_t, const rocksdb::IOOptions&,
+                               rocksdb::IODebugContext*) override {
+      return rocksdb::IOStatus::NotSupported();
+    }
+  };
+};
+
+TEST(BadSectors, CostWhatIsInThemAndNothingElse) {
+  const test::TemporaryDirectory folder;
+  std::map<std::uint64_t, std::uint64_t> events;  // by number
+  {
+    OnRocksDb running({.path = folder / "db"});
+    for (std::uint64_t number = 1; number <= 40; ++number) {
+      Group::Owner group = numbered_group(number, running.clock, 50'000);
+      events[number] = group->records().size();
+      ASSERT_TRUE(running.append(std::move(group)));
+    }
+  }
+  {
+    OnRocksDb into_a_table({.path = folder / "db"});
+  }
+  const auto env = rocksdb::NewCompositeEnv(std::make_shared<BadSectors>());
+  OnRocksDb running({.path = folder / "db", .env = env.get()});
+  ASSERT_FALSE(running.error) << running.error->message;
+  std::vector<Group::Owner> groups;
+  for (int second = 0; second < 10; ++second) {
+    while (running.store->read_step() <= running.clock.mono_now()) {
+      running.store->buffer(0).read(groups, ~0ULL);
+    }
+    running.store->buffer(0).read(groups, ~0ULL);
+    running.settle();
+  }
+  for (const Group::Owner& group : groups) {
+    events.erase(number_of(*group));
+  }
+  std::uint64_t missing = 0;
+  for (const auto& [number, count] : events) {
+    missing += count;
+  }
+  EXPECT_THAT(events.size(), testing::AllOf(testing::Ge(1), testing::Le(2)));
+  EXPECT_EQ(running.lost.events, missing);
+  EXPECT_EQ(running.store->buffer(0).trouble(), "");
+}
+
+// Otherwise a start on a full disk costs memory, several times a large log, until the next one.
+TEST(FullDisk, AfterwardsMemoryIsBoundedAsBefore) {
+  const test::TemporaryDirectory folder;
+  test::SmallDisk disk(folder / "disk");
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "needs the right to mount a tmpfs";
+  }
+  std::uint64_t number = 0;
+  const auto append = [&](OnRocksDb& running, int groups) {
+    for (int i = 0; i < groups; ++i) {
+      EXPECT_TRUE(running.append(numbered_group(++number, running.clock, 100'000)));
+    }
+  };
+  const auto has_tables = [&] {
+    return std::ranges::any_of(fs::directory_iterator(disk / "db"), [](const auto& entry) {
+      return entry.path().extension() == ".sst";
+    });
+  };
+  {
+    OnRocksDb running({.path = disk / "db"});
+    ASSERT_FALSE(running.error) << running.error->message;
+    append(running, 100);
+  }
+  disk.fill();
+  fs::resize_file(disk / "junk", fs::file_size(disk / "junk") - (1U << 20));
+  OnRocksDb running({.path = disk / "db", .write_buffer_bytes = 4U << 20});
+  ASSERT_FALSE(running.error) << running.error->message;
+  append(running, 1);
+  EXPECT_FALSE(has_tables()) << "there is no room for any";
+  disk.empty();
+  append(running, 20);
+  const auto deadline = std::chrono::steady_clock::now() + 30s;
+  while (!has_tables() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(has_tables());
 }
 
 TEST(Space, ComesBackOnceABacklogHasDrained) {

@@ -30,7 +30,7 @@ class OnRocksDb {
                        .window = &window,
                        .wake = [] {},
                        .lost =
-                           [this](const Backlog& backlog) {
+                           [this](const Backlog& backlog, std::uint32_t) {
                              lost.events += backlog.events;
                              lost.bytes += backlog.bytes;
                            }}},

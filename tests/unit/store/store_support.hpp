@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,7 +46,7 @@ class FakeClock final : public Clock {
 // What a group is made of, by its number: the same number gives the same bytes, and no other does.
 inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
                                    std::size_t size_min = 0, bool with_answer = false,
-                                   std::string_view traceparent = {}) {
+                                   std::string_view traceparent = {}, std::uint32_t producer = 0) {
   Rng rng(number);
   std::string bytes;
   std::vector<EventRecord> records;
@@ -78,6 +79,7 @@ inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
                       .answer = answer,
                       .accepted_at = clock.mono_now(),
                       .accepted_wall = clock.wall_now(),
+                      .producer = producer,
                       .traceparent = traceparent});
 }
 
@@ -119,7 +121,8 @@ class Stepped {
                       .window = windows.back().get(),
                       .wake = [this, i] { ++wakes[i]; },
                       .lost =
-                          [this, i](const Backlog& backlog) {
+                          [this, i](const Backlog& backlog, std::uint32_t producer) {
+                            lost_by_producer[producer] += backlog.bytes;
                             lost[i].events += backlog.events;
                             lost[i].bytes += backlog.bytes;
                           }});
@@ -187,6 +190,7 @@ class Stepped {
   std::chrono::nanoseconds window = 10min;
   std::vector<std::unique_ptr<buffer::DedupWindow>> windows;
   std::vector<Backlog> lost;
+  std::map<std::uint32_t, std::uint64_t> lost_by_producer;  // bytes
   std::vector<int> wakes;
   std::vector<Ticket> quarantined;
   std::unique_ptr<SteppedStore> store;

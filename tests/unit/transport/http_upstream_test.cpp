@@ -43,16 +43,12 @@ constexpr const char* path = "/v4/events/batch";
 class FakeClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall_now() const override {
-    if (out_of_memory) {
-      throw std::bad_alloc();
-    }
     return WallTime(1'000'000s) + wall_jump +
            std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
   }
   [[nodiscard]] MonoTime mono_now() const override { return now; }
   MonoTime now{100s};
   std::chrono::hours wall_jump{};
-  bool out_of_memory = false;
 };
 
 class HttpUpstreamTest : public testing::Test {
@@ -693,14 +689,6 @@ TEST_F(JwtTest, AFailedLoginEndsPostsAndIsNotRepeatedAtOnce) {
   give_token(token_);
   EXPECT_EQ(post().status, 202U);
   EXPECT_EQ(logins_, 2);
-}
-
-TEST_F(JwtTest, ALoginThatMemoryRunsOutInIsTriedAgain) {
-  clock_.out_of_memory = true;
-  EXPECT_EQ(post().failure, Failure::not_sent);
-  clock_.out_of_memory = false;
-  clock_.now += 1min;
-  EXPECT_EQ(post().status, 202U);
 }
 
 TEST_F(JwtTest, ALoginThatTheUpstreamCannotServeSaysNothingAboutTheCredentials) {
