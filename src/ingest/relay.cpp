@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <boost/asio/error.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -136,8 +137,10 @@ Task<Relay::Outcome> Relay::pass() {
 
 Task<Relay::Outcome> Relay::authorize() {
   const auto awaited = std::make_shared<Awaited>(deps_.executor, limits_.timeout);
-  target_.authorize([awaited, executor = deps_.executor](Result<std::string> value) {
-    net::asio::post(executor, [awaited, value = std::move(value)]() mutable {
+  // The thread does not end before the other one has let go of this, whether we still wait or not.
+  const auto thread = net::asio::make_work_guard(deps_.executor);
+  target_.authorize([thread, awaited](Result<std::string> value) {
+    net::asio::post(thread.get_executor(), [awaited, value = std::move(value)]() mutable {
       awaited->value = std::move(value);
       awaited->timer.cancel();
     });
