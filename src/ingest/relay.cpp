@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <exception>
+#include <mutex>
 #include <utility>
 
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/error.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <sluice/base/assert.hpp>
 
@@ -25,10 +25,39 @@ constexpr std::chrono::seconds retry_after{1};
 
 }  // namespace
 
-struct Relay::Awaited {
-  Awaited(const net::asio::any_io_executor& executor, std::chrono::milliseconds patience)
-      : timer(executor, patience) {}
-  net::asio::steady_timer timer;
+// The other thread may let go of it last, and when ours has ended.
+struct Relay::Awaited : std::enable_shared_from_this<Awaited> {
+  explicit Awaited(Relay& waiting) : relay(&waiting) {}
+
+  // On any thread.
+  void arrive(Result<std::string> given) {
+    const std::lock_guard lock(mutex);
+    if (relay != nullptr) {
+      value = std::move(given);
+      net::asio::post(relay->deps_.executor, [self = shared_from_this()] { self->wake(); });
+    }
+  }
+  bool has_come() {
+    const std::lock_guard lock(mutex);
+    return value.has_value();
+  }
+  // Nothing of the relay's thread is touched after this.
+  std::optional<Result<std::string>> let_go() {
+    const std::lock_guard lock(mutex);
+    relay = nullptr;
+    return std::exchange(value, std::nullopt);
+  }
+
+ private:
+  void wake() {
+    const std::lock_guard lock(mutex);
+    if (relay != nullptr) {
+      relay->credential_came_.ring();
+    }
+  }
+
+  std::mutex mutex;
+  Relay* relay;
   std::optional<Result<std::string>> value;
 };
 
@@ -43,7 +72,12 @@ Relay::Relay(const Deps& deps, Session& session, ClientStream& client)
   target_.in_flight.fetch_add(1, std::memory_order_relaxed);
 }
 
-Relay::~Relay() { target_.in_flight.fetch_sub(1, std::memory_order_relaxed); }
+Relay::~Relay() {
+  if (credential_) {
+    static_cast<void>(credential_->let_go());
+  }
+  target_.in_flight.fetch_sub(1, std::memory_order_relaxed);
+}
 
 void Relay::sweep(MonoTime now) {
   if (std::min(client_read_by_, client_write_by_) <= now) {
@@ -58,9 +92,7 @@ void Relay::sweep(MonoTime now) {
 
 void Relay::stop() {
   stopped_ = true;
-  if (credential_) {
-    credential_->timer.cancel();
-  }
+  credential_came_.ring();
   client_.cancel();
   if (upstream_) {
     upstream_->close();
@@ -135,30 +167,24 @@ Task<Relay::Outcome> Relay::pass() {
 }
 
 Task<Relay::Outcome> Relay::authorize() {
-  const auto awaited = std::make_shared<Awaited>(deps_.executor, limits_.timeout);
-  target_.authorize([awaited, executor = deps_.executor](Result<std::string> value) {
-    net::asio::post(executor, [awaited, value = std::move(value)]() mutable {
-      awaited->value = std::move(value);
-      awaited->timer.cancel();
-    });
-  });
-  credential_ = awaited;
-  bool in_time = true;
-  while (!awaited->value && !stopped_ && in_time) {
-    const auto [cancelled] = co_await awaited->timer.async_wait(net::as_result);
-    in_time = cancelled.failed();
+  credential_ = std::make_shared<Awaited>(*this);
+  target_.authorize(
+      [awaited = credential_](Result<std::string> value) { awaited->arrive(std::move(value)); });
+  // Where memory runs out, it may not come at all.
+  const MonoTime deadline = std::chrono::steady_clock::now() + limits_.timeout;
+  while (!credential_->has_come() && !stopped_ && std::chrono::steady_clock::now() < deadline) {
+    co_await credential_came_.wait_until(deadline);
   }
-  if (!awaited->value) {
-    // Where memory runs out, it may not come at all.
+  std::optional<Result<std::string>> value = credential_->let_go();
+  if (!value) {
     co_return trouble(PassthroughFailure::no_credentials, Refusal::bad_upstream,
                       "the workspace's credentials do not come");
   }
-  if (!*awaited->value) {
-    co_return trouble(
-        PassthroughFailure::no_credentials, Refusal::bad_upstream,
-        "the workspace's credentials cannot be had: " + awaited->value->error().message);
+  if (!*value) {
+    co_return trouble(PassthroughFailure::no_credentials, Refusal::bad_upstream,
+                      "the workspace's credentials cannot be had: " + value->error().message);
   }
-  authorization_ = std::move(**awaited->value);
+  authorization_ = std::move(**value);
   co_return std::nullopt;
 }
 

@@ -121,6 +121,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   const config::Passthrough limits_;
   const bool has_body_;
   std::shared_ptr<Awaited> credential_;
+  net::Bell credential_came_;
   std::string authorization_;
   std::unique_ptr<transport::ByteStream> upstream_;
   std::optional<AnswerParser> parser_;

@@ -243,7 +243,7 @@ class RunningGateway final : public Gateway {
         clock_(clock),
         storage_thread_(1),
         tls_stamps_(stamps_of_tls(config)),
-        secret_stamps_(stamps_of_secrets(config)) {}
+        secret_stamps_(stamps_as_read(config, config::process_environment())) {}
   ~RunningGateway() override { SLUICE_ASSERT(!delivery_thread_.joinable()); }
 
   Result<void> start() {
@@ -547,15 +547,16 @@ class RunningGateway final : public Gateway {
     if (!wanted) {
       return {.mistakes = wanted.error()};
     }
-    FileStamps secret_stamps = stamps_of_secrets(*wanted);
+    FileStamps secret_stamps = stamps_as_read(*wanted, config::process_environment());
     ReloadPlan plan = plan_reload(*running(), *wanted);
     if (plan.next.ingest.tls == running()->ingest.tls && tls_stamps != tls_stamps_) {
       plan.taken_over.emplace_back("ingest.tls");
     }
+    FileStamps next_tls_stamps = stamps_of_tls(plan.next);  // before they are read
     if (const auto applied = apply(plan.next); !applied) {
       return {.mistakes = {applied.error().message}};
     }
-    tls_stamps_ = stamps_of_tls(plan.next);
+    tls_stamps_ = std::move(next_tls_stamps);
     secret_stamps_ = std::move(secret_stamps);
     return {.mistakes = {},
             .taken_over = std::move(plan.taken_over),

@@ -94,6 +94,17 @@ FileStamps stamps_of_secrets(const config::Config& config) {
   return stamps;
 }
 
+FileStamps stamps_as_read(const config::Config& config, const config::Environment& environment) {
+  FileStamps stamps = stamps_of_secrets(config);
+  for_each_secret(config, [&](const config::Secret& secret) {
+    config::Secret now = secret;
+    if (!secret.file.empty() && (!read_again(now, environment) || now.value != secret.value)) {
+      stamps[secret.file] = {};
+    }
+  });
+  return stamps;
+}
+
 FileStamps stamps_of_tls(const config::Config& config) {
   FileStamps stamps;
   if (const auto& tls = config.ingest.tls) {

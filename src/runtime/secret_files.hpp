@@ -25,6 +25,10 @@ using FileStamps = std::map<std::string, FileStamp>;
 
 // Of the files with keys, and of those of the listener's certificate.
 [[nodiscard]] FileStamps stamps_of_secrets(const config::Config& config);
+// Of the files with keys that `config` was just read from. One that holds something else by now has
+// no stamp, so that it is read again.
+[[nodiscard]] FileStamps stamps_as_read(const config::Config& config,
+                                        const config::Environment& environment);
 [[nodiscard]] FileStamps stamps_of_tls(const config::Config& config);
 
 }  // namespace sluice::runtime

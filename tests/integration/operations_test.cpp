@@ -20,6 +20,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <sluice/config/load.hpp>
+#include <sluice/runtime/gateway.hpp>
+
 #include "child_process.hpp"
 #include "running_gateway.hpp"
 #include "test_pki.hpp"
@@ -612,6 +615,26 @@ TEST_F(Operations, KeysInFilesAreTakenOverWhenTheyAreReplaced) {
   EXPECT_TRUE(eventually([&] { return metric("buffer_events") == 0; }));
   EXPECT_THAT(gateway_->output(), Not(AnyOf(HasSubstr("second"), HasSubstr("other-secret"))));
   stop();
+}
+
+// Between reading a key and noting which file it was in, at the start and at a reload.
+TEST_F(Operations, AKeyThatIsReplacedWhileItIsReadIsTakenOver) {
+  const std::string key_file = file("producer.key", "first\n");
+  configure({.producers = "{name: a, key_file: " + key_file + ", workspace: default}"});
+  const auto read_and_replace = [&](const std::string& next) {
+    auto config = config::load(directory_ / "sluice.yaml", config::process_environment()).value();
+    file("producer.key", next + "\n");
+    return config;
+  };
+  auto gateway =
+      runtime::start_gateway(read_and_replace("second"), system_clock(),
+                             {.load = [&] { return read_and_replace("third"); }, .quit = [] {}});
+  ASSERT_TRUE(gateway);
+  HttpClient client(std::get<config::TcpAddress>((*gateway)->ingest_addresses().front()).port);
+  EXPECT_TRUE(eventually([&] { return send(client, "second") == 202; }));
+  (*gateway)->reload();
+  EXPECT_TRUE(eventually([&] { return send(client, "third") == 202; }));
+  static_cast<void>((*gateway)->stop());
 }
 
 TEST_F(Operations, ANewCertificateIsForNewConnections) {

@@ -421,6 +421,23 @@ TEST(Passthrough, ACallerThatGoesTakesItsRequestWithIt) {
   EXPECT_EQ(rest.get_future().get(), "4\r\nhalf\r\n") << "cut off, and not ended";
 }
 
+// The login takes as long as it may, which is longer than this test waits.
+TEST(Passthrough, ACallWaitsForItsCredentialsNoLongerThanForAnAnswer) {
+  ScriptedUpstream upstream(
+      [](RawConnection& connection, std::size_t) { connection.read_to_end(); });
+  RunningGateway gateway(
+      {},
+      "ingest: {threads: 1, producers: [{name: shop, key: shop-key, workspace: default}]}\n"
+      "passthrough: {timeout: 100ms}\n"
+      "delivery: {connect_timeout: 60s, timeout: 60s}\n"
+      "workspaces:\n  - name: default\n    base_url: " +
+          upstream.base_url() + "\n    passthrough: true\n    auth: {method: jwt, api_key: k}\n");
+  const HttpAnswer answer =
+      HttpClient(gateway.port()).request("GET", "/v4/clients/1", "", shop_key);
+  EXPECT_EQ(answer.status, 502) << answer.body;
+  EXPECT_THAT(answer.body, HasSubstr("credentials do not come"));
+}
+
 TEST(Passthrough, GoesOverTlsToAPeerThatProvesItself) {
   const TestPki pki;
   const config::ServerTls tls = pki.issue("upstream", {.alternative_names = "IP:127.0.0.1"});

@@ -38,7 +38,8 @@ class Gateway {
   // Any thread; returns at once. Takes over what can change of the configuration as it is now, and
   // logs what was taken over, what needs a restart, or why nothing has changed.
   virtual void reload() = 0;
-  // Stops in order; returns after drain_timeout and a moment at the latest. Call it once.
+  // Stops in order; returns after drain_timeout and a moment at the latest, but for a name that is
+  // just being looked up, which is waited for. Call it once.
   virtual StopReport stop() = 0;
   // From another thread while stop() runs: do not wait for deliveries any longer.
   virtual void hurry() = 0;
