@@ -74,6 +74,8 @@ constexpr std::array<std::string_view, 23> param_names{"source",
                                                        "originalTime"};
 constexpr NameTable known_params(param_names);
 
+constexpr NameTable money_fields(std::array<std::string_view, 2>{"amount", "currency"});
+
 constexpr std::uint32_t bit(unsigned field) { return 1U << field; }
 
 // The required params of each type, a bit each.
@@ -108,6 +110,15 @@ bool is_action(std::string_view text) {
 
 bool is_blank(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c == ' ' || c == '\t'; });
+}
+
+// Whether the inside of a JSON string stands for more bytes; its escapes only make it longer.
+bool is_longer_than(std::string_view raw, std::size_t bytes_max) {
+  if (raw.size() <= bytes_max) [[likely]] {
+    return false;
+  }
+  std::string value;
+  return !JsonWalker::unescape(raw, value) || value.size() > bytes_max;
 }
 
 // Without the white space around it; most texts have none.
@@ -472,10 +483,10 @@ void EventPass::time_member(std::string_view field) {
 
 void EventPass::salt_member() {
   const bool is_string = walker_.peek() == '"';
-  const std::size_t length = is_string ? walker_.string_at_cursor().size() : 0;
-  if (length == 0 || length > api::event_salt_length_max) {
+  const std::string_view text = is_string ? walker_.string_at_cursor() : std::string_view();
+  if (text.empty() || is_longer_than(text, api::event_salt_length_max)) {
     refuse_value(RejectReason::field_invalid, {.root = "eventSalt"},
-                 "must be a string of 1 to 256 characters; left out, one is generated");
+                 "must be a string of 1 to 256 bytes; left out, one is generated");
     return;
   }
   key("eventSalt");
@@ -542,7 +553,7 @@ bool EventPass::copy_required_param(int known) {
       one_of(field, search_types);
       return true;
     case final_unit_price:
-      money(field);
+      money(field, 3);
       return true;
     case quantity:
     case lat:
@@ -573,15 +584,7 @@ void EventPass::finish_event() {
            "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`");
   }
   check_required_params();
-  if (!client_email_.empty() && !params_email_.raw.empty()) {
-    context_.scratch.clear();
-    std::string& unescaped = context_.scratch;
-    const bool valid = JsonWalker::unescape(params_email_.raw, unescaped);
-    if (valid && trim(unescaped) != client_email_) {
-      reject(RejectReason::email_mismatch, {.root = "params", .name = "email"},
-             "is not the profile's `client.email`: make them equal, or leave this one out");
-    }
-  }
+  check_params_email();
   if (rejected_) {
     return;
   }
@@ -597,6 +600,25 @@ void EventPass::finish_event() {
   }
   finish_time_and_salt("time");
   finish();
+}
+
+// The upstream compares the two as they are: an address with space around it is another one.
+void EventPass::check_params_email() {
+  if (client_email_.empty() || params_email_.raw.empty()) {
+    return;
+  }
+  const auto value_of = [](std::string_view raw, std::string& out) {
+    JsonWalker::unescape(raw, out);  // valid, as both have been written
+    return std::string_view(out);
+  };
+  std::string given;
+  std::string client;
+  if (params_email_.raw != client_email_ &&
+      value_of(params_email_.raw, given) != value_of(client_email_, client)) {
+    reject(RejectReason::email_mismatch, {.root = "params", .name = "email"},
+           "is not the profile's `client.email`: make them equal, without space around them, or "
+           "leave this one out");
+  }
 }
 
 void EventPass::check_required_params() {
@@ -711,6 +733,12 @@ void EventPass::finish() {
   if (!check_limits()) {
     return;
   }
+  if (start_ + size > context_.rules.request_bytes_max) {
+    reject(RejectReason::event_too_large, {},
+           "is behind more than " + std::to_string(context_.rules.request_bytes_max) +
+               " bytes of events: send fewer in one request");
+    return;
+  }
   out.records.push_back({.offset = static_cast<std::uint32_t>(start_),
                          .size = static_cast<std::uint32_t>(size),
                          .profile_hash = profile_hash_,
@@ -728,7 +756,8 @@ void EventPass::finish() {
   out.commit(out_);
 }
 
-bool EventPass::money(FieldPath field) {
+// `depth`: of the amount's members.
+bool EventPass::money(FieldPath field, std::size_t depth) {
   if (walker_.peek() != '{') {
     refuse_value(RejectReason::field_invalid, field, "must be an object {amount, currency}");
     return true;
@@ -749,7 +778,10 @@ bool EventPass::money(FieldPath field) {
       has_currency = true;
       currency(field);
     } else {
-      out_ = walker_.copy_value(out_, 3);
+      if (key_text.escaped) {
+        find_field(money_fields, key_text);
+      }
+      out_ = walker_.copy_value(out_, depth);
     }
   });
   *out_++ = '}';

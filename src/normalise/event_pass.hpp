@@ -64,6 +64,7 @@ class EventPass {
   void param(Text key_text);
   bool copy_required_param(int known);
   void finish_event();
+  void check_params_email();
   void check_required_params();
   void insert_original_time();
 
@@ -84,7 +85,7 @@ class EventPass {
   void time_member(std::string_view field);
   void salt_member();
   // Each checks the value at the cursor and copies it. An amount is said to be above zero or not.
-  bool money(FieldPath field);
+  bool money(FieldPath field, std::size_t depth);
   bool amount(FieldPath field);
   void currency(FieldPath field);
   void one_of(FieldPath field, std::span<const std::string_view> allowed);
