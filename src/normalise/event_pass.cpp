@@ -48,8 +48,10 @@ enum Param : int {
   first_reserved,
   email_param = first_reserved + 6,
   original_time,
+  regular_unit_price,
+  discounted_unit_price,
 };
-constexpr std::array<std::string_view, 23> param_names{"source",
+constexpr std::array<std::string_view, 25> param_names{"source",
                                                        "sku",
                                                        "name",
                                                        "quantity",
@@ -71,7 +73,9 @@ constexpr std::array<std::string_view, 23> param_names{"source",
                                                        "time",
                                                        "businessProfileId",
                                                        "email",
-                                                       "originalTime"};
+                                                       "originalTime",
+                                                       "regularUnitPrice",
+                                                       "discountedUnitPrice"};
 constexpr NameTable known_params(param_names);
 
 constexpr NameTable money_fields(std::array<std::string_view, 2>{"amount", "currency"});
@@ -98,6 +102,10 @@ constexpr std::array<std::string_view, 2> search_types{"full-text-search", "auto
 
 constexpr FieldPath path_of_param(int param) {
   return {.root = "params", .name = param_names[static_cast<std::size_t>(param)]};
+}
+
+bool is_cart(EventType type) {
+  return type == EventType::added_to_cart || type == EventType::removed_from_cart;
 }
 
 bool is_action(std::string_view text) {
@@ -525,6 +533,9 @@ void EventPass::param(Text key_text) {
     walker_.rewind(mark);
   } else if (known == original_time) {
     has_original_time_ = true;
+  } else if (known > original_time && is_cart(type_) && strict()) {
+    money(path_of_param(known), 3);
+    return;
   } else if (known >= 0 && known < first_reserved && strict()) {
     const std::uint32_t mask = bit(static_cast<unsigned>(known));
     if ((required_ & mask) != 0) {
@@ -533,42 +544,37 @@ void EventPass::param(Text key_text) {
         return;
       }
       params_seen_ |= mask;
-      if (copy_required_param(known)) {
-        return;
-      }
+      copy_required_param(known);
+      return;
     }
   }
   out_ = walker_.copy_value(out_, 2);
 }
 
-// Checks and copies a param that the type requires. False: it has no rule of its own and is still
-// to be copied.
-bool EventPass::copy_required_param(int known) {
+// Checks and copies a param that the type requires.
+void EventPass::copy_required_param(int known) {
   const FieldPath field = path_of_param(known);
   switch (known) {
     case source:
       one_of(field, event_sources());
-      return true;
+      return;
     case search_type:
       one_of(field, search_types);
-      return true;
+      return;
     case final_unit_price:
       money(field, 3);
-      return true;
+      return;
     case quantity:
     case lat:
     case lon:
     case company_id:
       number_value(field);
-      return true;
+      return;
     case position:
       position_value(field);
-      return true;
-    case item:
-      return false;
+      return;
     default:
       text_value(field);
-      return true;
   }
 }
 

@@ -62,7 +62,7 @@ class EventPass {
   void label_member();
   void params_member();
   void param(Text key_text);
-  bool copy_required_param(int known);
+  void copy_required_param(int known);
   void finish_event();
   void check_params_email();
   void check_required_params();

@@ -438,6 +438,34 @@ TEST(Normaliser, ComparesEmailsByTheirValues) {
   EXPECT_THAT(refusals("a@b.co", "c@b.co"), mismatch);
 }
 
+TEST(Normaliser, ChecksTheFurtherPricesOfCartsWhenStrict) {
+  const auto refusals = [](std::string_view type, std::string_view param, const Rules& rules) {
+    return run_batch(R"({"type":")" + std::string(type) + R"(","client":{"id":1},"params":{)" +
+                         R"("source":"POS","sku":"s","name":"n","quantity":1,"finalUnitPrice":)" +
+                         R"({"amount":1,"currency":"EUR"},)" + std::string(param) + "}}",
+                     rules)
+        .refusals();
+  };
+  const Rules strict = plain_rules();
+  Rules lenient = strict;
+  lenient.strict = false;
+  for (const std::string_view type : {"added-to-cart", "removed-from-cart"}) {
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":5)", strict),
+                ElementsAre("params.regularUnitPrice: field_invalid"));
+    EXPECT_THAT(refusals(type, R"("discountedUnitPrice":{"amount":5})", strict),
+                ElementsAre("params.discountedUnitPrice.currency: field_missing"));
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":null)", strict), IsEmpty());
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":{"amount":5,"currency":"EUR"})", strict),
+                IsEmpty());
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":5)", lenient), IsEmpty());
+  }
+  EXPECT_THAT(refusals("product-view", R"("regularUnitPrice":5)", strict), IsEmpty());
+  EXPECT_THAT(run_batch(R"({"type":"item-search-click","client":{"id":1},"params":{"item":{},)"
+                        R"("correlationId":"c","position":1,"searchType":"autocomplete"}})")
+                  .refusals(),
+              ElementsAre("params.item: field_invalid"));
+}
+
 TEST(Normaliser, MeasuresASaltByItsValue) {
   const auto with_salt = [](const std::string& salt) {
     return run_batch(custom(R"("client":{"id":1},"params":{},"eventSalt":")" + salt + '"'))
