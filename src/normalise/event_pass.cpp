@@ -527,9 +527,9 @@ void EventPass::param(Text key_text) {
     return;
   }
   key(key_text);
-  if (known == email_param && walker_.peek() == '"') {
+  if (known == email_param) {
     const std::uint32_t* const mark = walker_.mark();
-    params_email_ = walker_.read_string();
+    params_email_ = walker_.peek() == '"' ? walker_.read_string() : Text{};
     walker_.rewind(mark);
   } else if (known == original_time) {
     has_original_time_ = true;
@@ -610,7 +610,7 @@ void EventPass::finish_event() {
 
 // The upstream compares the two as they are: an address with space around it is another one.
 void EventPass::check_params_email() {
-  if (client_email_.empty() || params_email_.raw.empty()) {
+  if (client_email_.empty() || !params_email_) {
     return;
   }
   const auto value_of = [](std::string_view raw, std::string& out) {
@@ -619,8 +619,8 @@ void EventPass::check_params_email() {
   };
   std::string given;
   std::string client;
-  if (params_email_.raw != client_email_ &&
-      value_of(params_email_.raw, given) != value_of(client_email_, client)) {
+  if (params_email_->raw != client_email_ &&
+      value_of(params_email_->raw, given) != value_of(client_email_, client)) {
     reject(RejectReason::email_mismatch, {.root = "params", .name = "email"},
            "is not the profile's `client.email`: make them equal, without space around them, or "
            "leave this one out");

@@ -173,8 +173,8 @@ class EventPass {
   int profile_rank_ = std::numeric_limits<int>::max();
   std::uint64_t profile_hash_ = 0;
   std::string_view client_email_;
-  Text params_email_{};
-  std::uint32_t required_ = 0;  // params that the type requires, a bit each
+  std::optional<Text> params_email_;  // empty for a value that is no string
+  std::uint32_t required_ = 0;        // params that the type requires, a bit each
   std::uint32_t params_seen_ = 0;
   char* free_form_end_ = nullptr;  // the closing brace of params (or metadata)
   bool has_original_time_ = false;

@@ -436,6 +436,10 @@ TEST(Normaliser, ComparesEmailsByTheirValues) {
   EXPECT_THAT(refusals(" a@b.co ", " a@b.co "), mismatch) << "the API would find them different";
   EXPECT_THAT(refusals("a@b.co", R"(a@b.co\t)"), mismatch);
   EXPECT_THAT(refusals("a@b.co", "c@b.co"), mismatch);
+  EXPECT_THAT(refusals("a@b.co", ""), mismatch);
+  EXPECT_THAT(run_batch(custom(R"("client":{"email":"a@b.co"},"params":{"email":5})")).refusals(),
+              mismatch);
+  EXPECT_THAT(run_batch(custom(R"("client":{"id":1},"params":{"email":5})")).refusals(), IsEmpty());
 }
 
 TEST(Normaliser, ChecksTheFurtherPricesOfCartsWhenStrict) {
