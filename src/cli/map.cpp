@@ -32,12 +32,13 @@ const mapping::Source* find_source(const config::Config& config, const std::stri
   return nullptr;
 }
 
-void print_rejection(std::uint32_t index, std::string_view field, std::string_view message) {
-  std::string line = "{\"rejected\":" + std::to_string(index) + ",\"field\":";
-  append_json_string(line, field);
-  line += ",\"message\":";
-  append_json_string(line, message);
-  std::cout << line << "}\n";
+void append_rejection(std::string& out, std::uint32_t index, std::string_view field,
+                      std::string_view message) {
+  out += "{\"rejected\":" + std::to_string(index) + ",\"field\":";
+  append_json_string(out, field);
+  out += ",\"message\":";
+  append_json_string(out, message);
+  out += "}\n";
 }
 
 }  // namespace
@@ -61,39 +62,41 @@ int map(const std::string& config_file, const MapOptions& options) {
   raw.resize(size + normalise::Normaliser::padding_bytes);
   mapping::Mapper::Scratch scratch;
   std::string mapped;
-  std::vector<mapping::MappingOutcome> outcomes;
-  const auto framing =
-      options.lines ? normalise::Framing::lines : normalise::Framing::object_or_array;
-  const auto body =
-      mapper->map_body(std::span(raw).first(size), framing, scratch, mapped, outcomes);
-  if (!body) {
-    std::cerr << "sluice map: " << body.error().message << '\n';
-    return exit_failure;
-  }
-  mapped.resize(mapped.size() + normalise::Normaliser::padding_bytes);
   normalise::Normaliser normaliser(Rng::from_system_entropy());
   const auto workspace =
       std::ranges::find(config->workspaces, source->workspace, &config::Workspace::name);
   const normalise::Rules rules = runtime::rules_of(*config, *workspace);
   normalise::Normalised events;
+  std::string printed;
   bool all_valid = true;
-  for (std::uint32_t index = 0; index < outcomes.size(); ++index) {
-    const mapping::MappingOutcome& outcome = outcomes[index];
+  std::uint32_t index = 0;
+  const auto take = [&](const mapping::MappingOutcome& outcome) {
     if (!outcome) {
-      print_rejection(index, outcome.error().field, outcome.error().message);
+      append_rejection(printed, index++, outcome.error().field, outcome.error().message);
       all_valid = false;
-      continue;
+      return;
     }
     events.clear();
+    mapped.resize(mapped.size() + normalise::Normaliser::padding_bytes);
     normaliser.run_one(std::span(mapped).subspan(outcome->offset, outcome->size), index,
                        {.kind = outcome->kind, .received_at = system_clock().wall_now()}, rules,
                        events);
     for (const normalise::Rejection& rejection : events.rejections) {
-      print_rejection(index, rejection.field, rejection.message);
+      append_rejection(printed, index, rejection.field, rejection.message);
       all_valid = false;
     }
-    std::cout << events.bytes() << (events.records.empty() ? "" : "\n");
+    printed.append(events.bytes()).append(events.records.empty() ? "" : "\n");
+    ++index;
+  };
+  const auto framing =
+      options.lines ? normalise::Framing::lines : normalise::Framing::object_or_array;
+  const auto body = mapper->map_body(std::span(raw).first(size), framing, rules.event_bytes_max,
+                                     scratch, mapped, take);
+  if (!body) {
+    std::cerr << "sluice map: " << body.error().message << '\n';
+    return exit_failure;
   }
+  std::cout << printed;
   return all_valid ? exit_ok : exit_failure;
 }
 

@@ -57,6 +57,8 @@ class Place {
   // A null with this path below this place and on its line.
   [[nodiscard]] Place absent(std::string_view key) const;
 
+  // Whether no mistake has been found yet, anywhere in the file.
+  [[nodiscard]] bool is_faultless_so_far() const { return reading_->mistakes.empty(); }
   // Reports "<path> <what>: <mend>" at this line.
   void mistake(std::string_view what, std::string mend) const;
 

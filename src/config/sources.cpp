@@ -142,6 +142,12 @@ void read_options(const Section& section, std::string_view form, Value& value) {
     }
   }
   value.time = read_time_format(section);
+  const bool is_text =
+      value.type == mapping::ValueType::any || value.type == mapping::ValueType::string;
+  if (value.time && !is_text) {
+    section.place_of("type").mistake("means nothing beside format",
+                                     "leave it out: a time becomes a text");
+  }
 }
 
 void read_form(const Section& section, std::string_view form, Value& value) {
@@ -346,6 +352,9 @@ std::vector<mapping::Rule> read_rules(const Section& source) {
     const Section section(item, "rule");
     mapping::Rule& rule = rules.emplace_back();
     if (const auto when = section.find("when")) {
+      if (when->is_null()) {
+        when->mistake("is empty", "write a condition, or leave it out: then the rule always fits");
+      }
       for (const Place& condition : when->items_or_one()) {
         rule.when.push_back(read_condition(condition));
       }
@@ -353,6 +362,12 @@ std::vector<mapping::Rule> read_rules(const Section& source) {
     read_rule_shape(section, rule);
   }
   return rules;
+}
+
+// So that a check finds all that would keep the gateway from starting.
+void check_compiles(const Place& at, const mapping::Source& source) {
+  const auto mapper = mapping::Mapper::compile(source);
+  if (!mapper) at.mistake("cannot be compiled", mapper.error().message);
 }
 
 }  // namespace
@@ -371,6 +386,7 @@ std::vector<std::shared_ptr<const mapping::Source>> read_sources(
     source->name = read_unique_name(section, names);
     source->workspace = read_workspace_reference(section, workspaces);
     source->rules = read_rules(section);
+    if (item.is_faultless_so_far()) check_compiles(item, *source);
     made.push_back(std::move(source));
   }
   return made;

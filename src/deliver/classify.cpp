@@ -70,15 +70,14 @@ Outcome classify_status(const UpstreamAnswer& answer) {
   }
 }
 
-// The number in the first pair of brackets.
+// The number of a field such as [2].params.sku; that of products[2].sku is the product's.
 std::optional<std::size_t> position_in_field(std::string_view field) {
-  const std::size_t open = field.find('[');
-  if (open == std::string_view::npos) {
+  if (!field.starts_with('[')) {
     return std::nullopt;
   }
   std::size_t position = 0;
   const char* const end = field.data() + field.size();
-  const auto [after, error] = std::from_chars(field.data() + open + 1, end, position);
+  const auto [after, error] = std::from_chars(field.data() + 1, end, position);
   return error == std::errc{} && after != end && *after == ']' ? std::optional(position)
                                                                : std::nullopt;
 }

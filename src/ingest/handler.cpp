@@ -1,6 +1,7 @@
 #include "handler.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -76,6 +77,8 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
       return normalise::RejectReason::field_invalid;
     case mapping::MappingErrc::bad_time:
       return normalise::RejectReason::time_invalid;
+    case mapping::MappingErrc::too_large:
+      return normalise::RejectReason::event_too_large;
     case mapping::MappingErrc::no_rule:
       break;
   }
@@ -85,6 +88,15 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
 // By which the buffers tell producers apart; 0: nobody in particular.
 std::uint32_t index_of(const Producer* producer) {
   return producer == nullptr ? 0 : producer->index;
+}
+
+// What is kept of the space for mapped events between requests.
+constexpr std::size_t mapped_bytes_kept = std::size_t{1} << 20;
+
+// The bytes of events that one mapped body may become: a small raw event can make a large one.
+std::size_t mapped_bytes_max(const HandlerOptions& options) {
+  constexpr std::size_t at_least = std::size_t{64} << 20;
+  return std::max(4 * options.body_bytes_max, at_least);
 }
 
 // Reserved keys and admitted events, given up again unless they get as far as the buffer.
@@ -488,30 +500,49 @@ Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted
 Result<void, Problem> Handler::map(const Admitted& admitted, std::span<char> body,
                                    const normalise::Request& request,
                                    const normalise::Rules& rules) {
-  mapped_.clear();
-  mappings_.clear();
-  const auto mapped = admitted.source->mapper->map_body(body, admitted.framing, mapper_scratch_,
-                                                        mapped_, mappings_);
+  const std::size_t bytes_max = mapped_bytes_max(*admitted.options);
+  std::uint32_t index = 0;
+  bool fits = true;
+  const auto take = [&](const mapping::MappingOutcome& outcome) {
+    fits = fits && events_.size() <= bytes_max;
+    if (fits) {
+      take_mapped(outcome, index++, request, rules);
+    }
+  };
+  const auto mapped = admitted.source->mapper->map_body(
+      body, admitted.framing, rules.event_bytes_max, mapper_scratch_, mapped_, std::cref(take));
+  if (mapped_.capacity() > mapped_bytes_kept) {
+    mapped_ = {};
+  }
   if (!mapped) {
     return refused(Refusal::malformed_body, mapped.error().message);
   }
-  mapped_.resize(mapped_.size() + normalise::Normaliser::padding_bytes);
-  for (std::uint32_t index = 0; index < mappings_.size(); ++index) {
-    const mapping::MappingOutcome& outcome = mappings_[index];
-    if (!outcome) {
-      events_.reject({.index = index,
-                      .reason = reject_reason(outcome.error().code),
-                      .field = outcome.error().field,
-                      .message = outcome.error().message},
-                     true);
-      continue;
-    }
-    normalise::Request one = request;
-    one.kind = outcome->kind;
-    normaliser_.run_one(std::span(mapped_).subspan(outcome->offset, outcome->size), index, one,
-                        rules, events_);
+  if (!fits) {
+    return std::unexpected(
+        Problem{.refusal = Refusal::body_too_large,
+                .message = fmt::format("the body becomes more than {} bytes of events: send less "
+                                       "in one request",
+                                       bytes_max),
+                .limit = BodyLimit::mapped});
   }
   return {};
+}
+
+void Handler::take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t index,
+                          const normalise::Request& request, const normalise::Rules& rules) {
+  if (!outcome) {
+    events_.reject({.index = index,
+                    .reason = reject_reason(outcome.error().code),
+                    .field = outcome.error().field,
+                    .message = outcome.error().message},
+                   true);
+    return;
+  }
+  normalise::Request one = request;
+  one.kind = outcome->kind;
+  mapped_.resize(mapped_.size() + normalise::Normaliser::padding_bytes);
+  normaliser_.run_one(std::span(mapped_).subspan(outcome->offset, outcome->size), index, one, rules,
+                      events_);
 }
 
 void Handler::count_events(const Admitted& admitted) {

@@ -151,6 +151,8 @@ class Handler {
   Result<void, Problem> judge(const Admitted& admitted);
   Result<void, Problem> map(const Admitted& admitted, std::span<char> body,
                             const normalise::Request& request, const normalise::Rules& rules);
+  void take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t index,
+                   const normalise::Request& request, const normalise::Rules& rules);
   void normalise_again(const Replay& replay, const normalise::Rules& rules);
   void count_events(const Admitted& admitted);
   // One relaxed load while nobody looks.
@@ -180,8 +182,7 @@ class Handler {
   ContentDecoder decoder_;
   AnswerWriter answers_;
   std::string idempotency_key_;  // with the producer's name; empty: the request has none
-  std::string mapped_;           // events that a source's rules made, one behind the other
-  std::vector<mapping::MappingOutcome> mappings_;
+  std::string mapped_;           // the event that a source's rules made last
   std::string made_request_id_;
   std::string request_id_prefix_;
   std::uint64_t requests_ = 0;

@@ -45,10 +45,15 @@ enum class BodyLimit : std::uint8_t {
   ratio,        // limits.max_decompression_ratio
   passthrough,  // passthrough.max_body_bytes
   login,        // of a login: nobody is known yet
+  mapped,       // of what a source's rules make of it
 };
-inline constexpr std::array<std::string_view, 6> body_limit_names{
-    "max_body_bytes",          "producer_max_body_bytes",    "decoded_bytes",
-    "max_decompression_ratio", "passthrough_max_body_bytes", "login"};
+inline constexpr std::array<std::string_view, 7> body_limit_names{"max_body_bytes",
+                                                                  "producer_max_body_bytes",
+                                                                  "decoded_bytes",
+                                                                  "max_decompression_ratio",
+                                                                  "passthrough_max_body_bytes",
+                                                                  "login",
+                                                                  "mapped_bytes"};
 
 struct Problem {
   Refusal refusal{};

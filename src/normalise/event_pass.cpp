@@ -48,8 +48,10 @@ enum Param : int {
   first_reserved,
   email_param = first_reserved + 6,
   original_time,
+  regular_unit_price,
+  discounted_unit_price,
 };
-constexpr std::array<std::string_view, 23> param_names{"source",
+constexpr std::array<std::string_view, 25> param_names{"source",
                                                        "sku",
                                                        "name",
                                                        "quantity",
@@ -71,8 +73,12 @@ constexpr std::array<std::string_view, 23> param_names{"source",
                                                        "time",
                                                        "businessProfileId",
                                                        "email",
-                                                       "originalTime"};
+                                                       "originalTime",
+                                                       "regularUnitPrice",
+                                                       "discountedUnitPrice"};
 constexpr NameTable known_params(param_names);
+
+constexpr NameTable money_fields(std::array<std::string_view, 2>{"amount", "currency"});
 
 constexpr std::uint32_t bit(unsigned field) { return 1U << field; }
 
@@ -98,6 +104,10 @@ constexpr FieldPath path_of_param(int param) {
   return {.root = "params", .name = param_names[static_cast<std::size_t>(param)]};
 }
 
+bool is_cart(EventType type) {
+  return type == EventType::added_to_cart || type == EventType::removed_from_cart;
+}
+
 bool is_action(std::string_view text) {
   return !text.empty() && text.size() <= api::action_length_max &&
          std::ranges::all_of(text, [](char c) {
@@ -108,6 +118,15 @@ bool is_action(std::string_view text) {
 
 bool is_blank(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c == ' ' || c == '\t'; });
+}
+
+// Whether the inside of a JSON string stands for more bytes; its escapes only make it longer.
+bool is_longer_than(std::string_view raw, std::size_t bytes_max) {
+  if (raw.size() <= bytes_max) [[likely]] {
+    return false;
+  }
+  std::string value;
+  return !JsonWalker::unescape(raw, value) || value.size() > bytes_max;
 }
 
 // Without the white space around it; most texts have none.
@@ -472,10 +491,10 @@ void EventPass::time_member(std::string_view field) {
 
 void EventPass::salt_member() {
   const bool is_string = walker_.peek() == '"';
-  const std::size_t length = is_string ? walker_.string_at_cursor().size() : 0;
-  if (length == 0 || length > api::event_salt_length_max) {
+  const std::string_view text = is_string ? walker_.string_at_cursor() : std::string_view();
+  if (text.empty() || is_longer_than(text, api::event_salt_length_max)) {
     refuse_value(RejectReason::field_invalid, {.root = "eventSalt"},
-                 "must be a string of 1 to 256 characters; left out, one is generated");
+                 "must be a string of 1 to 256 bytes; left out, one is generated");
     return;
   }
   key("eventSalt");
@@ -508,12 +527,15 @@ void EventPass::param(Text key_text) {
     return;
   }
   key(key_text);
-  if (known == email_param && walker_.peek() == '"') {
+  if (known == email_param) {
     const std::uint32_t* const mark = walker_.mark();
-    params_email_ = walker_.read_string();
+    params_email_ = walker_.peek() == '"' ? walker_.read_string() : Text{};
     walker_.rewind(mark);
   } else if (known == original_time) {
     has_original_time_ = true;
+  } else if (known > original_time && is_cart(type_) && strict()) {
+    money(path_of_param(known), 3);
+    return;
   } else if (known >= 0 && known < first_reserved && strict()) {
     const std::uint32_t mask = bit(static_cast<unsigned>(known));
     if ((required_ & mask) != 0) {
@@ -522,42 +544,37 @@ void EventPass::param(Text key_text) {
         return;
       }
       params_seen_ |= mask;
-      if (copy_required_param(known)) {
-        return;
-      }
+      copy_required_param(known);
+      return;
     }
   }
   out_ = walker_.copy_value(out_, 2);
 }
 
-// Checks and copies a param that the type requires. False: it has no rule of its own and is still
-// to be copied.
-bool EventPass::copy_required_param(int known) {
+// Checks and copies a param that the type requires.
+void EventPass::copy_required_param(int known) {
   const FieldPath field = path_of_param(known);
   switch (known) {
     case source:
       one_of(field, event_sources());
-      return true;
+      return;
     case search_type:
       one_of(field, search_types);
-      return true;
+      return;
     case final_unit_price:
-      money(field);
-      return true;
+      money(field, 3);
+      return;
     case quantity:
     case lat:
     case lon:
     case company_id:
       number_value(field);
-      return true;
+      return;
     case position:
       position_value(field);
-      return true;
-    case item:
-      return false;
+      return;
     default:
       text_value(field);
-      return true;
   }
 }
 
@@ -573,15 +590,7 @@ void EventPass::finish_event() {
            "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`");
   }
   check_required_params();
-  if (!client_email_.empty() && !params_email_.raw.empty()) {
-    context_.scratch.clear();
-    std::string& unescaped = context_.scratch;
-    const bool valid = JsonWalker::unescape(params_email_.raw, unescaped);
-    if (valid && trim(unescaped) != client_email_) {
-      reject(RejectReason::email_mismatch, {.root = "params", .name = "email"},
-             "is not the profile's `client.email`: make them equal, or leave this one out");
-    }
-  }
+  check_params_email();
   if (rejected_) {
     return;
   }
@@ -597,6 +606,25 @@ void EventPass::finish_event() {
   }
   finish_time_and_salt("time");
   finish();
+}
+
+// The upstream compares the two as they are: an address with space around it is another one.
+void EventPass::check_params_email() {
+  if (client_email_.empty() || !params_email_) {
+    return;
+  }
+  const auto value_of = [](std::string_view raw, std::string& out) {
+    JsonWalker::unescape(raw, out);  // valid, as both have been written
+    return std::string_view(out);
+  };
+  std::string given;
+  std::string client;
+  if (params_email_->raw != client_email_ &&
+      value_of(params_email_->raw, given) != value_of(client_email_, client)) {
+    reject(RejectReason::email_mismatch, {.root = "params", .name = "email"},
+           "is not the profile's `client.email`: make them equal, without space around them, or "
+           "leave this one out");
+  }
 }
 
 void EventPass::check_required_params() {
@@ -711,6 +739,12 @@ void EventPass::finish() {
   if (!check_limits()) {
     return;
   }
+  if (start_ + size > context_.rules.request_bytes_max) {
+    reject(RejectReason::event_too_large, {},
+           "is behind more than " + std::to_string(context_.rules.request_bytes_max) +
+               " bytes of events: send fewer in one request");
+    return;
+  }
   out.records.push_back({.offset = static_cast<std::uint32_t>(start_),
                          .size = static_cast<std::uint32_t>(size),
                          .profile_hash = profile_hash_,
@@ -728,7 +762,8 @@ void EventPass::finish() {
   out.commit(out_);
 }
 
-bool EventPass::money(FieldPath field) {
+// `depth`: of the amount's members.
+bool EventPass::money(FieldPath field, std::size_t depth) {
   if (walker_.peek() != '{') {
     refuse_value(RejectReason::field_invalid, field, "must be an object {amount, currency}");
     return true;
@@ -749,7 +784,10 @@ bool EventPass::money(FieldPath field) {
       has_currency = true;
       currency(field);
     } else {
-      out_ = walker_.copy_value(out_, 3);
+      if (key_text.escaped) {
+        find_field(money_fields, key_text);
+      }
+      out_ = walker_.copy_value(out_, depth);
     }
   });
   *out_++ = '}';

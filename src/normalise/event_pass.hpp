@@ -62,8 +62,9 @@ class EventPass {
   void label_member();
   void params_member();
   void param(Text key_text);
-  bool copy_required_param(int known);
+  void copy_required_param(int known);
   void finish_event();
+  void check_params_email();
   void check_required_params();
   void insert_original_time();
 
@@ -84,7 +85,7 @@ class EventPass {
   void time_member(std::string_view field);
   void salt_member();
   // Each checks the value at the cursor and copies it. An amount is said to be above zero or not.
-  bool money(FieldPath field);
+  bool money(FieldPath field, std::size_t depth);
   bool amount(FieldPath field);
   void currency(FieldPath field);
   void one_of(FieldPath field, std::span<const std::string_view> allowed);
@@ -172,8 +173,8 @@ class EventPass {
   int profile_rank_ = std::numeric_limits<int>::max();
   std::uint64_t profile_hash_ = 0;
   std::string_view client_email_;
-  Text params_email_{};
-  std::uint32_t required_ = 0;  // params that the type requires, a bit each
+  std::optional<Text> params_email_;  // empty for a value that is no string
+  std::uint32_t required_ = 0;        // params that the type requires, a bit each
   std::uint32_t params_seen_ = 0;
   char* free_form_end_ = nullptr;  // the closing brace of params (or metadata)
   bool has_original_time_ = false;

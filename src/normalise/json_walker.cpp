@@ -142,6 +142,10 @@ void JsonWalker::unload() {
     *guard_ = behind_;
     guard_ = nullptr;
   }
+  if (index_capacity_ > kept_scratch_bytes) {
+    index_.reset();
+    index_capacity_ = 0;
+  }
 }
 
 std::string_view JsonWalker::read_scalar() {

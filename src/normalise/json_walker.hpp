@@ -19,6 +19,10 @@
 
 namespace sluice::normalise {
 
+// What the scratch space of one thread may keep of a request: what is larger is given back, so that
+// one uncommonly large body does not cost memory for ever.
+inline constexpr std::size_t kept_scratch_bytes = std::size_t{1} << 20;
+
 enum class WalkError : std::uint8_t { none, syntax, too_deep };
 
 class JsonWalker {

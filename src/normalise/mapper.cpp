@@ -41,26 +41,35 @@ bool is_blank(std::span<const char> text) {
 // One call of a mapper.
 class Pass {
  public:
-  Pass(const Program& program, RunState& state, std::string& out)
-      : program_(program), walker_(state.walker), state_(state), out_(out) {}
-  ~Pass() { walker_.unload(); }
+  Pass(const Program& program, RunState& state, std::string& out, std::size_t event_bytes_max)
+      : program_(program),
+        walker_(state.walker),
+        state_(state),
+        out_(out),
+        event_bytes_max_(event_bytes_max) {}
+  ~Pass() {
+    walker_.unload();
+    state_.shrink();
+  }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
 
   MappingOutcome text(std::span<char> raw);
-  void lines(std::span<char> body, std::vector<MappingOutcome>& events);
+  void lines(std::span<char> body, const Mapper::OnEvent& on_event);
   Result<void, BodyError> document(std::span<char> body, Framing framing,
-                                   std::vector<MappingOutcome>& events);
+                                   const Mapper::OnEvent& on_event);
 
  private:
   // Maps the value at the cursor and moves past it, unless the walker has an error afterwards.
   MappingOutcome event();
   MappingOutcome captured_event();
+  void hand_over_event(const Mapper::OnEvent& on_event);
 
   const Program& program_;
   JsonWalker& walker_;
   RunState& state_;
   std::string& out_;
+  std::size_t event_bytes_max_;
 };
 
 MappingOutcome Pass::event() {
@@ -85,7 +94,7 @@ MappingOutcome Pass::event() {
 }
 
 MappingOutcome Pass::captured_event() {
-  Run run(state_, out_);
+  Run run(state_, out_, event_bytes_max_);
   const auto fits = [&](const RulePlan& rule) {
     return std::ranges::all_of(rule.when, [&](const auto& when) { return run.holds(when); });
   };
@@ -101,6 +110,10 @@ MappingOutcome Pass::captured_event() {
   if (!step) {
     out_.resize(begin);
     MappingError& error = step.error();
+    if (error.code == MappingErrc::too_large) {  // the whole event is, not the value that came last
+      error.field.clear();
+      error.pointer.clear();
+    }
     if (!error.pointer.empty()) error.message.insert(0, error.pointer + " is ");
     return std::unexpected(std::move(error));
   }
@@ -123,26 +136,35 @@ MappingOutcome Pass::text(std::span<char> raw) {
   return outcome;
 }
 
-void Pass::lines(std::span<char> body, std::vector<MappingOutcome>& events) {
+void Pass::lines(std::span<char> body, const Mapper::OnEvent& on_event) {
   while (!body.empty()) {
     const auto size = static_cast<std::size_t>(std::ranges::find(body, '\n') - body.begin());
     const std::span<char> line = body.first(size);
-    if (!is_blank(line)) events.push_back(text(line));
+    if (!is_blank(line)) {
+      out_.clear();
+      on_event(text(line));
+    }
     body = body.subspan(std::min(size + 1, body.size()));
   }
 }
 
+void Pass::hand_over_event(const Mapper::OnEvent& on_event) {
+  out_.clear();
+  const MappingOutcome outcome = event();
+  if (walker_.error == WalkError::none) on_event(outcome);
+}
+
 Result<void, BodyError> Pass::document(std::span<char> body, Framing framing,
-                                       std::vector<MappingOutcome>& events) {
+                                       const Mapper::OnEvent& on_event) {
   using Code = BodyError::Code;
   if (const char* why = walker_.load(body.data(), body.size())) {
     return std::unexpected(body_error(Code::malformed, 0, malformed(0, why)));
   }
   const char first = walker_.peek();
   if (first == '[' && framing == Framing::object_or_array) {
-    walker_.each_item([&] { events.push_back(event()); });
+    walker_.each_item([&] { hand_over_event(on_event); });
   } else if (first == '{') {
-    events.push_back(event());
+    hand_over_event(on_event);
   } else {
     return std::unexpected(body_error(Code::wrong_shape, walker_.offset(),
                                       framing == Framing::object
@@ -174,6 +196,8 @@ std::string_view to_string(MappingErrc code) {
       return "wrong_type";
     case MappingErrc::bad_time:
       return "bad_time";
+    case MappingErrc::too_large:
+      return "too_large";
   }
   return "unknown";
 }
@@ -194,30 +218,24 @@ Result<Mapper> Mapper::compile(const Source& source) {
   return Mapper(std::move(*program));
 }
 
-MappingOutcome Mapper::map(std::span<char> raw, Scratch& scratch, std::string& out) const {
-  return Pass(*program_, *scratch.state_, out).text(raw);
+MappingOutcome Mapper::map(std::span<char> raw, Scratch& scratch, std::string& out,
+                           std::size_t event_bytes_max) const {
+  return Pass(*program_, *scratch.state_, out, event_bytes_max).text(raw);
 }
 
-Result<void, BodyError> Mapper::map_body(std::span<char> body, Framing framing, Scratch& scratch,
-                                         std::string& out,
-                                         std::vector<MappingOutcome>& events) const {
+Result<void, BodyError> Mapper::map_body(std::span<char> body, Framing framing,
+                                         std::size_t event_bytes_max, Scratch& scratch,
+                                         std::string& out, const OnEvent& on_event) const {
   if (is_blank(body)) {
     return std::unexpected(
         body_error(BodyError::Code::empty, 0, "the body is empty: send raw events as JSON"));
   }
-  Pass pass(*program_, *scratch.state_, out);
+  Pass pass(*program_, *scratch.state_, out, event_bytes_max);
   if (framing == Framing::lines) {
-    pass.lines(body, events);
+    pass.lines(body, on_event);
     return {};
   }
-  const std::size_t out_before = out.size();
-  const std::size_t events_before = events.size();
-  const auto mapped = pass.document(body, framing, events);
-  if (!mapped) {
-    out.resize(out_before);
-    events.erase(events.begin() + static_cast<std::ptrdiff_t>(events_before), events.end());
-  }
-  return mapped;
+  return pass.document(body, framing, on_event);
 }
 
 }  // namespace sluice::mapping

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -159,10 +161,11 @@ Result<ConditionPlan> Compiler::condition(const Condition& condition, const std:
   const bool is_bound =
       condition.test == Condition::Test::below || condition.test == Condition::Test::above;
   if (is_bound) {
-    const std::string text = condition.operands.size() == 1 ? condition.operands.front() : "";
-    const char* const end = text.data() + text.size();
-    const auto read = std::from_chars(text.data(), end, plan.bound);
-    if (read.ec != std::errc{} || read.ptr != end) {
+    const auto bound =
+        condition.operands.size() == 1 ? comparable(condition.operands.front()) : std::nullopt;
+    if (bound) {
+      plan.bound = *bound;
+    } else {
       return invalid(place, fmt::format("`below` and `above` take one number, not \"{}\"",
                                         fmt::join(condition.operands, ", ")));
     }
@@ -214,7 +217,37 @@ Result<RulePlan> compile_rule(const Rule& rule, PointerTree& tree, const std::st
   return plan;
 }
 
+// Infinity or 0, for a number whose first digit from 1 stands too far from the decimal point.
+double beyond_doubles(std::string_view number) {
+  constexpr std::int64_t farthest = std::numeric_limits<std::int64_t>::max() / 4;
+  const bool is_negative = number.starts_with('-');
+  number.remove_prefix(is_negative ? 1 : 0);
+  const std::string_view mantissa = number.substr(0, number.find_first_of("eE"));
+  std::string_view power = number.substr(std::min(mantissa.size() + 1, number.size()));
+  power.remove_prefix(power.starts_with('+') ? 1 : 0);
+  std::int64_t exponent = 0;
+  const auto read = std::from_chars(power.data(), power.data() + power.size(), exponent);
+  if (read.ec == std::errc::result_out_of_range) {
+    exponent = power.starts_with('-') ? -farthest : farthest;
+  }
+  exponent = std::clamp(exponent, -farthest, farthest);
+  const auto point = static_cast<std::int64_t>(std::min(mantissa.find('.'), mantissa.size()));
+  const auto first =
+      static_cast<std::int64_t>(std::min(mantissa.find_first_of("123456789"), mantissa.size()));
+  const double magnitude =
+      point - first + exponent > 0 ? std::numeric_limits<double>::infinity() : 0.0;
+  return is_negative ? -magnitude : magnitude;
+}
+
 }  // namespace
+
+std::optional<double> comparable(std::string_view text) {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, number);
+  if (read.ptr != end || read.ec == std::errc::invalid_argument) return std::nullopt;
+  return read.ec == std::errc{} ? number : beyond_doubles(text);
+}
 
 Result<std::unique_ptr<const Program>> Program::make(const Source& source) {
   auto program = std::make_unique<Program>();

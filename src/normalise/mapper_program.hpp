@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -60,6 +61,10 @@ struct ObjectPlan::Member {
   std::string key;  // `"name":`
   ValuePlan value;
 };
+
+// What the text of a number is compared as: the nearest double, which is infinite or 0 for a number
+// beyond the doubles. Nothing for a text that is no number.
+[[nodiscard]] std::optional<double> comparable(std::string_view text);
 
 struct ConditionPlan {
   Slot slot = no_slot;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <utility>
 
 #include <fmt/format.h>
@@ -102,10 +101,8 @@ std::string_view advice(ValueType type) {
 }
 
 bool compares(Condition::Test test, std::string_view text, double bound) {
-  double number = 0;
   if (number_form(text) == NumberForm::none) return false;
-  const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (read.ec != std::errc{}) return false;
+  const double number = comparable(text).value_or(bound);
   return test == Condition::Test::below ? number < bound : number > bound;
 }
 
@@ -171,16 +168,21 @@ Run::Step Run::value(const ValuePlan& plan, Frame frame) {
     Step operator()(const EachPlan& each) const { return run.each(each, frame); }
   };
   Step step = std::visit(Visitor{*this, plan, frame}, plan.source);
-  if (!step || *step) return step;
-  if (plan.default_json) {
+  if (!step) return step;
+  if (!*step && plan.default_json) {
     out_ += *plan.default_json;
-    return true;
+    step = true;
   }
-  if (plan.required) {
+  if (!*step && plan.required) {
     return refuse(MappingErrc::missing_required, absent_,
                   "absent, null or blank, and required: send it, or give it a default");
   }
-  return false;
+  if (out_.size() - begin_ > event_bytes_max_) {
+    return refuse(MappingErrc::too_large, {},
+                  fmt::format("becomes more than {} bytes, the limit of an event: send less in it",
+                              event_bytes_max_));
+  }
+  return step;
 }
 
 Run::Step Run::from(const ValuePlan& plan, const RawPlan& raw, Frame frame) {

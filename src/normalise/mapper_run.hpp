@@ -19,6 +19,13 @@ struct RunState {
   std::string text;   // of a string without its escapes
   std::string built;  // of a template
   ZoneSpan zone_span;
+
+  // Gives back what only an uncommonly large text needed.
+  void shrink() {
+    for (std::string* const scratch : {&text, &built}) {
+      if (scratch->capacity() > normalise::kept_scratch_bytes) *scratch = {};
+    }
+  }
 };
 
 // The text of a string (without escapes), a number, true or false.
@@ -34,7 +41,8 @@ class Run {
   // Where the values of the event, or of an item, begin among the slots.
   using Frame = std::size_t;
 
-  Run(RunState& state, std::string& out) : state_(state), out_(out) {}
+  Run(RunState& state, std::string& out, std::size_t event_bytes_max)
+      : state_(state), out_(out), begin_(out.size()), event_bytes_max_(event_bytes_max) {}
 
   bool holds(const ConditionPlan& condition);  // on the raw event
   Step value(const ValuePlan& plan, Frame frame);
@@ -56,6 +64,8 @@ class Run {
 
   RunState& state_;
   std::string& out_;
+  std::size_t begin_;  // of the event in the output
+  std::size_t event_bytes_max_;
   std::string_view absent_;  // the pointer whose value was found absent last
 };
 

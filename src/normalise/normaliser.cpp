@@ -65,6 +65,10 @@ std::string_view to_string(RejectReason reason) {
 }
 
 void Normalised::clear() {
+  if (capacity_ > kept_scratch_bytes) {
+    *this = {};
+    return;
+  }
   records.clear();
   dedup_keys.clear();
   indexes.clear();
@@ -130,6 +134,7 @@ PassContext Normaliser::State::context_for(const Request& request, const Rules& 
 bool Normaliser::State::event(std::uint32_t index, PassContext& context) {
   const std::uint32_t* const start = walker.mark();
   const std::uint64_t nulls_before = walker.nulls_skipped;
+  const std::uint32_t rejected_before = context.out.rejected_events;
   EventPass(context, index).run();
   context.out.tally.nulls_removed += walker.nulls_skipped - nulls_before;
   if (walker.error == WalkError::too_deep) {
@@ -141,7 +146,7 @@ bool Normaliser::State::event(std::uint32_t index, PassContext& context) {
                         .field = {},
                         .message = "is nested deeper than " +
                                    std::to_string(api::nesting_depth_max) + " levels: flatten it"},
-                       true);
+                       context.out.rejected_events == rejected_before);
   }
   return walker.error == WalkError::none;
 }

@@ -29,6 +29,9 @@ enum ProductField : unsigned { sku, name, quantity, final_unit_price, other_pric
 constexpr NameTable product_fields(std::array<std::string_view, 7>{
     "sku", "name", "quantity", "finalUnitPrice", "regularPrice", "discountPrice", "netUnitPrice"});
 
+constexpr NameTable payment_fields(std::array<std::string_view, 1>{"method"});
+constexpr NameTable metadata_fields(std::array<std::string_view, 1>{"originalTime"});
+
 constexpr std::uint32_t bit(unsigned field) { return 1U << field; }
 
 }  // namespace
@@ -90,7 +93,7 @@ void EventPass::transaction_member(Text key_text) {
       one_of({.root = field_name}, event_sources());
       return;
     default:
-      money({.root = field_name});
+      money({.root = field_name}, 2);
       return;
   }
 }
@@ -158,7 +161,7 @@ void EventPass::product_member(FieldPath field, Text key_text) {
       number_value(field);
       return;
     default:
-      money(field);
+      money(field, 4);
       return;
   }
 }
@@ -180,6 +183,9 @@ void EventPass::payment_info() {
       has_method = true;
       text_value({.root = "paymentInfo", .name = "method"});
     } else {
+      if (key_text.escaped) {
+        find_field(payment_fields, key_text);
+      }
       out_ = walker_.copy_value(out_, 2);
     }
   });
@@ -193,7 +199,7 @@ void EventPass::payment_info() {
 void EventPass::discount() {
   char* const before = out_;
   key("discountAmount");
-  if (!money({.root = "discountAmount"}) && !rejected_) {
+  if (!money({.root = "discountAmount"}, 2) && !rejected_) {
     out_ = before;
   }
 }
@@ -204,9 +210,17 @@ void EventPass::metadata() {
     return;
   }
   key("metadata");
-  has_original_time_ = walker_.find_string_member("originalTime").has_value();
-  out_ = walker_.copy_value(out_, 1);
-  free_form_end_ = out_ - 1;
+  *out_++ = '{';
+  walker_.each_member([this](Text key_text) {
+    if (walker_.skip_null()) {
+      return;
+    }
+    has_original_time_ |= find_field(metadata_fields, key_text) >= 0;
+    key(key_text);
+    out_ = walker_.copy_value(out_, 2);
+  });
+  free_form_end_ = out_;
+  *out_++ = '}';
 }
 
 void EventPass::finish_transaction() {

@@ -413,12 +413,13 @@ std::expected<Arrival, Violation> ApiModel::take_item(dom::element item, const R
 }
 
 void ApiModel::record() {
-  world_.ledger.record(arrivals_);
+  const std::uint64_t conflicts = world_.ledger.record(arrivals_);
   const auto replaced =
       static_cast<std::uint64_t>(std::ranges::count(arrivals_, true, &Arrival::time_replaced));
   world_.book.update([&](Stats& stats) {
     stats.events_accepted += arrivals_.size();
     stats.future_times_replaced += replaced;
+    stats.salt_conflicts += conflicts;
   });
 }
 

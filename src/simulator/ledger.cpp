@@ -49,6 +49,21 @@ Key key_of(const Arrival& arrival, std::string& scratch) {
   return {.low = hash.low64, .high = hash.high64};
 }
 
+// Of the salt alone, and of the profile and action that it stands for: never 0.
+struct SaltUse {
+  Key salt{};
+  std::uint32_t event = 0;
+};
+
+SaltUse salt_use_of(const Arrival& arrival, std::string& scratch) {
+  const XXH128_hash_t salt = XXH3_128bits(arrival.salt.data(), arrival.salt.size());
+  scratch = arrival.action;
+  scratch += '\n';
+  append_profile(scratch, arrival.client);
+  const auto event = static_cast<std::uint32_t>(XXH3_64bits(scratch.data(), scratch.size()));
+  return {.salt = {.low = salt.low64, .high = salt.high64}, .event = std::max(event, 1U)};
+}
+
 // An entry as it is kept: all texts in one allocation.
 class Stored {
  public:
@@ -106,6 +121,15 @@ struct Ledger::Contents {
   // Compact: the count of deliveries. Full: the entry's index, from 1.
   KeyTable table;
   std::deque<Stored> entries;
+  KeyTable salts;  // of each, the event that it came with first
+
+  bool conflicts(const SaltUse& use) {
+    std::uint32_t& first = salts[use.salt];
+    if (first == 0) {
+      first = use.event;
+    }
+    return first != use.event;
+  }
 
   void record_anonymous(const Arrival& arrival, LedgerMode mode) {
     ++summary.unique;
@@ -133,19 +157,28 @@ struct Ledger::Contents {
 Ledger::Ledger(LedgerMode mode) : mode_(mode), contents_(std::make_unique<Contents>()) {}
 Ledger::~Ledger() = default;
 
-void Ledger::record(std::span<const Arrival> arrivals) {
+std::uint64_t Ledger::record(std::span<const Arrival> arrivals) {
   constexpr std::size_t prefetch_distance = 8;
   std::vector<Key> keys(arrivals.size());
+  std::vector<SaltUse> salts(arrivals.size());
   std::string scratch;
   for (std::size_t i = 0; i < arrivals.size(); ++i) {
     if (has_identity(arrivals[i])) {
       keys[i] = key_of(arrivals[i], scratch);
     }
+    if (!arrivals[i].salt.empty()) {
+      salts[i] = salt_use_of(arrivals[i], scratch);
+    }
   }
+  std::uint64_t conflicts = 0;
   const std::lock_guard lock(contents_->mutex);
   for (std::size_t i = 0; i < arrivals.size(); ++i) {
     if (i + prefetch_distance < keys.size()) {
       contents_->table.prefetch(keys[i + prefetch_distance]);
+      contents_->salts.prefetch(salts[i + prefetch_distance].salt);
+    }
+    if (salts[i].event != 0 && contents_->conflicts(salts[i])) {
+      ++conflicts;
     }
     ++contents_->summary.deliveries;
     if (has_identity(arrivals[i])) {
@@ -154,12 +187,14 @@ void Ledger::record(std::span<const Arrival> arrivals) {
       contents_->record_anonymous(arrivals[i], mode_);
     }
   }
+  return conflicts;
 }
 
 void Ledger::clear() {
   const std::lock_guard lock(contents_->mutex);
   contents_->summary = {};
   contents_->table.clear();
+  contents_->salts.clear();
   contents_->entries.clear();
 }
 

@@ -68,9 +68,10 @@ std::string to_json(const Stats& stats) {
   append_series(out, "batch_events", stats.batch_events);
   append_series(out, "batch_bytes", stats.batch_bytes);
   fmt::format_to(std::back_inserter(out),
-                 R"("events":{},"events_refused":{},"future_times_replaced":{},"logins":{},)",
+                 R"("events":{},"events_refused":{},"future_times_replaced":{},)"
+                 R"("salt_conflicts":{},"logins":{},)",
                  stats.events_accepted, stats.events_refused, stats.future_times_replaced,
-                 stats.logins);
+                 stats.salt_conflicts, stats.logins);
   fmt::format_to(std::back_inserter(out),
                  R"("connections_accepted":{},"in_flight_max":{},"faults_fired":{},"faults":)",
                  stats.connections_accepted, stats.in_flight_max, stats.faults_fired_total());

@@ -247,6 +247,9 @@ class Campaign {
   }
 
   void check_conservation() {
+    if (const auto conflicts = upstream_.stats().salt_conflicts; conflicts != 0) {
+      report_.violations.push_back(std::to_string(conflicts) + " events with another one's salt");
+    }
     if (const double unaccounted = gateway_->unaccounted(); unaccounted != 0) {
       report_.violations.push_back("not accounted for: " + std::to_string(unaccounted) + " events");
     }

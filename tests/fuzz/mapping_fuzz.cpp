@@ -30,27 +30,24 @@ void map(const mapping::Mapper& mapper, std::string body, normalise::Framing fra
   body.resize(size + padding, ']');
   body.shrink_to_fit();
   std::string mapped;
-  std::vector<mapping::MappingOutcome> outcomes;
-  if (!mapper.map_body(std::span(body).first(size), framing, scratch, mapped, outcomes)) {
-    fuzz::check(mapped.empty() && outcomes.empty(), "a malformed body leaves nothing behind");
-    return;
-  }
-  mapped.resize(mapped.size() + padding);
-  for (const mapping::MappingOutcome& outcome : outcomes) {
+  const auto take = [&](const mapping::MappingOutcome& outcome) {
     if (!outcome) {
       fuzz::check(!outcome.error().message.empty(), "a refusal says why");
-      continue;
+      return;
     }
     const std::string_view made = std::string_view(mapped).substr(outcome->offset, outcome->size);
     fuzz::check(fuzz::CompactJson(made).is_valid(), "what a rule makes is compact JSON", made);
     normalise::Normalised events;
+    mapped.resize(mapped.size() + padding);
     normaliser.run_one(std::span(mapped).subspan(outcome->offset, outcome->size), 0,
                        {.kind = outcome->kind, .received_at = WallTime{}}, {}, events);
     for (const normalise::Rejection& rejection : events.rejections) {
       fuzz::check(rejection.reason != normalise::RejectReason::malformed_json,
                   "the normaliser reads what a rule makes");
     }
-  }
+  };
+  static_cast<void>(mapper.map_body(std::span(body).first(size), framing, mapping::Mapper::no_limit,
+                                    scratch, mapped, take));
 }
 
 }  // namespace

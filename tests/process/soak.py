@@ -85,6 +85,7 @@ def check_accounts(gateway, simulator, tally, violations):
     check(metrics.balance() == 0 and metrics["buffer_events_lost_total"] == 0, "nothing is lost", violations)
     check(accepted == tally.events, "what was acknowledged was accepted once", violations)
     check(dead == tally.poisoned and dead > 0, "the poison, and nothing else, is a dead letter", violations)
+    check(simulator.stats()["salt_conflicts"] == 0, "a salt stands for one event", violations)
     check(unique == accepted - dead, "what was accepted counts once upstream", violations)
 
 

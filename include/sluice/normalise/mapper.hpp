@@ -8,6 +8,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -30,6 +32,7 @@ enum class MappingErrc : std::uint8_t {
   missing_required,  // a required value is absent, null or blank
   wrong_type,        // a value cannot be converted without loss
   bad_time,          // a text is not a time of the format, or the time does not exist
+  too_large,         // the event that is made passes the limit
 };
 [[nodiscard]] std::string_view to_string(MappingErrc code);
 
@@ -78,18 +81,23 @@ class Mapper {
   Mapper(Mapper&&) noexcept;
   Mapper& operator=(Mapper&&) noexcept;
 
-  // Appends the event made of one raw event to `out`; nothing after an error. `raw` must have
-  // Normaliser::padding_bytes behind it, the first of which is overwritten for the duration of the
-  // call.
-  [[nodiscard]] MappingOutcome map(std::span<char> raw, Scratch& scratch, std::string& out) const;
+  static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+  // Appends the event made of one raw event to `out`; nothing after an error. No more than a value
+  // above `event_bytes_max` is written of it. `raw` must have Normaliser::padding_bytes behind it,
+  // the first of which is overwritten for the duration of the call.
+  [[nodiscard]] MappingOutcome map(std::span<char> raw, Scratch& scratch, std::string& out,
+                                   std::size_t event_bytes_max = no_limit) const;
 
-  // Maps each raw event of `body` and appends one outcome for each to `events`: an array's
-  // elements, or the lines that are not blank. A malformed line is the error of its index; a
-  // malformed object or array one of the whole body, after which `out` and `events` are as they
-  // were. Padding as for map().
-  [[nodiscard]] Result<void, normalise::BodyError> map_body(
-      std::span<char> body, normalise::Framing framing, Scratch& scratch, std::string& out,
-      std::vector<MappingOutcome>& events) const;
+  using OnEvent = std::function<void(const MappingOutcome&)>;
+  // Maps each raw event of `body` and hands over one outcome after the other: an array's elements,
+  // or the lines that are not blank. `out` holds one event at a time, which is the receiver's to
+  // change. A malformed line is the error of its index; a malformed object or array one of the
+  // whole body, after which what was handed over must be forgotten. Padding as for map().
+  [[nodiscard]] Result<void, normalise::BodyError> map_body(std::span<char> body,
+                                                            normalise::Framing framing,
+                                                            std::size_t event_bytes_max,
+                                                            Scratch& scratch, std::string& out,
+                                                            const OnEvent& on_event) const;
 
  private:
   explicit Mapper(std::unique_ptr<const Program> program);

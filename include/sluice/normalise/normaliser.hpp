@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -108,6 +109,8 @@ struct Rules {
   std::size_t event_bytes_max = 256U << 10;
   std::size_t event_keys_max = 10'000;
   std::size_t string_bytes_max = 256U << 10;
+  // Of all events of a request together: what an EventRecord can say.
+  std::size_t request_bytes_max = std::numeric_limits<std::uint32_t>::max();
 };
 
 // How the events lie in the body.

@@ -72,8 +72,9 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
 
   [[nodiscard]] LedgerMode mode() const { return mode_; }
-  // Stores the events of one request, in order.
-  void record(std::span<const Arrival> arrivals);
+  // Stores the events of one request, in order. Returns how many have a salt that came before with
+  // another profile or action.
+  std::uint64_t record(std::span<const Arrival> arrivals);
   void clear();
 
   [[nodiscard]] LedgerSummary summary() const;

@@ -28,6 +28,8 @@ struct Stats {
   std::uint64_t events_refused =
       0;  // those found invalid; what they took down with them is not in it
   std::uint64_t future_times_replaced = 0;
+  // Accepted events whose salt came before with another profile or action: a salt is one event's.
+  std::uint64_t salt_conflicts = 0;
   std::uint64_t logins = 0;                           // tokens issued, refreshed ones included
   std::map<std::string, std::uint64_t> faults_fired;  // by action
   std::uint64_t connections_accepted = 0;

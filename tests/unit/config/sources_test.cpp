@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <sluice/normalise/mapper.hpp>
+
 #include "reading.hpp"
 
 namespace sluice::config {
@@ -127,6 +129,17 @@ TEST(Sources, ValuesInEachOfTheirForms) {
   }
 }
 
+TEST(Sources, WhatIsTakenCanBeCompiled) {
+  for (const std::string_view bound : {"1e400", "-1e400", "1e-400", "0", "5"}) {
+    const auto source =
+        source_of(fmt::format("{{name: s, rules: [{{when: {{from: /n, above: {}}}, event: "
+                              "{{action: a, client: {{id: x}}}}}}]}}",
+                              bound));
+    ASSERT_NE(source, nullptr) << bound;
+    EXPECT_TRUE(mapping::Mapper::compile(*source).has_value()) << bound;
+  }
+}
+
 TEST(Sources, ParamsMayBeAWholeObjectOfTheRawEvent) {
   const auto source = source_of(
       "{name: s, event: {action: a, label: l, client: {from: /who}, params: {from: /what, "
@@ -226,6 +239,8 @@ TEST(Sources, MistakesOfSourcesAndRules) {
                 "7: sources[0].rules[0] makes nothing"},
            Case{"{name: s, rules: [{evnt: EVENT, event: EVENT}]}",
                 "5: sources[0].rules[0].evnt is not a known key: did you mean event?"},
+           Case{"{name: s, rules: [{when: , event: EVENT}]}",
+                "5: sources[0].rules[0].when is empty: write a condition, or leave it out"},
            Case{"{name: s, event: EVENT}\n  - {name: s, event: EVENT}",
                 "6: sources[1].name is \"s\", which is taken"},
        }) {
@@ -292,6 +307,7 @@ TEST(Sources, MistakesOfValues) {
            Case{"{from: /a, required: 1}", ".required is \"1\", which is not known"},
            Case{"{from: /a, format: '%Q'}",
                 ".format does not work: the format \"%Q\" has %Q, which is not known"},
+           Case{"{from: /a, format: '%F', type: integer}", ".type means nothing beside format"},
            Case{"{from: /a, zone: UTC}", ".zone is there without a format"},
            Case{"{from: /a, format: '%F', zone: Mars/Base}",
                 ".zone does not work: the zone \"Mars/Base\" is not known"},

@@ -91,7 +91,9 @@ TEST(Classify, RejectedPositions) {
   EXPECT_THAT(positions_in(R"([{"index":3},{"index":1},{"index":3}])", 5), ElementsAre(1, 3));
   EXPECT_THAT(positions_in(R"({"status":207,"errors":[{"field":"[2].client.email"}]})", 5),
               ElementsAre(2));
-  EXPECT_THAT(positions_in(R"({"errors":[{"field":"events[0]"},{"code":7}]})", 5), ElementsAre(0));
+  EXPECT_THAT(positions_in(R"({"errors":[{"field":"products[2].sku"}]})", 5), IsEmpty())
+      << "the product's position is not the event's";
+  EXPECT_THAT(positions_in(R"({"errors":[{"field":"[0]"},{"code":7}]})", 5), ElementsAre(0));
 }
 
 TEST(Classify, ABodyThatNamesAnEventThatIsNotThereRejectsAll) {

@@ -669,6 +669,53 @@ TEST_F(RelayedSessionTest, LoginsArePassedOnWhereTheGatewayHasNone) {
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 404")) << "it is its own, and knows no tokens";
 }
 
+// Maps whatever comes to a large event, by a source's rules.
+class MappedSessionTest : public SessionTest {
+ protected:
+  MappedSessionTest() {
+    mapping::Rule rule;
+    const auto add = [](mapping::Object& object, std::string name, auto value) {
+      object.members.emplace_back(std::move(name), mapping::Value{}).value.source =
+          std::move(value);
+    };
+    mapping::Object client;
+    add(client, "customId", mapping::Constant{R"("c")"});
+    add(rule.shape, "action", mapping::Constant{R"("a")"});
+    add(rule.shape, "client", std::move(client));
+    add(rule.shape, "params", mapping::Constant{"{}"});
+    add(rule.shape, "filler", mapping::Constant{'"' + std::string(event_bytes, 'x') + '"'});
+    mapping::Source source{.name = "large", .workspace = "w", .rules = {}};
+    source.rules.push_back(std::move(rule));
+    auto mapper = mapping::Mapper::compile(source);
+    tables_.sources.push_back(
+        {.name = "large",
+         .mapper = std::make_shared<const mapping::Mapper>(std::move(mapper.value()))});
+  }
+
+  static std::string raw_events(std::size_t count) {
+    std::string body = "[{}";
+    for (std::size_t i = 1; i < count; ++i) {
+      body += ",{}";
+    }
+    body += "]";
+    return "POST /v1/events/large HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+  }
+
+  static constexpr std::size_t event_bytes = std::size_t{250} << 10;
+};
+
+TEST_F(MappedSessionTest, WhatOneBodyBecomesIsBounded) {
+  feed(raw_events(2));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 202"), HasSubstr(R"("accepted":2)")));
+  constexpr std::size_t too_many = (std::size_t{64} << 20) / event_bytes + 2;
+  feed(raw_events(too_many));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 413"), HasSubstr("of events")));
+  EXPECT_EQ(buffer_.groups.size(), 1U) << "none of them is taken";
+}
+
 TEST(ProducerRoutes, AreThoseThatTheConfigurationKnows) {
   for (std::size_t i = 0; i < config::ingest_routes.size(); ++i) {
     EXPECT_EQ(to_string(static_cast<RouteId>(i)), config::ingest_routes[i]);

@@ -142,18 +142,14 @@ struct Body {
 Body mapped_body(const Source& source, std::string_view body, Framing framing) {
   Mapper::Scratch scratch;
   std::string out;
-  std::vector<MappingOutcome> outcomes;
-  Body result{
-      .whole = compiled(source).map_body(Padded(body).span(), framing, scratch, out, outcomes),
-      .events = {}};
-  if (!result.whole) {
-    EXPECT_TRUE(out.empty());
-    EXPECT_TRUE(outcomes.empty());
-  }
-  for (const auto& outcome : outcomes) {
-    result.events.push_back(outcome ? out.substr(outcome->offset, outcome->size)
-                                    : std::string(to_string(outcome.error().code)));
-  }
+  Body result;
+  result.whole = compiled(source).map_body(
+      Padded(body).span(), framing, Mapper::no_limit, scratch, out,
+      [&](const MappingOutcome& outcome) {
+        result.events.push_back(outcome ? out.substr(outcome->offset, outcome->size)
+                                        : std::string(to_string(outcome.error().code)));
+        out += "what the receiver has changed";
+      });
   return result;
 }
 
@@ -470,6 +466,18 @@ TEST(Mapper, tests_conditions) {
   EXPECT_TRUE(holds(When::above, R"({"x":1e3})", {"999.5"}));
   EXPECT_FALSE(holds(When::above, R"({"x":1e3})", {"1000"}));
   EXPECT_FALSE(holds(When::above, "{}", {"-1"}));
+  // Beyond the doubles: infinite, or 0.
+  EXPECT_TRUE(holds(When::above, R"({"x":1e400})", {"1000"}));
+  EXPECT_FALSE(holds(When::below, R"({"x":1e400})", {"1000"}));
+  EXPECT_TRUE(holds(When::below, R"({"x":-1e400})", {"-1000"}));
+  EXPECT_TRUE(holds(When::below, R"({"x":1e-400})", {"0.5"}));
+  EXPECT_FALSE(holds(When::above, R"({"x":1e-400})", {"0"}));
+  EXPECT_FALSE(holds(When::below, R"({"x":1e99999999999999999999})", {"1e99999999999999999999"}));
+  EXPECT_TRUE(holds(When::below, R"({"x":5})", {"1e400"}));
+  EXPECT_TRUE(holds(When::above, R"({"x":5})", {"-1e400"}));
+  EXPECT_TRUE(holds(When::above, R"({"x":5})", {"1e-400"}));
+  EXPECT_TRUE(holds(When::above, R"({"x":1)" + std::string(400, '0') + "}", {"1e300"}));
+  EXPECT_TRUE(holds(When::below, R"({"x":0.)" + std::string(400, '0') + "1}", {"1e-300"}));
 }
 
 TEST(Mapper, needs_all_conditions_of_a_rule) {
@@ -659,6 +667,50 @@ TEST(MapperBody, refuses_one_event_that_is_too_deep) {
     EXPECT_EQ(events[0], "too_deep");
     EXPECT_TRUE(events[1].starts_with(R"({"v":)")) << events[1];
   }
+}
+
+// --- Large events and bodies ---
+
+TEST(MapperLimits, an_event_is_given_up_once_it_is_too_large) {
+  const Source source = source_of(with_default(
+      each("/items", object(Member{"n", from("/n")},
+                            Member{"filler", constant('"' + std::string(100, 'x') + '"')})),
+      "[]"));
+  const Mapper mapper = compiled(source);
+  std::string raw = R"({"items":[0)";
+  for (int i = 1; i < 100'000; ++i) raw += ",0";
+  raw += "]}";
+  Mapper::Scratch scratch;
+  std::string out;
+  const auto refused = mapper.map(Padded(raw).span(), scratch, out, 10'000);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, MappingErrc::too_large);
+  EXPECT_EQ(refused.error().field + refused.error().pointer, "");
+  EXPECT_EQ(refused.error().message,
+            "becomes more than 10000 bytes, the limit of an event: send less in it");
+  EXPECT_LT(out.capacity(), 30'000U) << "it is not written as a whole first";
+
+  const std::string small = R"({"items":[0]})";
+  const auto taken = mapper.map(Padded(small).span(), scratch, out, 10'000);
+  ASSERT_TRUE(taken.has_value());
+  EXPECT_TRUE(mapper.map(Padded(small).span(), scratch, out, taken->size).has_value());
+  EXPECT_FALSE(mapper.map(Padded(small).span(), scratch, out, taken->size - 1).has_value());
+}
+
+TEST(MapperLimits, a_body_of_many_events_needs_the_room_of_one) {
+  std::string body = "[{}";
+  for (int i = 1; i < 10'000; ++i) body += i % 2 == 0 ? ",{}" : ",0";
+  body += "]";
+  Mapper::Scratch scratch;
+  std::string out;
+  std::size_t events = 0;
+  const Mapper mapper = compiled(source_of(constant('"' + std::string(1'000, 'x') + '"')));
+  ASSERT_TRUE(mapper
+                  .map_body(Padded(body).span(), Framing::object_or_array, Mapper::no_limit,
+                            scratch, out, [&](const MappingOutcome&) { ++events; })
+                  .has_value());
+  EXPECT_EQ(events, 10'000U);
+  EXPECT_LT(out.capacity(), 4'000U);
 }
 
 // --- Compiling ---

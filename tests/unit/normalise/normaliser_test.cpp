@@ -8,6 +8,7 @@
 namespace sluice::normalise {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -308,6 +309,24 @@ TEST(Normaliser, RefusesWhatIsTooDeepOrTooLargeAndNothingElse) {
   EXPECT_THAT(limited.all(), ElementsAre(good));
 }
 
+TEST(Normaliser, CountsAnEventOnceThatIsWrongAndTooDeep) {
+  const std::string deep = std::string(70, '[') + std::string(70, ']');
+  const Outcome outcome = run_batch(R"([{"type":"custom","action":"no spaces","params":{"x":)" +
+                                    deep + R"(}},{"type":"hit-timer","client":{"id":1}}])");
+  EXPECT_THAT(outcome.refusals(), ElementsAre("action: action_invalid", ": too_deep"));
+  EXPECT_EQ(outcome.events.rejected_events, 1);
+  EXPECT_EQ(outcome.events.records.size(), 1);
+}
+
+TEST(Normaliser, RefusesEventsBehindMoreBytesThanARecordCanSay) {
+  Rules rules = plain_rules();
+  const std::string event = R"({"type":"hit-timer","client":{"id":1}})";
+  rules.request_bytes_max = 2 * run_batch(event, rules).json(0).size();
+  const Outcome outcome = run_batch("[" + event + "," + event + "," + event + "]", rules);
+  EXPECT_EQ(outcome.events.records.size(), 2);
+  EXPECT_THAT(outcome.refusals(), ElementsAre(": event_too_large"));
+}
+
 TEST(Normaliser, RefusesTooManyKeysAndTooLongStringsAndNothingElse) {
   Rules small = plain_rules();
   small.event_keys_max = 20;
@@ -399,6 +418,140 @@ constexpr std::string_view product =
 
 Outcome run_transaction(std::string_view body) {
   return run(body, Request{.kind = EventKind::transaction}, plain_rules());
+}
+
+TEST(Normaliser, ComparesEmailsByTheirValues) {
+  const auto refusals = [](std::string_view client, std::string_view param) {
+    const std::string in_client = R"("client":{"email":")" + std::string(client) + R"("})";
+    const std::string in_params = R"("params":{"email":")" + std::string(param) + R"("})";
+    const auto found = run_batch(custom(in_client + "," + in_params)).refusals();
+    EXPECT_EQ(run_batch(custom(in_params + "," + in_client)).refusals(), found);
+    return found;
+  };
+  EXPECT_THAT(refusals("a@b.co", "a@b.co"), IsEmpty());
+  EXPECT_THAT(refusals(" a@b.co ", "a@b.co"), IsEmpty());
+  EXPECT_THAT(refusals(R"(\"a b\"@b.co)", R"(\"a b\"@b.co)"), IsEmpty());
+  EXPECT_THAT(refusals(R"(\"a b\"@b.co)", R"(\u0022a b\"@b.co)"), IsEmpty());
+  const auto mismatch = ElementsAre("params.email: email_mismatch");
+  EXPECT_THAT(refusals(" a@b.co ", " a@b.co "), mismatch) << "the API would find them different";
+  EXPECT_THAT(refusals("a@b.co", R"(a@b.co\t)"), mismatch);
+  EXPECT_THAT(refusals("a@b.co", "c@b.co"), mismatch);
+  EXPECT_THAT(refusals("a@b.co", ""), mismatch);
+  EXPECT_THAT(run_batch(custom(R"("client":{"email":"a@b.co"},"params":{"email":5})")).refusals(),
+              mismatch);
+  EXPECT_THAT(run_batch(custom(R"("client":{"id":1},"params":{"email":5})")).refusals(), IsEmpty());
+}
+
+TEST(Normaliser, ChecksTheFurtherPricesOfCartsWhenStrict) {
+  const auto refusals = [](std::string_view type, std::string_view param, const Rules& rules) {
+    return run_batch(R"({"type":")" + std::string(type) + R"(","client":{"id":1},"params":{)" +
+                         R"("source":"POS","sku":"s","name":"n","quantity":1,"finalUnitPrice":)" +
+                         R"({"amount":1,"currency":"EUR"},)" + std::string(param) + "}}",
+                     rules)
+        .refusals();
+  };
+  const Rules strict = plain_rules();
+  Rules lenient = strict;
+  lenient.strict = false;
+  for (const std::string_view type : {"added-to-cart", "removed-from-cart"}) {
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":5)", strict),
+                ElementsAre("params.regularUnitPrice: field_invalid"));
+    EXPECT_THAT(refusals(type, R"("discountedUnitPrice":{"amount":5})", strict),
+                ElementsAre("params.discountedUnitPrice.currency: field_missing"));
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":null)", strict), IsEmpty());
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":{"amount":5,"currency":"EUR"})", strict),
+                IsEmpty());
+    EXPECT_THAT(refusals(type, R"("regularUnitPrice":5)", lenient), IsEmpty());
+  }
+  EXPECT_THAT(refusals("product-view", R"("regularUnitPrice":5)", strict), IsEmpty());
+  EXPECT_THAT(run_batch(R"({"type":"item-search-click","client":{"id":1},"params":{"item":{},)"
+                        R"("correlationId":"c","position":1,"searchType":"autocomplete"}})")
+                  .refusals(),
+              ElementsAre("params.item: field_invalid"));
+}
+
+TEST(Normaliser, MeasuresASaltByItsValue) {
+  const auto with_salt = [](const std::string& salt) {
+    return run_batch(custom(R"("client":{"id":1},"params":{},"eventSalt":")" + salt + '"'))
+        .refusals();
+  };
+  const auto repeated = [](std::string_view text, std::size_t times) {
+    std::string out;
+    for (std::size_t i = 0; i < times; ++i) {
+      out += text;
+    }
+    return out;
+  };
+  EXPECT_THAT(with_salt(repeated("a", 256)), IsEmpty());
+  EXPECT_THAT(with_salt(repeated(R"(\u0061)", 256)), IsEmpty());
+  EXPECT_THAT(with_salt(repeated(R"(\u00e9)", 128)), IsEmpty());
+  EXPECT_THAT(with_salt(repeated("a", 257)), ElementsAre("eventSalt: field_invalid"));
+  EXPECT_THAT(with_salt(repeated(R"(\u00e9)", 129)), ElementsAre("eventSalt: field_invalid"));
+}
+
+TEST(Normaliser, CountsTheLevelsWithinAmounts) {
+  const auto amount = [](std::size_t levels) {
+    return R"({"amount":5,"currency":"EUR","x":)" + std::string(levels, '[') + "0" +
+           std::string(levels, ']') + "}";
+  };
+  const auto refusals = [](const std::string& body) { return run_transaction(body).refusals(); };
+  const auto in_transaction = [&](std::size_t levels) {
+    return transaction("[" + std::string(product) + "]",
+                       R"("discountAmount":)" + amount(levels) + ",");
+  };
+  const auto in_product = [&](std::size_t levels) {
+    return transaction(R"([{"sku":"s","name":"n","quantity":1,"finalUnitPrice":)" + amount(levels) +
+                       "}]");
+  };
+  const auto in_params = [&](std::size_t levels) {
+    return R"({"type":"added-to-cart","client":{"id":1},"params":{"source":"POS","sku":"s",)"
+           R"("name":"n","quantity":1,"finalUnitPrice":)" +
+           amount(levels) + "}}";
+  };
+  // The event is the first level: an amount of a transaction stands on the second, and so on.
+  EXPECT_THAT(refusals(in_transaction(62)), IsEmpty());
+  EXPECT_THAT(refusals(in_transaction(63)), ElementsAre(": too_deep"));
+  EXPECT_THAT(refusals(in_product(60)), IsEmpty());
+  EXPECT_THAT(refusals(in_product(61)), ElementsAre(": too_deep"));
+  EXPECT_THAT(run_batch(in_params(61)).refusals(), IsEmpty());
+  EXPECT_THAT(run_batch(in_params(62)).refusals(), ElementsAre(": too_deep"));
+}
+
+TEST(Normaliser, RefusesKnownNamesWithEscapesWithinAmountsAndPayments) {
+  const auto refusals = [](std::string body, std::string_view plain, std::string_view escaped) {
+    body.replace(body.find(plain), plain.size(), escaped);
+    return run_transaction(body).refusals();
+  };
+  const std::string body = transaction("[" + std::string(product) + "]",
+                                       R"("discountAmount":{"amount":1,"currency":"EUR"},)");
+  EXPECT_THAT(refusals(body, R"("amount")", R"("am\u006funt")"), Contains("amount: field_invalid"));
+  EXPECT_THAT(refusals(body, R"("currency")", R"("currenc\u0079")"),
+              Contains("currency: field_invalid"));
+  EXPECT_THAT(refusals(body, R"({"method":"CARD"})", R"({"method":"CARD","m\u0065thod":""})"),
+              ElementsAre("method: field_invalid"));
+  EXPECT_THAT(refusals(body, R"({"method":"CARD"})", R"({"method":"CARD","m\u0065th":""})"),
+              IsEmpty());
+}
+
+TEST(Normaliser, KeepsAnOriginalTimeOfAnyKindInMetadata) {
+  const auto with = [](std::string_view metadata) {
+    const std::string body = transaction("[" + std::string(product) + "]",
+                                         R"("metadata":)" + std::string(metadata) + ",");
+    std::string future = body;
+    future.replace(future.find("2024-05-01T11"), 4, "2030");
+    const Outcome outcome = run_transaction(future);
+    const auto made = outcome.refusals().empty() ? outcome.json(0) : outcome.refusals().front();
+    const std::size_t begin = made.find(R"("metadata":)");
+    return begin == std::string::npos ? made
+                                      : made.substr(begin + 11, made.find('}', begin) - begin - 10);
+  };
+  EXPECT_EQ(with(R"({"originalTime":5})"), R"({"originalTime":5})");
+  EXPECT_EQ(with(R"({"originalTime":true,"a":1})"), R"({"originalTime":true,"a":1})");
+  EXPECT_EQ(with(R"({"originalTime":{}})"), R"({"originalTime":{})");
+  EXPECT_EQ(with(R"({"originalTime":null,"a":1})"),
+            R"({"a":1,"originalTime":"2030-05-01T11:00:00.000Z"})");
+  EXPECT_EQ(with(R"({"a":{"originalTime":"x"}})").substr(0, 25), R"({"a":{"originalTime":"x"})");
+  EXPECT_EQ(with(R"({"original\u0054ime":5})"), "originalTime: field_invalid");
 }
 
 TEST(Normaliser, PassesTransactionsAndLeavesOutADiscountOfZero) {

@@ -134,6 +134,21 @@ TEST_F(Api, dedicated_endpoints_take_their_type_from_the_path) {
   EXPECT_EQ(entries[1].action, "push.view");
 }
 
+TEST_F(Api, a_number_beyond_the_doubles_costs_no_other_event_its_identifier) {
+  const auto with = [](std::string_view id, std::string_view number) {
+    return R"({"type":"custom","action":"a","label":"l","client":{"id":)" + std::string(id) +
+           R"(},"params":{"n":)" + std::string(number) + "}}";
+  };
+  const Answer answer =
+      batch("[" + with("-1234567890123456789", "1") + "," +
+            with("9223372036854775807", "18446744073709551615") + "," + with("1", "1e400") + "]");
+  EXPECT_EQ(answer.status, 202U) << answer.body;
+  const auto entries = world_->ledger.entries();
+  ASSERT_EQ(entries.size(), 3U);
+  EXPECT_EQ(entries[0].profile, "id:-1234567890123456789");
+  EXPECT_EQ(entries[1].profile, "id:9223372036854775807");
+}
+
 TEST_F(Api, error_format) {
   const Answer single = call("/v4/events/custom", R"({"action":"a","label":5})");
   EXPECT_EQ(single.status, 400U);

@@ -1,12 +1,17 @@
 // Goal: each rule that the API has for an event refuses what breaks it, naming the field, and
 // nothing else.
+#include <array>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
 
+#include <sluice/base/rng.hpp>
 #include <sluice/event/event_type.hpp>
+#include <sluice/normalise/normaliser.hpp>
 
 #include "verdict.hpp"
 
@@ -305,6 +310,156 @@ TEST_F(ArrivalOf, event_without_a_time_gets_the_arrival_time) {
   EXPECT_EQ(arrival.time, test_now);
   EXPECT_FALSE(arrival.time_is_own);
   EXPECT_FALSE(arrival.time_replaced);
+}
+
+// --- What the gateway takes ---
+
+// Events and transactions, nearly valid: each field is now and then of another kind, or missing.
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed) : rng_(seed) {}
+
+  std::string event() {
+    const EventTypeInfo& type = event_types()[rng_.below(event_type_count)];
+    Members event;
+    add(event, "type", '"' + std::string(type.path) + '"', 100);
+    add(event, "action", R"("a.b")", type.type == EventType::custom ? 30 : 0);
+    add(event, "label", R"("l")", 5);
+    add(event, "client", client(), 30);
+    add(event, "time", R"("2025-05-01T12:00:00Z")", 10);
+    add(event, "eventSalt", R"("salt")", 10);
+    add(event, "params", params(type), 30);
+    return close(event);
+  }
+
+  std::string transaction() {
+    Members made;
+    add(made, "client", client(), 30);
+    add(made, "orderId", R"("o")", 30);
+    std::string products = product();
+    for (std::uint64_t more = rng_.below(3); more > 0; --more) {
+      products += ',' + product();
+    }
+    add(made, "products", '[' + products + ']', 30);
+    for (const std::string_view price : {"revenue", "value", "discountAmount"}) {
+      add(made, price, money(), 30);
+    }
+    add(made, "paymentInfo", R"({"method":)" + either(R"("CARD")", 10) + '}', 30);
+    add(made, "source", R"("POS")", 30);
+    add(made, "metadata", R"({"a":1})", 10);
+    add(made, "recordedAt", R"("2025-05-01T12:00:00Z")", 10);
+    return close(made);
+  }
+
+ private:
+  using Members = std::string;
+
+  static std::string close(const Members& members) {
+    return '{' + (members.empty() ? members : members.substr(1)) + '}';
+  }
+  // `likely`: how many times in that many and one the member is there and of its kind.
+  void add(Members& members, std::string_view name, std::string value, std::uint64_t likely) {
+    if (rng_.below(likely + 1) != 0 || rng_.below(2) == 0) {
+      members += ",\"" + std::string(name) + "\":" + either(std::move(value), likely);
+    }
+  }
+  std::string either(std::string value, std::uint64_t likely) {
+    static constexpr std::array<std::string_view, 22> odd{R"("")",
+                                                          R"(" ")",
+                                                          R"(" x ")",
+                                                          R"("x")",
+                                                          R"("\u0020")",
+                                                          R"("\ud83d\ude00")",
+                                                          "0",
+                                                          "-0",
+                                                          "1",
+                                                          "-1",
+                                                          "1.0",
+                                                          "1.5",
+                                                          "1e3",
+                                                          "12345678901234567890",
+                                                          "true",
+                                                          "null",
+                                                          "[]",
+                                                          "{}",
+                                                          R"([{"a":1}])",
+                                                          R"({"amount":1,"currency":"EUR"})",
+                                                          R"({"amount":"1","currency":"EUR"})",
+                                                          R"(" a@b.co ")"};
+    return rng_.below(likely + 1) == 0 ? std::string(odd[rng_.below(odd.size())])
+                                       : std::move(value);
+  }
+  std::string client() {
+    Members made;
+    add(made, "id", "5", 10);
+    add(made, "customId", R"("c")", 10);
+    add(made, "email", R"("a@b.co")", 10);
+    add(made, "uuid", R"("01890a5d-ac96-774b-bcce-b302099a8057")", 10);
+    return close(made);
+  }
+  std::string money() {
+    Members made;
+    add(made, "amount", rng_.below(4) == 0 ? "0" : "1.50", 50);
+    add(made, "currency", R"("EUR")", 50);
+    return close(made);
+  }
+  std::string product() {
+    Members made;
+    add(made, "sku", R"("s")", 50);
+    add(made, "name", R"("n")", 50);
+    add(made, "quantity", "2", 50);
+    for (const std::string_view price : {"finalUnitPrice", "regularPrice", "netUnitPrice"}) {
+      add(made, price, money(), 50);
+    }
+    return close(made);
+  }
+  std::string params(const EventTypeInfo& type) {
+    Members made;
+    for (const std::string_view name : type.required_params) {
+      add(made, name, param(name), 30);
+    }
+    add(made, "regularUnitPrice", money(), 3);
+    add(made, "discountedUnitPrice", money(), 3);
+    add(made, "email", R"("a@b.co")", 3);
+    add(made, "other", R"("o")", 1);
+    return close(made);
+  }
+  std::string param(std::string_view name) {
+    if (name == "source") return R"("POS")";
+    if (name == "searchType") return R"("autocomplete")";
+    if (name == "finalUnitPrice") return money();
+    const bool is_number = name == "quantity" || name == "lat" || name == "lon" ||
+                           name == "companyId" || name == "position";
+    return is_number ? "3" : R"("t")";
+  }
+
+  Rng rng_;
+};
+
+TEST(EventRules, whatever_the_gateway_takes_strictly_is_taken) {
+  normalise::Normaliser normaliser(Rng(1));
+  normalise::Normalised events;
+  const normalise::Rules rules;
+  Generator generator(20'260'101);
+  std::size_t taken = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const auto kind = i % 4 == 0 ? EventKind::transaction : EventKind::event;
+    const std::string given =
+        kind == EventKind::event ? generator.event() : generator.transaction();
+    std::string padded = given + std::string(normalise::Normaliser::padding_bytes, ' ');
+    events.clear();
+    normaliser.run_one(std::span(padded).first(given.size()), 0,
+                       {.kind = kind, .received_at = test_now}, rules, events);
+    if (events.records.empty()) {
+      continue;
+    }
+    ++taken;
+    const std::string made(events.bytes());
+    ASSERT_EQ(kind == EventKind::event ? event_verdict(made) : transaction_verdict(made), "")
+        << given << '\n'
+        << made;
+  }
+  EXPECT_GT(taken, 2'000U);
 }
 
 }  // namespace

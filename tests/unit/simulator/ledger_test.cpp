@@ -63,6 +63,24 @@ TEST_P(LedgerInBothModes, each_part_of_the_identity_makes_a_difference) {
   EXPECT_EQ(ledger.deliveries_of(sample()), 2U);
 }
 
+TEST_P(LedgerInBothModes, tells_the_salts_that_stand_for_two_events) {
+  Ledger ledger(GetParam());
+  Arrival later = sample();
+  later.time += 1ms;
+  EXPECT_EQ(ledger.record({{sample(), sample(), later}}), 0U);
+  Arrival other_action = sample();
+  other_action.action = "b";
+  Arrival other_profile = sample();
+  other_profile.client = {.custom_id = "d"};
+  other_profile.time_is_own = false;
+  EXPECT_EQ(ledger.record({{other_action, sample(), other_profile}}), 2U);
+  Arrival unsalted = other_action;
+  unsalted.salt = {};
+  EXPECT_EQ(ledger.record({{unsalted}}), 0U);
+  ledger.clear();
+  EXPECT_EQ(ledger.record({{other_action}}), 0U);
+}
+
 TEST_P(LedgerInBothModes, without_a_salt_or_a_time_of_its_own_each_delivery_is_new) {
   Ledger ledger(GetParam());
   Arrival unsalted = sample();
