@@ -124,15 +124,29 @@ std::terminate_handler otherwise = nullptr;
 // Where memory runs out, requests are given up; but some threads cannot do without, such as the
 // store's. Then the process ends, saying why, and the next one finds what was synced.
 [[noreturn]] void end_process() {
+  const auto end = [](std::string_view message) {
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
+    std::_Exit(exit_failure);
+  };
+  constexpr std::string_view no_memory =
+      "sluice: memory is exhausted: ending; what the disk buffer has acknowledged is kept\n";
   try {
     if (const std::exception_ptr reason = std::current_exception()) {
       std::rethrow_exception(reason);
     }
+    // Out of a noexcept function: GCC 12 ends there without catching, so what it is cannot be
+    // known. What is thrown there is for want of memory.
+    if (std::uncaught_exceptions() > 0) {
+      end(no_memory);
+    }
   } catch (const std::bad_alloc&) {
-    constexpr std::string_view message =
-        "sluice: memory is exhausted: ending; what the disk buffer has acknowledged is kept\n";
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
-    std::_Exit(exit_failure);
+    end(no_memory);
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again) {
+      end("sluice: no thread can be started, as memory is exhausted or there are too many: ending; "
+          "what the disk buffer has acknowledged is kept\n");
+    }
+    otherwise();
   } catch (...) {
     otherwise();
   }

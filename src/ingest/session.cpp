@@ -22,7 +22,7 @@ constexpr std::size_t relay_read_bytes = 16U << 10;
 // An output larger than this was an exception, and its memory is given back.
 constexpr std::size_t output_bytes_kept = 16U << 10;
 // A connection that waits for its next request keeps no more room for it.
-constexpr std::size_t input_bytes_kept = 256U << 10;
+constexpr std::size_t input_bytes_kept = 1U << 20;
 
 }  // namespace
 

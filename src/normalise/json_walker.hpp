@@ -21,7 +21,7 @@ namespace sluice::normalise {
 
 // What the scratch space of one thread may keep of a request: what is larger is given back, so that
 // one uncommonly large body does not cost memory for ever.
-inline constexpr std::size_t kept_scratch_bytes = std::size_t{1} << 20;
+inline constexpr std::size_t kept_scratch_bytes = std::size_t{2} << 20;
 
 enum class WalkError : std::uint8_t { none, syntax, too_deep };
 
@@ -38,6 +38,17 @@ class JsonWalker {
   // unnoticed. Returns simdjson's error, or nullptr.
   const char* load(char* data, std::size_t size);
   void unload();
+  // Unloads at its end, whatever ends it: the data may not live longer than that.
+  class Unloading {
+   public:
+    explicit Unloading(JsonWalker& walker) : walker_(walker) {}
+    ~Unloading() { walker_.unload(); }
+    Unloading(const Unloading&) = delete;
+    Unloading& operator=(const Unloading&) = delete;
+
+   private:
+    JsonWalker& walker_;
+  };
 
   // The first byte of the next token; NUL at the end.
   [[nodiscard]] char peek() const { return data_[*next_]; }

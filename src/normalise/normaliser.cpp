@@ -65,7 +65,7 @@ std::string_view to_string(RejectReason reason) {
 }
 
 void Normalised::clear() {
-  if (capacity_ > kept_scratch_bytes) {
+  if (capacity_ > 2 * kept_scratch_bytes) {  // events grow a little on their way
     *this = {};
     return;
   }
@@ -233,21 +233,19 @@ Result<void, BodyError> Normaliser::run(std::span<char> body, const Request& req
         .code = BodyError::Code::empty, .offset = 0, .message = "the body is empty: send JSON"});
   }
   PassContext context = state_->context_for(request, rules, out);
-  Result<void, BodyError> result;
+  const JsonWalker::Unloading unloading(state_->walker);
   if (request.framing == Framing::lines) {
     state_->lines(body, context);
-  } else {
-    result = state_->document(body, request, context);
+    return {};
   }
-  state_->walker.unload();
-  return result;
+  return state_->document(body, request, context);
 }
 
 void Normaliser::run_one(std::span<char> body, std::uint32_t index, const Request& request,
                          const Rules& rules, Normalised& out) {
   PassContext context = state_->context_for(request, rules, out);
+  const JsonWalker::Unloading unloading(state_->walker);
   state_->line(body, index, context);
-  state_->walker.unload();
 }
 
 }  // namespace sluice::normalise
