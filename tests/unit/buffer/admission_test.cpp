@@ -141,7 +141,7 @@ TEST(Admission, CountsExactlyUnderContention) {
   }
   EXPECT_EQ(admission.events(), 0);
   EXPECT_EQ(admission.bytes(), 0);
-  for (const std::size_t producer : {0, 1, 2}) {
+  for (std::size_t producer = 0; producer < 3; ++producer) {
     EXPECT_FALSE(admission.must_refuse(producer));
   }
 }
