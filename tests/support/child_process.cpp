@@ -20,6 +20,7 @@ Process::Process(const std::vector<std::string>& arguments, std::string output,
     argv.push_back(const_cast<char*>(argument.c_str()));
   }
   argv.push_back(nullptr);
+  std::ofstream(output_).close();  // what an earlier process said there is not this one's
   pid_ = fork();
   if (pid_ == 0) {
     if (std::freopen(input.c_str(), "r", stdin) == nullptr ||
