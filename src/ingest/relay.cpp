@@ -26,39 +26,40 @@ constexpr std::chrono::seconds retry_after{1};
 }  // namespace
 
 // The other thread may let go of it last, and when ours has ended.
-struct Relay::Awaited : std::enable_shared_from_this<Awaited> {
-  explicit Awaited(Relay& waiting) : relay(&waiting) {}
+class Relay::Awaited : public std::enable_shared_from_this<Awaited> {
+ public:
+  explicit Awaited(Relay& waiting) : relay_(&waiting) {}
 
   // On any thread.
   void arrive(Result<std::string> given) {
-    const std::lock_guard lock(mutex);
-    if (relay != nullptr) {
-      value = std::move(given);
-      net::asio::post(relay->deps_.executor, [self = shared_from_this()] { self->wake(); });
+    const std::lock_guard lock(mutex_);
+    if (relay_ != nullptr) {
+      value_ = std::move(given);
+      net::asio::post(relay_->deps_.executor, [self = shared_from_this()] { self->wake(); });
     }
   }
   bool has_come() {
-    const std::lock_guard lock(mutex);
-    return value.has_value();
+    const std::lock_guard lock(mutex_);
+    return value_.has_value();
   }
   // Nothing of the relay's thread is touched after this.
   std::optional<Result<std::string>> let_go() {
-    const std::lock_guard lock(mutex);
-    relay = nullptr;
-    return std::exchange(value, std::nullopt);
+    const std::lock_guard lock(mutex_);
+    relay_ = nullptr;
+    return std::exchange(value_, std::nullopt);
   }
 
  private:
   void wake() {
-    const std::lock_guard lock(mutex);
-    if (relay != nullptr) {
-      relay->credential_came_.ring();
+    const std::lock_guard lock(mutex_);
+    if (relay_ != nullptr) {
+      relay_->credential_came_.ring();
     }
   }
 
-  std::mutex mutex;
-  Relay* relay;
-  std::optional<Result<std::string>> value;
+  std::mutex mutex_;
+  Relay* relay_;
+  std::optional<Result<std::string>> value_;
 };
 
 Relay::Relay(const Deps& deps, Session& session, ClientStream& client)

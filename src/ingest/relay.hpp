@@ -81,7 +81,7 @@ class Relay : public std::enable_shared_from_this<Relay> {
   };
   using Outcome = std::optional<Trouble>;  // none: it went well
   // A credential on its way from the thread that has it.
-  struct Awaited;
+  class Awaited;
 
   net::Task<Outcome> pass();
   // Sends the request and reads the head of its answer.
