@@ -56,7 +56,7 @@ step "compare JSON with Python"
 python3 tests/fuzz/differential.py build/release/bin/sluice
 step "whole processes"
 whole_processes() {
-  python3 -m unittest discover --quiet -s tests/process -p '*_test.py' && ./scripts/soak.sh --seconds 45
+  python3 -m unittest discover --quiet -s tests/process -p '*_test.py' && ./scripts/soak.sh --seconds 120
 }
 if [ "${1:-}" = --quick ]; then
   whole_processes
