@@ -70,8 +70,11 @@ Outcome classify_status(const UpstreamAnswer& answer) {
   }
 }
 
-// The number of a field such as [2].params.sku; that of products[2].sku is the product's.
+// The number of a field such as [2].params.sku or events[2]; that of products[2].sku is the
+// product's.
 std::optional<std::size_t> position_in_field(std::string_view field) {
+  constexpr std::string_view events = "events";
+  field.remove_prefix(field.starts_with(events) ? events.size() : 0);
   if (!field.starts_with('[')) {
     return std::nullopt;
   }

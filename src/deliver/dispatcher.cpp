@@ -31,7 +31,7 @@ bool refuses_access(Treatment treatment) {
 
 // What a 207 means that names so many of the events that were sent.
 Outcome classify_naming(const UpstreamAnswer& answer, std::size_t named, std::size_t sent) {
-  if (named == 0 || named < sent) {
+  if (named < sent) {
     return Outcome::partially_delivered;
   }
   // What broke off says nothing of an event that was alone, and may come whole another time.

@@ -25,12 +25,13 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   Group::Owner group = make_group(counts, 0, options_->clock->mono_now(), replay.traceparent);
   const Handed handed{
       .workspace = replay.workspace, .events = counts.accepted, .bytes = group->footprint_bytes()};
+  auto accepted = events_.indexes;  // copied before anything is admitted, as it may fail
   if (!workspace.admission->try_admit(handed.events, handed.bytes)) {
     probe_.refused_full.add(handed.events);
     outcome.refused = full(workspace).message;
     return std::nullopt;
   }
-  outcome.accepted = events_.indexes;
+  outcome.accepted = std::move(accepted);
   if (workspace.buffer->append(thread_, std::move(group), workspace.buffer->level(),
                                std::move(acknowledge))) {
     settle_events(handed, true);

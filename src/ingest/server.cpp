@@ -82,8 +82,9 @@ class Place {
   // Nothing, and counted in the probe, where there is none.
   static std::optional<Place> take(Shared& shared, const config::Ingest& config,
                                    const net::Socket& socket, Probe& probe) {
+    const std::size_t before = shared.connections.fetch_add(1, std::memory_order_relaxed);
     Place place(shared);
-    if (shared.connections.load(std::memory_order_relaxed) > config.max_connections) {
+    if (before >= config.max_connections) {
       probe.connections_refused.add();
       return std::nullopt;
     }
@@ -109,9 +110,8 @@ class Place {
   Place& operator=(Place&&) = delete;
 
  private:
-  explicit Place(Shared& shared) : shared_(&shared) {
-    shared_->connections.fetch_add(1, std::memory_order_relaxed);
-  }
+  // Counted among all already.
+  explicit Place(Shared& shared) : shared_(&shared) {}
 
   Shared* shared_;
   std::optional<PeerAddress> peer_;

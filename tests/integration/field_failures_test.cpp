@@ -33,6 +33,11 @@ class FieldFailure : public testing::Test {
                 "drain_timeout: 200ms\n" +
                 more};
   }
+  GatewayProcess::Options options_on(const SmallDisk& disk) {
+    GatewayProcess::Options small = options();
+    small.buffer_path = disk / "buffer";
+    return small;
+  }
   [[nodiscard]] bool stored(std::uint64_t unique) const {
     return eventually([&] { return upstream_.ledger().summary().unique == unique; },
                       std::chrono::seconds(100));
@@ -230,10 +235,8 @@ TEST_F(FieldFailure, TheDiskIsFull) {
   if (!disk.mounted()) {
     GTEST_SKIP() << "mounting a small file system takes root";
   }
-  GatewayProcess::Options small = options();
-  small.buffer_path = disk / "buffer";
   ASSERT_TRUE(upstream_.set_faults("status=503"));
-  GatewayProcess gateway(small);
+  GatewayProcess gateway(options_on(disk));
   gateway.start();
   // Large ones: RocksDB has room set aside for its log, which has to be used up first.
   std::string body = "[";
@@ -269,10 +272,8 @@ TEST_F(FieldFailure, TheDiskIsFullAndThenGoneUntilTheEnd) {
   if (!disk.mounted()) {
     GTEST_SKIP() << "mounting a small file system takes root";
   }
-  GatewayProcess::Options small = options();
-  small.buffer_path = disk / "buffer";
   ASSERT_TRUE(upstream_.set_faults("status=503"));
-  GatewayProcess gateway(small);
+  GatewayProcess gateway(options_on(disk));
   gateway.start();
   const std::string body =
       "[" + event("c", R"({"text":")" + std::string(90'000, 'x') + "\"}") + "]";
@@ -293,17 +294,15 @@ TEST_F(FieldFailure, TheDiskIsReadOnly) {
   if (!disk.mounted()) {
     GTEST_SKIP() << "mounting a small file system takes root";
   }
-  GatewayProcess::Options small = options();
-  small.buffer_path = disk / "buffer";
   ASSERT_TRUE(upstream_.set_faults("status=503"));
-  GatewayProcess gateway(small);
+  GatewayProcess gateway(options_on(disk));
   gateway.start();
   ASSERT_EQ(gateway.post(events(500)).status, 202);
   EXPECT_EQ(gateway.stop(), 0);
   ASSERT_TRUE(disk.make_read_only(true));
   EXPECT_ANY_THROW(gateway.start());
   EXPECT_EQ(gateway.process().wait(), 1);
-  EXPECT_THAT(gateway.log(), HasSubstr(small.buffer_path));
+  EXPECT_THAT(gateway.log(), HasSubstr(disk / "buffer"));
   ASSERT_TRUE(disk.make_read_only(false));
   ASSERT_TRUE(upstream_.set_faults("[]"));
   gateway.start();

@@ -61,13 +61,15 @@ TEST(Admission, AnEmptyBufferTakesWhateverComes) {
   EXPECT_TRUE(admission.try_admit(50, 5000)) << "open again";
 }
 
+constexpr Admission::Limits of_two_producers{.bytes_max = 1000,
+                                             .events_max = 0,
+                                             .high_watermark = 0.8,
+                                             .low_watermark = 0.5,
+                                             .producer_share = 0.5,
+                                             .producers = 2};
+
 TEST(Admission, OneProducerCannotFillItForAll) {
-  Admission admission({.bytes_max = 1000,
-                       .events_max = 0,
-                       .high_watermark = 0.8,
-                       .low_watermark = 0.5,
-                       .producer_share = 0.5,
-                       .producers = 2});
+  Admission admission(of_two_producers);
   EXPECT_TRUE(admission.try_admit(1, 300, 1));
   EXPECT_FALSE(admission.try_admit(1, 200, 1)) << "above half of 800";
   EXPECT_TRUE(admission.try_admit(1, 450, 2)) << "of whom it holds nothing";
@@ -78,12 +80,7 @@ TEST(Admission, OneProducerCannotFillItForAll) {
 }
 
 TEST(Admission, RefusesAProducerAboveItsShareUntilBelowTheLowWatermark) {
-  Admission admission({.bytes_max = 1000,
-                       .events_max = 0,
-                       .high_watermark = 0.8,
-                       .low_watermark = 0.5,
-                       .producer_share = 0.5,
-                       .producers = 2});
+  Admission admission(of_two_producers);
   for (int i = 0; i < 4; ++i) {
     EXPECT_TRUE(admission.try_admit(1, 100, 1));
   }
@@ -96,19 +93,13 @@ TEST(Admission, RefusesAProducerAboveItsShareUntilBelowTheLowWatermark) {
   admission.release_bytes(100, 1);
   EXPECT_TRUE(admission.must_refuse(1)) << "300 is above half of 500";
   EXPECT_FALSE(admission.try_admit(1, 1, 1));
-  admission.set_limits({.bytes_max = 2000,
-                        .events_max = 0,
-                        .high_watermark = 0.8,
-                        .low_watermark = 0.5,
-                        .producer_share = 0.5});
+  Admission::Limits twice = of_two_producers;
+  twice.bytes_max *= 2;
+  admission.set_limits(twice);
   EXPECT_FALSE(admission.must_refuse(1)) << "other limits";
   admission.set_limits({.bytes_max = 0, .events_max = 0});
   EXPECT_FALSE(admission.must_refuse(1)) << "none at all";
-  admission.set_limits({.bytes_max = 1000,
-                        .events_max = 0,
-                        .high_watermark = 0.8,
-                        .low_watermark = 0.5,
-                        .producer_share = 0.5});
+  admission.set_limits(of_two_producers);
   EXPECT_TRUE(admission.must_refuse(1));
   admission.release_events(1);
   admission.release_bytes(100, 1);

@@ -93,7 +93,7 @@ TEST(Classify, RejectedPositions) {
               ElementsAre(2));
   EXPECT_THAT(positions_in(R"({"errors":[{"field":"products[2].sku"}]})", 5), IsEmpty())
       << "the product's position is not the event's";
-  EXPECT_THAT(positions_in(R"({"errors":[{"field":"[0]"},{"code":7}]})", 5), ElementsAre(0));
+  EXPECT_THAT(positions_in(R"({"errors":[{"field":"events[0]"},{"code":7}]})", 5), ElementsAre(0));
 }
 
 TEST(Classify, ABodyThatNamesAnEventThatIsNotThereRejectsAll) {

@@ -771,6 +771,8 @@ TEST_F(JwtTest, StopDoesNotWaitUntilALoginMayStart) {
 
 // ---- TLS
 
+constexpr const char* refused_answer = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
+
 class TlsUpstreamTest : public HttpUpstreamTest {
  protected:
   ~TlsUpstreamTest() override {
@@ -787,13 +789,19 @@ class TlsUpstreamTest : public HttpUpstreamTest {
     options_.base_url = "https://" + tls_server_->authority();
     options_.ca_file = pki_.ca_file();
   }
+  // Whoever asks on another connection is refused.
+  void serve_answering_the_first_request_twice() {
+    serve({.alternative_names = "IP:127.0.0.1"});
+    tls_server_->script = [](const Received& request) {
+      return request.connection == 0 ? Reaction{.behind = accepted_answer}
+                                     : Reaction{.bytes = refused_answer};
+    };
+  }
 
   const test::TestPki pki_;
   const test::TestPki stranger_;
   std::unique_ptr<TestServer> tls_server_;
 };
-
-constexpr const char* refused_answer = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n";
 
 // Asks for something, and reads as much as the answer should have.
 net::Task<> call(StreamPool& pool, std::vector<std::string>& answers, std::string expected) {
@@ -837,24 +845,15 @@ TEST_F(TlsUpstreamTest, DoesNotUseAConnectionThatTheServerClosedMeanwhile) {
   EXPECT_EQ(upstream().probe().connections_reused_total, 0U);
 }
 
-// The server of the next two tests answers the first request twice.
 TEST_F(TlsUpstreamTest, AnAnswerBehindAnAnswerIsNotTheNextOnes) {
-  serve({.alternative_names = "IP:127.0.0.1"});
-  tls_server_->script = [&](const Received& request) {
-    return request.connection == 0 ? Reaction{.behind = accepted_answer}
-                                   : Reaction{.bytes = refused_answer};
-  };
+  serve_answering_the_first_request_twice();
   EXPECT_EQ(post().status, 202U);
   EXPECT_EQ(post().status, 503U) << "the answer to the post before was taken for this one's";
   EXPECT_EQ(upstream().probe().connections_reused_total, 0U);
 }
 
 TEST_F(TlsUpstreamTest, AnAnswerBehindAnAnswerIsNotTheNextCallers) {
-  serve({.alternative_names = "IP:127.0.0.1"});
-  tls_server_->script = [&](const Received& request) {
-    return request.connection == 0 ? Reaction{.behind = accepted_answer}
-                                   : Reaction{.bytes = refused_answer};
-  };
+  serve_answering_the_first_request_twice();
   const auto pool = make_stream_pool(context_.get_executor(), clock_, upstream().peer(), {});
   std::vector<std::string> answers;
   net::spawn(context_.get_executor(), gate_, call(*pool, answers, accepted_answer));
