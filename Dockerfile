@@ -1,9 +1,9 @@
-# Sluice as an image: built with scripts/build.sh, shipped with the libraries that it loads, and no more.
+# Sluice as an image: built with scripts/build.sh --optimised, shipped with the libraries that it loads, and no more.
 # Both stages stand on the same base; for a build that can be repeated, name it by its digest:
 #   docker build --build-arg BASE=debian:12-slim@sha256:... -t sluice .
 # scripts/image.sh builds it without an engine.
 ARG BASE=debian:12-slim
-# `build` compiles. `prebuilt` takes build/release/bin of the checkout, built on Debian 12.
+# `build` compiles. `prebuilt` takes build/optimised/bin of the checkout, built on Debian 12.
 ARG BINARIES=build
 
 FROM ${BASE} AS build
@@ -11,10 +11,10 @@ WORKDIR /src
 COPY scripts/setup.sh scripts/build.sh scripts/
 RUN ./scripts/setup.sh
 COPY . .
-RUN ./scripts/build.sh && install -D -s build/release/bin/sluice /out/sluice
+RUN ./scripts/build.sh --optimised && install -D -s build/optimised/bin/sluice /out/sluice
 
 FROM ${BASE} AS prebuilt
-COPY build/release/bin/sluice /out/sluice
+COPY build/optimised/bin/sluice /out/sluice
 
 FROM ${BINARIES} AS binaries
 

@@ -28,7 +28,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="3 repetitions of 1 s: does it work?")
     parser.add_argument("--repetitions", type=int, help="5 unless told")
     parser.add_argument("--seconds", type=float, help="of load per measurement; 4 unless told")
-    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
+    parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/optimised/bin")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build",
                         help="where the buffers of the gateways are: the disk that is measured")
     parser.add_argument("--server-cores", default="0", help="of the gateway, or the bare server")

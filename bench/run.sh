@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the release and runs benchmark scenarios; see bench/README.md.
+# Builds what is shipped, and runs benchmark scenarios; see bench/README.md.
 #   bench/run.sh all --report    everything, in about a quarter of an hour; writes bench/RESULTS.md
 #   bench/run.sh single --quick
 # SLUICE_BIN_DIR=DIR takes the binaries from there instead of building them.
@@ -7,12 +7,10 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -z "${SLUICE_BIN_DIR:-}" ]; then
-  ./scripts/setup.sh
-  cmake --preset release >/dev/null
   mkdir -p build
-  cmake --build --preset release --target sluice synerise-sim sluice-load bare-server >build/bench.log 2>&1 || {
+  ./scripts/build.sh --optimised >build/bench.log 2>&1 || {
     grep -E 'error|FAILED' build/bench.log | head -50
     exit 1
   }
 fi
-exec python3 bench/run.py --bin "${SLUICE_BIN_DIR:-build/release/bin}" "$@"
+exec python3 bench/run.py --bin "${SLUICE_BIN_DIR:-build/optimised/bin}" "$@"

@@ -43,6 +43,21 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   set(CMAKE_CXX_FLAGS_RELEASE "-O3")  # assertions stay on in release: no NDEBUG
 endif()
 
+# What a run of the programs counts is what the compiler then optimises by; scripts/build.sh --optimised
+# does both. The names of the profile's files do not say in which folder it was built.
+set(profile_options -fprofile-prefix-path=${CMAKE_BINARY_DIR})
+if(SLUICE_PROFILE STREQUAL "generate")
+  list(APPEND profile_options -fprofile-generate=${SLUICE_PROFILE_DIR} -fprofile-update=atomic)
+elseif(SLUICE_PROFILE STREQUAL "use")
+  # What the run did not reach is optimised as without a profile, and not for size.
+  list(APPEND profile_options -fprofile-use=${SLUICE_PROFILE_DIR} -fprofile-partial-training
+    -Wno-missing-profile)
+endif()
+if(SLUICE_PROFILE)
+  target_compile_options(sluice_options INTERFACE ${profile_options})
+  target_link_options(sluice_options INTERFACE ${profile_options})
+endif()
+
 # Asio and Beast are compiled once, in sluice::net; everyone else sees declarations.
 add_library(sluice_asio INTERFACE)
 add_library(sluice::asio ALIAS sluice_asio)

@@ -1,4 +1,4 @@
-# `cpack` in build/release, after scripts/build.sh, makes sluice_VERSION_ARCH.deb. Needs dpkg-dev, which
+# `cpack` in build/optimised, after scripts/build.sh --optimised, makes sluice_VERSION_ARCH.deb. Needs dpkg-dev, which
 # finds the libraries that it depends on.
 if(CMAKE_INSTALL_PREFIX_INITIALIZED_TO_DEFAULT)
   set(CMAKE_INSTALL_PREFIX /usr CACHE PATH "Where the programs are installed" FORCE)

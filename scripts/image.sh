@@ -2,8 +2,8 @@
 # Builds the image of the Dockerfile without a container engine, prints the size, and starts and stops the
 # gateway in the image's own file system, read-only. Says `skipped: <why>` where this machine cannot.
 #
-#   ./scripts/image.sh             compiles in the image's first stage: some minutes
-#   ./scripts/image.sh --prebuilt  takes build/release/bin/sluice
+#   ./scripts/image.sh             compiles in the image's first stage: a quarter of an hour
+#   ./scripts/image.sh --prebuilt  takes build/optimised/bin/sluice
 #
 # Needs root, buildah and mmdebstrap (scripts/setup.sh --full). The base is a minimal Debian 12 made of
 # packages, so that no image has to be pulled: what is printed is near the size on debian:12-slim, not the
@@ -26,8 +26,8 @@ esac
 for tool in buildah mmdebstrap; do
   command -v "$tool" >/dev/null || skip "$tool is not installed (scripts/setup.sh --full)"
 done
-if [ "$binaries" = prebuilt ] && [ ! -x build/release/bin/sluice ]; then
-  skip "build/release/bin/sluice is not there (scripts/build.sh)"
+if [ "$binaries" = prebuilt ] && [ ! -x build/optimised/bin/sluice ]; then
+  skip "build/optimised/bin/sluice is not there (scripts/build.sh --optimised)"
 fi
 
 export BUILDAH_ISOLATION=chroot

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes the Debian package of build/release, and installs, starts, stops, removes and purges it in a minimal
+# Makes the Debian package of build/optimised, and installs, starts, stops, removes and purges it in a minimal
 # Debian 12. Says `skipped: <why>` where this machine cannot make one. There is no systemd in it: the gateway
 # is started with the unit's command, as a user without rights, and reports to a socket as it would to systemd.
 #
-# Needs root and mmdebstrap (scripts/setup.sh --full), and scripts/build.sh before.
+# Needs root and mmdebstrap (scripts/setup.sh --full), and scripts/build.sh --optimised before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-(cd build/release && cpack >../package.log 2>&1) || {
+(cd build/optimised && cpack >../package.log 2>&1) || {
   tail -20 build/package.log
   exit 1
 }

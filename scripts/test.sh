@@ -87,6 +87,14 @@ fi
 step "fuzz"
 ./scripts/fuzz.sh
 if [ "${1:-}" = --full ]; then
+  step "build and test what is shipped"
+  ./scripts/build.sh --optimised >build/optimised.log 2>&1 || {
+    grep -E 'error|FAILED' build/optimised.log | head -50
+    exit 1
+  }
+  ./scripts/hardening.sh build/optimised/bin/sluice
+  SLUICE_BIN_DIR=build/optimised/bin python3 -m unittest discover --quiet -s tests/process -p '*_test.py'
+  SLUICE_BIN_DIR=build/optimised/bin ./scripts/soak.sh --seconds 120
   step "deploy"
   ./scripts/setup.sh --full
   ./scripts/test_deploy.sh

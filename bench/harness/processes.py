@@ -58,6 +58,15 @@ def fetch(url: str, method: str = "GET", body: bytes | None = None) -> str:
         return answer.read().decode()
 
 
+def make_certificate(folder: pathlib.Path) -> tuple[str, str]:
+    """A certificate and its key, as files."""
+    certificate, key = str(folder / "tls.crt"), str(folder / "tls.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    return certificate, key
+
+
 def allow_many_files() -> None:
     """In the child, before it becomes the program: thousands of connections need as many files."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -276,13 +285,14 @@ class Load:
     """What sluice-load is asked for."""
 
     path: str = "/v4/events/batch"
-    batch: int = 100  # 1: single events
+    batch: int = 100  # 1: single events; 0: as `options` say
     connections: int = 64
     pipeline: int = 1
     threads: int = 1
     rate_per_s: float = 0  # requests; 0: closed loop
     profiles: int = 10_000
     refusals: bool = False  # whether 503 is among what is expected
+    options: tuple[str, ...] = ()  # more of sluice-load's
 
 
 SINGLE = Load(path="/v4/events/custom", batch=1)
@@ -298,7 +308,11 @@ def load_command(bench: Bench, url: str, load: Load, seconds: float,
                "--profiles", str(load.profiles), "--warmup", "0s", "--duration", f"{seconds}s",
                "--timeout", "30s",  # a stall is to be seen in the latencies
                "--json", str(report)]
-    command += ["--shape", "single"] if load.batch == 1 else ["--batch", str(load.batch)]
+    if load.batch == 1:
+        command += ["--shape", "single"]
+    elif load.batch > 1:
+        command += ["--batch", str(load.batch)]
+    command += load.options
     if load.rate_per_s:
         command += ["--poisson", "--rate", f"{load.rate_per_s:.0f}"]
     return command

@@ -1,17 +1,12 @@
-import subprocess
-
 from harness.measure import CPU_PER_EVENT, P50, P99, SHARES, WHOLE, Pairs, Ratio, Scenario, measured
-from harness.processes import ARRAYS_100, SINGLE, Bench
+from harness.processes import ARRAYS_100, SINGLE, Bench, make_certificate
 
 
 def tls(bench: Bench) -> Pairs:
-    certificate, key = str(bench.work_dir / "tls.crt"), str(bench.work_dir / "tls.key")
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                    "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    certificate = make_certificate(bench.work_dir)
     for name, load in (("single", SINGLE), ("arrays of 100", ARRAYS_100)):
         yield f"{name}, plain", measured(bench, load)
-        yield f"{name}, TLS", measured(bench, load, tls=(certificate, key))
+        yield f"{name}, TLS", measured(bench, load, tls=certificate)
 
 
 SCENARIO = Scenario(
