@@ -13,10 +13,13 @@
 
 namespace sluice::store {
 
-// Read are all formats up to the latest. Format 2 has traceparents in groups. A store stays at
-// format 1, which earlier versions can read, until the first of them is written.
+// Read are all formats up to the latest. Format 2 has traceparents in groups, format 3 compressed
+// ones. A store stays at the format that earlier versions can read until the first record of a
+// later one is written.
 inline constexpr std::uint32_t format_version_first = 1;
-inline constexpr std::uint32_t format_version_latest = 2;
+inline constexpr std::uint32_t format_version_traces = 2;
+inline constexpr std::uint32_t format_version_compressed = 3;
+inline constexpr std::uint32_t format_version_latest = format_version_compressed;
 
 using WorkspaceId = std::uint32_t;
 
@@ -65,7 +68,9 @@ inline constexpr Ticket ticket_max = ~Ticket{0};
 // A value ends in a checksum of it and its key, so that nothing is read as what it is not. Every
 // decode_…() below gives nothing for what encode_…() has not made.
 void seal(std::string_view key, std::string& value);
-void encode_group(std::string_view key, const Group& group, const Totals& before, std::string& out);
+// Returns the first format that has what is written.
+std::uint32_t encode_group(std::string_view key, const Group& group, const Totals& before,
+                           std::string& out);
 struct GroupHead {
   std::uint32_t events = 0;
   WallTime accepted_wall;
@@ -77,8 +82,13 @@ struct StoredGroup {
   std::vector<EventRecord> records;
   std::vector<DedupKey> keys;
   std::optional<RememberedAnswer> answer;
-  std::string_view bytes;        // in the value
-  std::string_view traceparent;  // likewise; empty: it has none
+  std::string_view traceparent;   // in the value; empty: it has none
+  std::string_view stored_bytes;  // likewise, unless they were compressed
+  std::string uncompressed;
+
+  [[nodiscard]] std::string_view bytes() const {
+    return uncompressed.empty() ? stored_bytes : uncompressed;
+  }
 };
 [[nodiscard]] std::optional<StoredGroup> decode_group(std::string_view key, std::string_view value);
 

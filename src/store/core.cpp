@@ -234,17 +234,17 @@ void Core::commit(bool sync) {
 
 // A version that would take the records for damaged must not find them in a store of its format.
 Result<void> Core::write_commit(bool sync) {
-  if (needs_latest_format_ && !has_latest_format_ && raise_format_) {
-    if (auto raised = raise_format_(); !raised) {
+  if (format_needed_ > format_raised_ && raise_format_) {
+    if (auto raised = raise_format_(format_needed_); !raised) {
       return raised;
     }
-    has_latest_format_ = true;
+    format_raised_ = format_needed_;
   }
   return engine_->write(batch_, sync);
 }
 
 void Core::place_appends() {
-  needs_latest_format_ = false;
+  format_needed_ = 0;
   while (!waiting_.empty() && batch_.size_bytes() < options_.commit_bytes_max) {
     Append& append = committing_.emplace_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -252,9 +252,9 @@ void Core::place_appends() {
     Group& group = *append.group;
     group.ticket = workspace.next.ticket++;
     const std::string key = make_key(Tag::group, workspace.id, group.ticket);
-    encode_group(key, group, workspace.next.before, value_);
+    format_needed_ =
+        std::max(format_needed_, encode_group(key, group, workspace.next.before, value_));
     batch_.put(key, value_);
-    needs_latest_format_ = needs_latest_format_ || !group.traceparent().empty();
     workspace.next.before += totals_of(group);
     workspace.touched = true;
     if (workspace.dedup.entries_of(group) > 0) {

@@ -95,9 +95,9 @@ class Core final : public SteppedStore {
   std::deque<Append> waiting_;
   std::deque<Append> committing_;
   Batch batch_;
-  std::string value_;  // keeps its memory
-  bool needs_latest_format_ = false;
-  bool has_latest_format_ = false;
+  std::string value_;                // keeps its memory
+  std::uint32_t format_needed_ = 0;  // by what is in the batch
+  std::uint32_t format_raised_ = format_version_first;
   std::optional<MonoTime> releases_due_;
   std::optional<MonoTime> sync_due_;
   MonoTime recover_at_;

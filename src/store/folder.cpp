@@ -156,9 +156,8 @@ Result<void> Folder::write_format(std::uint32_t version) {
   return {};
 }
 
-Result<void> Folder::raise_format() {
-  return format_version_ < format_version_latest ? write_format(format_version_latest)
-                                                 : Result<void>();
+Result<void> Folder::raise_format(std::uint32_t format) {
+  return format_version_ < format ? write_format(format) : Result<void>();
 }
 
 void Folder::quarantine(const std::string& workspace, Ticket ticket, std::string_view record) {

@@ -29,8 +29,8 @@ class Folder {
   [[nodiscard]] std::string database_path() const { return path_ + "/db"; }
   // As of the file FORMAT.
   [[nodiscard]] const std::string& format() const { return format_; }
-  // The store has what only the latest format has: on disk when it returns without an error.
-  [[nodiscard]] Result<void> raise_format();
+  // The store has what no format before this one has: on disk when it returns without an error.
+  [[nodiscard]] Result<void> raise_format(std::uint32_t format);
   // Keeps a record for people, up to a bound. One thread at a time.
   void quarantine(const std::string& workspace, Ticket ticket, std::string_view record);
 

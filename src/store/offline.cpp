@@ -119,18 +119,18 @@ Result<Verification> read_all(
   return verification;
 }
 
-// Copies what can be read of a workspace. What is lost counts as released in the copy.
-Result<void> copy_workspace(Engine& from, LoadedWorkspace workspace, Engine& to,
-                            Verification& verification) {
+// Copies what can be read of a workspace. What is lost counts as released in the copy. Returns the
+// first format that has what is in it.
+Result<std::uint32_t> copy_workspace(Engine& from, LoadedWorkspace workspace, Engine& to) {
+  std::uint32_t format = format_version_first;
   Batch batch;
   std::string value;
   const LoadedWorkspace original = workspace;
   auto copied = read_workspace(from, original, [&](ReadBack& read) {
-    count(original, read, verification);
     batch.clear();
     for (std::size_t i = 0; i < read.groups.size(); ++i) {
       const std::string key = make_key(Tag::group, workspace.id, read.groups[i]->ticket);
-      encode_group(key, *read.groups[i], read.befores[i], value);
+      format = std::max(format, encode_group(key, *read.groups[i], read.befores[i], value));
       batch.put(key, value);
     }
     for (const LostGroups& lost : read.lost) {
@@ -141,7 +141,7 @@ Result<void> copy_workspace(Engine& from, LoadedWorkspace workspace, Engine& to,
     return to.write(batch, false);
   });
   if (!copied) {
-    return copied;
+    return std::unexpected(copied.error());
   }
   batch.clear();
   const auto read =
@@ -158,21 +158,26 @@ Result<void> copy_workspace(Engine& from, LoadedWorkspace workspace, Engine& to,
   workspace.releases.write_all(batch);
   const std::string key = make_key(Tag::appended, workspace.id);
   batch.put(key, encode_appended(key, {.next = workspace.next, .name = workspace.name}));
-  return to.write(batch, true);
+  if (auto written = to.write(batch, true); !written) {
+    return std::unexpected(written.error());
+  }
+  return format;
 }
 
-Result<Verification> copy_store(Engine& from, Engine& to) {
+Result<std::uint32_t> copy_store(Engine& from, Engine& to) {
   const auto workspaces = load_all(from);
   if (!workspaces) {
     return std::unexpected(workspaces.error());
   }
-  Verification verification;
+  std::uint32_t format = format_version_first;
   for (const LoadedWorkspace& workspace : *workspaces) {
-    if (auto copied = copy_workspace(from, workspace, to, verification); !copied) {
-      return std::unexpected(copied.error());
+    const auto copied = copy_workspace(from, workspace, to);
+    if (!copied) {
+      return copied;
     }
+    format = std::max(format, *copied);
   }
-  return verification;
+  return format;
 }
 
 }  // namespace
@@ -267,6 +272,9 @@ Result<Repair> repair(const std::string& path) {
   opened->engine->close();
   if (!copied) {
     return std::unexpected(copied.error());
+  }
+  if (auto raised = opened->folder.raise_format(*copied); !raised) {
+    return std::unexpected(raised.error());
   }
   auto aside = set_database_aside(opened->folder.database_path());
   if (!aside) {

@@ -93,7 +93,7 @@ class Reading {
   Group::Owner make_group(const StoredGroup& stored, Ticket ticket) const {
     const auto age = std::max(options_.wall_now - stored.head.accepted_wall, WallTime::duration(0));
     Group::Owner group = Group::make({.records = stored.records,
-                                      .bytes = stored.bytes,
+                                      .bytes = stored.bytes(),
                                       .dedup_keys = stored.keys,
                                       .answer = stored.answer,
                                       .accepted_at = options_.now - age,

@@ -71,7 +71,9 @@ class ThreadedStore final : public Store {
             folder_->quarantine(workspace, ticket, record);
           }
         },
-        [this] { return folder_ ? folder_->raise_format() : Result<void>(); });
+        [this](std::uint32_t format) {
+          return folder_ ? folder_->raise_format(format) : Result<void>();
+        });
     if (!core) {
       return std::unexpected(core.error());
     }

@@ -10,6 +10,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <sluice/base/rng.hpp>
+
 #include "gateway_process.hpp"
 #include "running_gateway.hpp"
 #include "small_disk.hpp"
@@ -18,6 +20,17 @@ namespace sluice::test {
 namespace {
 
 using testing::HasSubstr;
+
+std::string incompressible_text(std::size_t size) {
+  static Rng rng(1);
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string text(size, '\0');
+  for (char& letter : text) {
+    letter = letters[rng.below(letters.size())];
+  }
+  return text;
+}
 
 class FieldFailure : public testing::Test {
  protected:
@@ -241,7 +254,7 @@ TEST_F(FieldFailure, TheDiskIsFull) {
   // Large ones: RocksDB has room set aside for its log, which has to be used up first.
   std::string body = "[";
   for (int i = 0; i < 20; ++i) {
-    body += (i > 0 ? "," : "") + event("c", R"({"text":")" + std::string(10'000, 'x') + "\"}");
+    body += (i > 0 ? "," : "") + event("c", R"({"text":")" + incompressible_text(10'000) + "\"}");
   }
   body += "]";
   ASSERT_EQ(gateway.post(body).status, 202);
@@ -276,7 +289,7 @@ TEST_F(FieldFailure, TheDiskIsFullAndThenGoneUntilTheEnd) {
   GatewayProcess gateway(options_on(disk));
   gateway.start();
   const std::string body =
-      "[" + event("c", R"({"text":")" + std::string(90'000, 'x') + "\"}") + "]";
+      "[" + event("c", R"({"text":")" + incompressible_text(90'000) + "\"}") + "]";
   disk.fill();
   // RocksDB has room set aside for its log: the last one that is acknowledged finds none.
   ASSERT_TRUE(eventually(

@@ -102,9 +102,9 @@ struct Bells {
 };
 // Keeps the bytes of a record that cannot be read, for people.
 using Quarantine = std::function<void(const std::string& workspace, Ticket, std::string_view)>;
-// Notes that the store has what only the latest format has; on disk when it returns without an
+// Notes that the store has what no format before this one has; on disk when it returns without an
 // error. Called on the commit thread.
-using RaiseFormat = std::function<Result<void>()>;
+using RaiseFormat = std::function<Result<void>(std::uint32_t format)>;
 
 [[nodiscard]] Result<std::unique_ptr<SteppedStore>> open_stepped(
     const Options& options, std::vector<Workspace> workspaces, const Clock& clock,

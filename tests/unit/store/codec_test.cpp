@@ -1,6 +1,8 @@
 // Goal: what is decoded is what was encoded, and nothing else is decoded at all.
 #include "codec.hpp"
 
+#include <cstring>
+
 #include "store_support.hpp"
 
 namespace sluice::store {
@@ -10,7 +12,7 @@ const FakeClock test_clock;
 
 // A group with what a record can have, at random.
 Group::Owner random_group(Rng& rng) {
-  return numbered_group(rng.below(1'000'000), test_clock, rng.below(500), rng.below(2) == 0,
+  return numbered_group(rng.below(1'000'000), test_clock, rng.below(4'000), rng.below(2) == 0,
                         rng.below(2) == 0 ? some_trace : std::string_view());
 }
 
@@ -25,7 +27,7 @@ TEST(Codec, AGroupComesOutAsItWentIn) {
     const auto stored = decode_group(key, value);
     ASSERT_TRUE(stored);
     const Group::Owner made = Group::make({.records = stored->records,
-                                           .bytes = stored->bytes,
+                                           .bytes = stored->bytes(),
                                            .dedup_keys = stored->keys,
                                            .answer = stored->answer,
                                            .accepted_at = {},
@@ -38,7 +40,7 @@ TEST(Codec, AGroupComesOutAsItWentIn) {
 }
 
 // A store of format 1 has no others, and an earlier version reads them.
-TEST(Codec, AGroupWithoutATraceparentIsOfFormat1) {
+TEST(Codec, ASmallGroupWithoutATraceparentIsOfFormat1) {
   constexpr std::size_t presence_at = 4 + 4 + 8 + 24;
   for (const bool with_answer : {false, true}) {
     const Group::Owner group = numbered_group(7, test_clock, 0, with_answer);
@@ -48,6 +50,59 @@ TEST(Codec, AGroupWithoutATraceparentIsOfFormat1) {
     EXPECT_EQ(value.size(), presence_at + 1 + (with_answer ? 24 : 0) +
                                 13 * group->records().size() + 16 * group->dedup_keys().size() +
                                 group->bytes().size() + 8);
+  }
+}
+
+TEST(Codec, WhatRepeatsItselfIsStoredCompressed) {
+  const std::string key = make_key(Tag::group, 1, 1);
+  for (const std::size_t size : {1024UL, 5000UL, 100'000UL, 20'000'000UL}) {
+    const std::string text = repetitive_text(size);
+    std::string value;
+    EXPECT_EQ(encode_group(key, *group_of(text), {}, value), format_version_compressed);
+    EXPECT_LT(value.size(), size / 2);
+    const auto stored = decode_group(key, value);
+    ASSERT_TRUE(stored);
+    EXPECT_TRUE(stored->bytes() == text);
+    EXPECT_EQ(stored->head.own.payload_bytes, size);
+  }
+}
+
+TEST(Codec, WhatCannotBeCompressedIsStoredAsItIs) {
+  Rng rng(6);
+  std::string noise(100'000, '\0');
+  for (char& byte : noise) {
+    byte = static_cast<char>(rng.below(256));
+  }
+  const std::string key = make_key(Tag::group, 1, 1);
+  for (const std::string& text : {noise, repetitive_text(1023), std::string()}) {
+    std::string value;
+    EXPECT_EQ(encode_group(key, *group_of(text), {}, value), format_version_first);
+    EXPECT_TRUE(value.find(text) != std::string::npos);
+    const auto stored = decode_group(key, value);
+    ASSERT_TRUE(stored);
+    EXPECT_TRUE(stored->bytes() == text);
+  }
+}
+
+// A checksum does not say that its writer was sane.
+TEST(Codec, ABlockThatStandsForAnotherNumberOfBytesIsRefused) {
+  constexpr std::size_t presence_at = 4 + 4 + 8 + 24;
+  constexpr std::size_t size_at = presence_at + 1;
+  const std::string key = make_key(Tag::group, 1, 1);
+  std::string whole;
+  encode_group(key, *group_of(repetitive_text(5000)), {}, whole);
+  whole.resize(whole.size() - 8);
+  const auto resealed = [&](std::string value) {
+    seal(key, value);
+    return decode_group(key, value).has_value();
+  };
+  ASSERT_TRUE(resealed(whole));
+  EXPECT_FALSE(resealed(whole.substr(0, whole.size() - 1)));
+  EXPECT_FALSE(resealed(whole + "x"));
+  for (const std::uint32_t size : {0U, 1U, 4999U, 5001U, 2'000'000'000U, 0xFFFFFFFFU}) {
+    std::string value = whole;
+    std::memcpy(value.data() + size_at, &size, sizeof size);
+    EXPECT_FALSE(resealed(value)) << size;
   }
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 std::vector<std::uint64_t> numbers(const std::vector<Group::Owner>& groups) {
   std::vector<std::uint64_t> out;
@@ -548,39 +549,43 @@ TEST(Core, StartsWithoutReadingTheBacklog) {
 }
 
 // Otherwise an earlier version could open a store in which it takes records for damaged.
-TEST(Core, WritesNoTraceparentBeforeTheFormatSaysSo) {
+TEST(Core, WritesNothingOfALaterFormatBeforeTheFormatSaysSo) {
   test::MemoryDisk disk;
   FakeClock clock;
   buffer::DedupWindow window({.window = 0ns, .entries_max = 0});
-  int raised = 0;
+  std::vector<std::uint32_t> raised;
   bool fails = true;
   const auto store =
       open_stepped(
           {}, {{.name = "a", .window = &window, .wake = [] {}, .lost = nullptr}}, clock,
           std::make_unique<test::MemoryEngine>(disk), {.commit = [] {}, .read = [] {}}, nullptr,
-          [&]() -> Result<void> {
-            ++raised;
+          [&](std::uint32_t format) -> Result<void> {
+            raised.push_back(format);
             return fails ? Result<void>(failure(Errc::disk_full, "no room")) : Result<void>();
           })
           .value();
-  const auto append = [&](std::string_view traceparent) {
+  const auto append = [&](Group::Owner group) {
     std::optional<bool> kept;
-    static_cast<void>(store->buffer(0).append(
-        0, numbered_group(1, clock, 0, false, traceparent), buffer::AckLevel::disk,
-        [&](const Result<void>& result) { kept = result.has_value(); }));
+    static_cast<void>(
+        store->buffer(0).append(0, std::move(group), buffer::AckLevel::disk,
+                                [&](const Result<void>& result) { kept = result.has_value(); }));
     static_cast<void>(store->commit_step());
     return kept.value();
   };
-  EXPECT_TRUE(append(""));
-  EXPECT_EQ(raised, 0);
-  EXPECT_FALSE(append(some_trace));
-  EXPECT_EQ(raised, 1);
+  const auto traced = [&] { return numbered_group(1, clock, 0, false, some_trace); };
+  EXPECT_TRUE(append(numbered_group(1, clock)));
+  EXPECT_THAT(raised, IsEmpty());
+  EXPECT_FALSE(append(traced()));
+  EXPECT_THAT(raised, ElementsAre(2));
   fails = false;
   clock.advance(2s);
   static_cast<void>(store->commit_step());
-  EXPECT_TRUE(append(some_trace));
-  EXPECT_TRUE(append(some_trace));
-  EXPECT_EQ(raised, 2) << "once";
+  EXPECT_TRUE(append(traced()));
+  EXPECT_TRUE(append(traced()));
+  EXPECT_THAT(raised, ElementsAre(2, 2)) << "once";
+  EXPECT_TRUE(append(group_of(repetitive_text(5000))));
+  EXPECT_TRUE(append(traced()));
+  EXPECT_THAT(raised, ElementsAre(2, 2, 3)) << "and not back again";
 }
 
 TEST(Core, AWorkspaceThatIsNotConfiguredKeepsItsEvents) {

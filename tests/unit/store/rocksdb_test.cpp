@@ -164,7 +164,7 @@ std::string format_of(const std::string& path) {
 }
 
 // An earlier version can take the store back until there is something that it would misread.
-TEST(RocksDbStore, RaisesItsFormatWithTheFirstTraceparentAndKeepsThat) {
+TEST(RocksDbStore, RaisesItsFormatWithWhatIsWrittenAndKeepsThat) {
   const test::TemporaryDirectory folder;
   const std::string path = folder / "store";
   {
@@ -174,20 +174,28 @@ TEST(RocksDbStore, RaisesItsFormatWithTheFirstTraceparentAndKeepsThat) {
     EXPECT_EQ(format_of(path), "sluice store format 1");
     EXPECT_TRUE(running.append(numbered_group(1, system_clock(), 0, false, some_trace)));
     EXPECT_EQ(format_of(path), "sluice store format 2");
+    EXPECT_TRUE(running.append(group_of(repetitive_text(5000))));
+    EXPECT_EQ(format_of(path), "sluice store format 3");
+    EXPECT_TRUE(running.append(numbered_group(3, system_clock(), 0, false, some_trace)));
   }
   Running again(path);
   ASSERT_TRUE(again.opened) << again.opened.error().message;
   const std::uint64_t recovered = again.store().recovered(0).bytes;
   std::vector<Group::Owner> groups;
-  while (groups.size() < 2) {
+  while (groups.size() < 4) {
     for (Group::Owner& group : again.read()) {
       groups.push_back(std::move(group));
     }
   }
   EXPECT_EQ(groups[0]->traceparent(), "");
   EXPECT_EQ(groups[1]->traceparent(), some_trace);
-  EXPECT_EQ(recovered, groups[0]->footprint_bytes() + groups[1]->footprint_bytes());
-  EXPECT_EQ(format_of(path), "sluice store format 2");
+  EXPECT_TRUE(same_content(*groups[2], *group_of(repetitive_text(5000))));
+  std::uint64_t footprint = 0;
+  for (const Group::Owner& group : groups) {
+    footprint += group->footprint_bytes();
+  }
+  EXPECT_EQ(recovered, footprint);
+  EXPECT_EQ(format_of(path), "sluice store format 3");
 }
 
 TEST(RocksDbStore, AFolderThatCannotBeMadeIsAnError) {

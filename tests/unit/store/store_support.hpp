@@ -55,8 +55,10 @@ inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
   for (std::uint64_t i = 0; i < events; ++i) {
     std::string json = "{\"n\":" + std::to_string(number) + ",\"i\":" + std::to_string(i) + "}";
     const std::size_t size = std::max(size_min / events, json.size() + rng.below(40));
+    // Every other one is worth compressing if it is long.
+    const std::uint64_t letters = number % 2 == 0 ? 26 : 1;
     while (json.size() < size) {
-      json.push_back(static_cast<char>('a' + rng.below(26)));
+      json.push_back(static_cast<char>('a' + rng.below(letters)));
     }
     records.push_back({.offset = static_cast<std::uint32_t>(bytes.size()),
                        .size = static_cast<std::uint32_t>(json.size()),
@@ -88,6 +90,27 @@ inline constexpr std::string_view some_trace =
 
 inline std::uint64_t number_of(const Group& group) {
   return std::stoull(std::string(group.json(0).substr(5)));
+}
+
+// One event, of these bytes.
+inline Group::Owner group_of(std::string_view bytes) {
+  const EventRecord record{
+      .offset = 0, .size = static_cast<std::uint32_t>(bytes.size()), .profile_hash = 1, .kind = {}};
+  return Group::make({.records = std::span(&record, 1),
+                      .bytes = bytes,
+                      .dedup_keys = {},
+                      .answer = {},
+                      .accepted_at = {},
+                      .accepted_wall = {}});
+}
+
+inline std::string repetitive_text(std::size_t size) {
+  std::string text;
+  for (std::size_t i = 0; text.size() < size; ++i) {
+    text += R"({"action":"page.visit","label":"Visit )" + std::to_string(i) + "\"}";
+  }
+  text.resize(size);
+  return text;
 }
 
 inline bool same_content(const Group& a, const Group& b) {
