@@ -1,11 +1,13 @@
 #include <exception>
 
 #include <sluice/base/log.hpp>
+#include <sluice/base/thread_name.hpp>
 #include <sluice/net/run.hpp>
 
 namespace sluice::net {
 
-void run(boost::asio::io_context& context, std::string_view thread) {
+void run(boost::asio::io_context& context, const char* thread) {
+  name_this_thread(thread);
   while (true) {
     try {
       context.run();

@@ -18,6 +18,7 @@
 #include <sluice/base/assert.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/log.hpp>
+#include <sluice/base/thread_name.hpp>
 #include <sluice/config/load.hpp>
 #include <sluice/deadletter/store.hpp>
 #include <sluice/ingest/passthrough.hpp>
@@ -330,7 +331,11 @@ class RunningGateway final : public Gateway {
     if (const auto interval = service_manager_.watchdog_interval()) {
       net::spawn(context_.get_executor(), gate_, tell_alive(*interval));
     }
-    delivery_thread_ = std::thread([this] { run_delivery(); });
+    asio::post(storage_thread_, [] { name_this_thread("storage"); });
+    delivery_thread_ = std::thread([this] {
+      name_this_thread("delivery");
+      run_delivery();
+    });
     return {};
   }
 

@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include <sluice/base/thread_name.hpp>
 #include <sluice/store/store.hpp>
 
 #include "folder.hpp"
@@ -18,8 +19,9 @@ class Turns {
  public:
   ~Turns() { stop(); }
 
-  void start(std::function<MonoTime()> turn) {
-    thread_ = std::jthread([this, turn = std::move(turn)](const std::stop_token& stopped) {
+  void start(const char* name, std::function<MonoTime()> turn) {
+    thread_ = std::jthread([this, name, turn = std::move(turn)](const std::stop_token& stopped) {
+      name_this_thread(name);
       while (!stopped.stop_requested()) {
         wait_until(turn());
       }
@@ -78,8 +80,8 @@ class ThreadedStore final : public Store {
       return std::unexpected(core.error());
     }
     core_ = *std::move(core);
-    commits_.start([this] { return core_->commit_step(); });
-    reads_.start([this] { return core_->read_step(); });
+    commits_.start("commit", [this] { return core_->commit_step(); });
+    reads_.start("read-back", [this] { return core_->read_step(); });
     return {};
   }
 

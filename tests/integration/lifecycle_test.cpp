@@ -21,6 +21,7 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::IsSupersetOf;
 using testing::Not;
 
 class Lifecycle : public testing::Test {
@@ -53,6 +54,31 @@ class Lifecycle : public testing::Test {
   TemporaryDirectory directory_;
   int runs_ = 0;
 };
+
+std::vector<std::string> thread_names(pid_t process) {
+  std::vector<std::string> names;
+  for (const auto& thread :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+    std::ifstream file(thread.path() / "comm");
+    std::getline(file, names.emplace_back());
+  }
+  return names;
+}
+
+TEST_F(Lifecycle, ItsThreadsHaveNames) {
+  std::string text;
+  std::getline(std::ifstream(config("http://127.0.0.1:1")), text, '\0');
+  constexpr std::string_view in_memory = "{type: memory}";
+  text.replace(text.find(in_memory), in_memory.size(), "{path: " + (directory_ / "buffer") + "}");
+  Process gateway = run({"serve", "--config", write("disk.yaml", text)});
+  static_cast<void>(gateway.port_after("ready admin=\"127.0.0.1"));
+  EXPECT_TRUE(eventually([&] {
+    return testing::Value(thread_names(gateway.pid()),
+                          IsSupersetOf({"ingest", "delivery", "commit", "read-back", "storage"}));
+  })) << testing::PrintToString(thread_names(gateway.pid()));
+  gateway.kill(SIGTERM);
+  EXPECT_EQ(gateway.wait(), 0);
+}
 
 TEST_F(Lifecycle, ServesReportsAndStopsWithEverythingDelivered) {
   Process simulator({SIMULATOR_BINARY, "--listen", "127.0.0.1:0"}, directory_ / "simulator");
