@@ -1,5 +1,5 @@
 # Sluice as an image: built with scripts/build.sh --optimised, shipped with the libraries that it loads, and no more.
-# Both stages stand on the same base; for a build that can be repeated, name it by its digest:
+# Both stages stand on the same base; for the same packages again, name it by its digest:
 #   docker build --build-arg BASE=debian:12-slim@sha256:... -t sluice .
 # scripts/image.sh builds it without an engine.
 ARG BASE=debian:12-slim

@@ -7,9 +7,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if [ -z "${SLUICE_BIN_DIR:-}" ]; then
+  ./scripts/setup.sh
   mkdir -p build
   ./scripts/build.sh --optimised >build/bench.log 2>&1 || {
     grep -E 'error|FAILED' build/bench.log | head -50
+    tail -20 build/bench.log
     exit 1
   }
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What a gateway spends its days with, in half a minute: a build with SLUICE_PROFILE=generate counts what runs
-meanwhile. Called by scripts/build.sh --optimised.
+"""What a gateway spends its days with, in half a minute: a build with SLUICE_PROFILE=generate counts
+what runs meanwhile. Called by scripts/build.sh --optimised.
 """
 
 import argparse
@@ -10,8 +10,8 @@ import os
 import pathlib
 import tempfile
 
-from harness.processes import (ARRAYS_100, SINGLE, BareServer, Bench, Gateway, Load, Simulator,
-                               make_certificate, run_load)
+from harness.processes import (ARRAYS_100, SINGLE, BareServer, Bench, Failed, Gateway, Load, Process,
+                               Simulator, make_certificate, run_load)
 
 SECONDS = 1.5
 ONE_IN_TEN_FAILS = {"action": "status", "status": 503, "probability": 0.1}
@@ -33,12 +33,20 @@ def recorded_transactions(folder: pathlib.Path) -> Load:
     return Load(path="/", connections=1, batch=0, options=("--file", str(file), "--loop"))
 
 
+def stop(process: Process) -> None:
+    """What a program has counted it writes when it ends by itself."""
+    if code := process.stop():
+        raise Failed(f"{process.name} ended with {code}")
+
+
 def train(bench: Bench) -> None:
     def run(load: Load, *faults: dict, **options) -> None:
         with Simulator(bench) as upstream, Gateway(bench, upstream, **options) as server:
             upstream.set_faults(*faults)
             run_load(bench, server, load)
             server.wait_until_delivered()
+            stop(server)
+            stop(upstream)
 
     view = dataclasses.replace(SINGLE, path="/v4/events/product-view")
     lines = dataclasses.replace(ARRAYS_100, options=("--shape", "ndjson", "--gzip"))
@@ -53,6 +61,7 @@ def train(bench: Bench) -> None:
     with BareServer(bench) as server:
         run_load(bench, server, SINGLE)
         run_load(bench, server, ARRAYS_100)
+        stop(server)
 
 
 def main() -> None:

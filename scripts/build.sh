@@ -18,9 +18,17 @@ case "$#:${1-}" in
     programs+=(bare-server)
     build training "${programs[@]}"
     trained=build/profile/trained
-    if [ ! -e "$trained" ] || [ build/training/bin/sluice -nt "$trained" ]; then
-      rm -rf build/profile build/optimised
+    if [ ! -e "$trained" ] ||
+      [ -n "$(find build/training/bin bench/train.py bench/harness/processes.py -newer "$trained")" ]; then
+      rm -rf build/profile
       python3 bench/train.py build/training/bin
+      for module in src#ingest src#normalise src#deliver src#transport src#store bench#bare; do
+        compgen -G "build/profile/$module#*.gcda" >/dev/null || {
+          echo "$0: nothing was counted in $module" >&2
+          exit 1
+        }
+      done
+      rm -rf build/optimised
       touch "$trained"
     fi
     build optimised "${programs[@]}"

@@ -7,6 +7,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if [ ! -x build/optimised/bin/sluice ]; then
+  echo "build/optimised/bin/sluice is not there (scripts/build.sh --optimised)" >&2
+  exit 1
+fi
 (cd build/optimised && cpack >../package.log 2>&1) || {
   tail -20 build/package.log
   exit 1

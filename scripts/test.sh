@@ -90,6 +90,7 @@ if [ "${1:-}" = --full ]; then
   step "build and test what is shipped"
   ./scripts/build.sh --optimised >build/optimised.log 2>&1 || {
     grep -E 'error|FAILED' build/optimised.log | head -50
+    tail -20 build/optimised.log
     exit 1
   }
   ./scripts/hardening.sh build/optimised/bin/sluice

@@ -1,7 +1,9 @@
 // bare-server: the least that a Beast server can be. It reads each request whole and answers 202.
 // What a gateway reaches beside it, under the same load and on the same cores, is what the
 // gateway's own work costs.
+#include <csignal>
 #include <cstdint>
+#include <deque>
 #include <iostream>
 #include <memory>
 #include <string>
@@ -12,6 +14,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -62,8 +65,7 @@ net::Task<> accept(net::Acceptor& acceptor, net::Gate& gate) {
   }
 }
 
-void run_thread(net::Acceptor& acceptor, net::asio::io_context& context) {
-  net::Gate gate("bare");
+void run_thread(net::Acceptor& acceptor, net::asio::io_context& context, net::Gate& gate) {
   net::spawn(context.get_executor(), gate, accept(acceptor, gate));
   context.run();
 }
@@ -81,9 +83,11 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 256));
   CLI11_PARSE(app, argc, argv);
 
+  std::deque<net::Gate> gates;  // outlive the contexts, and the coroutines in them
   std::vector<std::unique_ptr<net::asio::io_context>> contexts;
   std::vector<net::Acceptor> acceptors;
   for (unsigned i = 0; i < threads; ++i) {
+    gates.emplace_back("bare");
     contexts.push_back(std::make_unique<net::asio::io_context>(1));
     auto acceptor =
         net::listen(contexts.back()->get_executor(),
@@ -97,10 +101,15 @@ int main(int argc, char** argv) {
   std::cout << "listening on http://" << net::to_string(net::local_address(acceptors.front()))
             << '\n'
             << std::flush;
-  // Runs until it is killed.
+  net::asio::signal_set signals(*contexts.front(), SIGTERM, SIGINT);
+  signals.async_wait([&](const boost::system::error_code&, int) {
+    for (const auto& context : contexts) {
+      context->stop();
+    }
+  });
   std::vector<std::jthread> running;
   running.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) {
-    running.emplace_back([&, i] { run_thread(acceptors[i], *contexts[i]); });
+    running.emplace_back([&, i] { run_thread(acceptors[i], *contexts[i], gates[i]); });
   }
 }

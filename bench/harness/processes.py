@@ -8,7 +8,6 @@ import pathlib
 import re
 import resource
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -89,12 +88,16 @@ class Process:
         return self
 
     def __exit__(self, *_):
-        self._process.send_signal(signal.SIGTERM)
+        self.stop()
+
+    def stop(self) -> int:
+        """Ends it, if it runs, and returns what it ended with."""
+        self._process.terminate()
         try:
-            self._process.wait(timeout=40)
+            return self._process.wait(timeout=40)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            return self._process.wait()
 
     def check_alive(self) -> None:
         if self._process.poll() is not None:

@@ -201,7 +201,8 @@ BUFFER = [
         (f"max(sluice_buffer_trouble{{{INSTANCE}}})", "1: the disk takes nothing in")]),
     graph("Written per byte of events", "none", [
         (f"{rate('buffer_written_bytes_total', INSTANCE)} / "
-         f"{rate('buffer_appended_bytes_total', INSTANCE)}", "write amplification")]),
+         f"{rate('buffer_appended_bytes_total', INSTANCE)}", "write amplification")],
+          text="Below 1 where compressing saves more than is written twice."),
     graph("Lost, repaired, set aside", "short", [
         (f"sum(sluice_buffer_events_lost_total{{{WORKSPACE}}})", "events lost"),
         (f"sum(sluice_buffer_repairs_total{{{INSTANCE}}})", "repairs"),

@@ -16,6 +16,24 @@ Group::Owner random_group(Rng& rng) {
                         rng.below(2) == 0 ? some_trace : std::string_view());
 }
 
+Group::Owner made_of(const StoredGroup& stored) {
+  return Group::make({.records = stored.records,
+                      .bytes = stored.bytes(),
+                      .dedup_keys = stored.keys,
+                      .answer = stored.answer,
+                      .accepted_at = {},
+                      .accepted_wall = stored.head.accepted_wall,
+                      .traceparent = stored.traceparent});
+}
+
+std::string from_hex(std::string_view digits) {
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
+    bytes += static_cast<char>(std::stoi(std::string(digits.substr(i, 2)), nullptr, 16));
+  }
+  return bytes;
+}
+
 TEST(Codec, AGroupComesOutAsItWentIn) {
   Rng rng(1);
   for (int round = 0; round < 500; ++round) {
@@ -26,16 +44,64 @@ TEST(Codec, AGroupComesOutAsItWentIn) {
     encode_group(key, *group, before, value);
     const auto stored = decode_group(key, value);
     ASSERT_TRUE(stored);
-    const Group::Owner made = Group::make({.records = stored->records,
-                                           .bytes = stored->bytes(),
-                                           .dedup_keys = stored->keys,
-                                           .answer = stored->answer,
-                                           .accepted_at = {},
-                                           .accepted_wall = stored->head.accepted_wall,
-                                           .traceparent = stored->traceparent});
-    EXPECT_TRUE(same_content(*made, *group));
+    EXPECT_TRUE(same_content(*made_of(*stored), *group));
     EXPECT_EQ(stored->head.before, before);
     EXPECT_EQ(stored->head.own, totals_of(*group));
+  }
+}
+
+// What was written once stays readable, whatever becomes of the code.
+TEST(Codec, RecordsOfEveryFormatAreReadAsTheyWereWritten) {
+  struct Case {
+    std::string_view record;
+    std::string_view traceparent;
+    std::uint32_t event_size;
+  };
+  const std::vector<Case> cases{
+      {"02000000010000007b68e5cf8b010000090000000000000008000000000000000700000000000000"
+       "010300000000000000040000000000000002000000010000001d00000000efcdab89674523011d00"
+       "00000107000000000000000100000000000000020000000000000061616161616161616161616161"
+       "61616161616161616161616161616161616161616161616161616161616161616161616161616161"
+       "6161616161bd9989dc9399c645",
+       "", 29},
+      {"02000000010000007b68e5cf8b010000090000000000000008000000000000000700000000000000"
+       "0303000000000000000400000000000000020000000100000030302d346266393266333537376233"
+       "34646136613363653932396430653065343733362d303066303637616130626139303262372d3031"
+       "1d00000000efcdab89674523011d0000000107000000000000000100000000000000020000000000"
+       "00006161616161616161616161616161616161616161616161616161616161616161616161616161"
+       "616161616161616161616161616161616161616191dfab72cfa7b1d1",
+       some_trace, 29},
+      {"02000000010000007b68e5cf8b010000090000000000000008000000000000000700000000000000"
+       "050300000000000000040000000000000002000000010000005802000000efcdab89674523015802"
+       "0000010700000000000000010000000000000002000000000000001f610100ffffffff9b50616161"
+       "6161808f3b0abdb0f033",
+       "", 600},
+  };
+  const Totals before{.events = 9, .keys = 8, .payload_bytes = 7};
+  const std::vector<DedupKey> keys{{.low = 1, .high = 2}};
+  const RememberedAnswer answer{.request = {.low = 3, .high = 4}, .accepted = 2, .duplicates = 1};
+  const std::string key = make_key(Tag::group, 1, 1);
+  for (const Case& test : cases) {
+    const std::vector<EventRecord> records{{.offset = 0,
+                                            .size = test.event_size,
+                                            .profile_hash = 0x0123456789ABCDEF,
+                                            .kind = EventKind::event},
+                                           {.offset = test.event_size,
+                                            .size = test.event_size,
+                                            .profile_hash = 7,
+                                            .kind = EventKind::transaction}};
+    const std::string bytes(2 * std::size_t{test.event_size}, 'a');
+    const Group::Owner group = Group::make({.records = records,
+                                            .bytes = bytes,
+                                            .dedup_keys = keys,
+                                            .answer = answer,
+                                            .accepted_at = {},
+                                            .accepted_wall = WallTime(1'700'000'000'123ms),
+                                            .traceparent = test.traceparent});
+    const auto stored = decode_group(key, from_hex(test.record));
+    ASSERT_TRUE(stored);
+    EXPECT_TRUE(same_content(*made_of(*stored), *group));
+    EXPECT_EQ(stored->head.before, before);
   }
 }
 

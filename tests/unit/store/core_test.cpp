@@ -48,7 +48,7 @@ TEST(Core, CommitsAllThatWaitsAtOnce) {
 }
 
 TEST(Core, LargeArrivalsAreCommittedInParts) {
-  Stepped stepped(1, {.path = {}, .commit_bytes_max = 1000});
+  Stepped stepped(1, {.path = {}, .commit_bytes_max = 1500});
   std::vector<std::shared_ptr<Stepped::Outcome>> outcomes;
   outcomes.reserve(5);
   for (std::uint64_t i = 0; i < 5; ++i) {
@@ -61,6 +61,17 @@ TEST(Core, LargeArrivalsAreCommittedInParts) {
   for (const auto& outcome : outcomes) {
     EXPECT_TRUE(outcome->kept.value());
   }
+}
+
+TEST(Core, WhatIsCompressedCountsInFull) {
+  Stepped stepped(1, {.path = {}, .commit_bytes_max = 8000});
+  for (int i = 0; i < 4; ++i) {
+    stepped.append(group_of(repetitive_text(5000)));
+  }
+  const auto writes = stepped.disk.writes;
+  while (stepped.store->commit_step() <= stepped.clock.mono_now()) {
+  }
+  EXPECT_EQ(stepped.disk.writes, writes + 2);
 }
 
 TEST(Core, TicketsGoOnAfterARestart) {

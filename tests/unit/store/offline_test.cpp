@@ -112,6 +112,8 @@ TEST(Offline, FindsDamageAndMendsIt) {
   ASSERT_TRUE(sound);
   EXPECT_TRUE(sound->is_sound());
   EXPECT_EQ(sound->events, damaged->events);
+  EXPECT_THAT(stat(path)->format, testing::StartsWith("sluice store format 3,"))
+      << "the copy is compressed";
 
   OnRocksDb running({.path = path + "/db"});
   ASSERT_FALSE(running.error);
