@@ -168,6 +168,11 @@ class RocksDbEngine final : public Engine {
     if (options_.env != nullptr) {
       settings_.env = options_.env;
     }
+    // They come in bursts, and whoever waits for an acknowledgement goes first.
+    for (const auto pool : {rocksdb::Env::HIGH, rocksdb::Env::LOW}) {
+      static_cast<void>(
+          settings_.env->LowerThreadPoolCPUPriority(pool, rocksdb::CpuPriority::kLow));
+    }
   }
   ~RocksDbEngine() override { close(); }
 
