@@ -2,10 +2,10 @@
 # Sets up, builds and passes everything: format, linter, the release with its tests from outside and its
 # instruction counts, and all tests under AddressSanitizer, UndefinedBehaviorSanitizer and ThreadSanitizer.
 #   --quick   format, and the release with its tests from outside and its instruction counts
-#   --full    also the files of deploy/, with Prometheus, kustomize and the schemas of Kubernetes, the image
-#             and the console in a browser, memcheck, the list of system calls, the whole suite under
-#             ThreadSanitizer, five minutes of fuzzing for each target and a soak of twenty; installs what that
-#             needs with scripts/setup.sh --full
+#   --full    also what is shipped, built and tested; the files of deploy/, with Prometheus, kustomize and the
+#             schemas of Kubernetes, the package, the image and the console in a browser, memcheck, the list of
+#             system calls, the whole suite under ThreadSanitizer, five minutes of fuzzing for each target and a
+#             soak of twenty; installs what that needs with scripts/setup.sh --full
 set -euo pipefail
 cd "$(dirname "$0")/.."
 ./scripts/setup.sh

@@ -1,3 +1,4 @@
+#include <new>
 #include <utility>
 
 #include "handler.hpp"
@@ -5,7 +6,7 @@
 namespace sluice::ingest {
 
 std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outcome,
-                                      buffer::Buffer::Acknowledge acknowledge) {
+                                      buffer::Buffer::Acknowledge acknowledge) try {
   const Admitted admitted{
       .options = options_, .route = {.kind = replay.kind}, .workspace = replay.workspace};
   if (const auto room = check_capacity(admitted); !room) {
@@ -38,6 +39,10 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
     return std::nullopt;
   }
   return handed;
+} catch (const std::bad_alloc&) {  // before anything was admitted
+  events_.clear();
+  outcome = {.refused = "memory is short"};
+  return std::nullopt;
 }
 
 // Each for itself: one that is broken must not take others with it.

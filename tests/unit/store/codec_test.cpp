@@ -98,7 +98,8 @@ TEST(Codec, RecordsOfEveryFormatAreReadAsTheyWereWritten) {
                                             .accepted_at = {},
                                             .accepted_wall = WallTime(1'700'000'000'123ms),
                                             .traceparent = test.traceparent});
-    const auto stored = decode_group(key, from_hex(test.record));
+    const std::string value = from_hex(test.record);
+    const auto stored = decode_group(key, value);
     ASSERT_TRUE(stored);
     EXPECT_TRUE(same_content(*made_of(*stored), *group));
     EXPECT_EQ(stored->head.before, before);
