@@ -47,10 +47,10 @@ endif()
 # does both. The names of the profile's files do not say in which folder it was built.
 set(profile_options -fprofile-prefix-path=${CMAKE_BINARY_DIR})
 if(SLUICE_PROFILE STREQUAL "generate")
-  list(APPEND profile_options -fprofile-generate=${SLUICE_PROFILE_DIR} -fprofile-update=atomic)
+  list(APPEND profile_options -fprofile-generate=${CMAKE_SOURCE_DIR}/build/profile -fprofile-update=atomic)
 elseif(SLUICE_PROFILE STREQUAL "use")
   # What the run did not reach is optimised as without a profile, and not for size.
-  list(APPEND profile_options -fprofile-use=${SLUICE_PROFILE_DIR} -fprofile-partial-training
+  list(APPEND profile_options -fprofile-use=${CMAKE_SOURCE_DIR}/build/profile -fprofile-partial-training
     -Wno-missing-profile)
 endif()
 if(SLUICE_PROFILE)

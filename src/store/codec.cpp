@@ -323,6 +323,16 @@ std::optional<StoredGroup> decode_group(std::string_view key, std::string_view v
   return group;
 }
 
+Group::Parts StoredGroup::parts() const {
+  return {.records = records,
+          .bytes = bytes(),
+          .dedup_keys = keys,
+          .answer = answer,
+          .accepted_at = {},
+          .accepted_wall = head.accepted_wall,
+          .traceparent = traceparent};
+}
+
 void encode_keys(std::string_view key, const Group& group, std::string& out) {
   out.clear();
   put(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});

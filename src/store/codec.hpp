@@ -89,6 +89,9 @@ struct StoredGroup {
   [[nodiscard]] std::string_view bytes() const {
     return uncompressed.empty() ? stored_bytes : uncompressed;
   }
+  // Of the group that was encoded; valid while this and the value are. Without `accepted_at` and
+  // `producer`, which are not stored.
+  [[nodiscard]] Group::Parts parts() const;
 };
 [[nodiscard]] std::optional<StoredGroup> decode_group(std::string_view key, std::string_view value);
 

@@ -245,8 +245,9 @@ Result<void> Core::write_commit(bool sync) {
 
 void Core::place_appends() {
   format_needed_ = 0;
-  std::size_t bytes = 0;  // before they are compressed, which takes its time too
-  while (!waiting_.empty() && bytes < options_.commit_bytes_max) {
+  std::size_t events_bytes = 0;  // before they are compressed, which takes its time too
+  while (!waiting_.empty() &&
+         std::max(batch_.size_bytes(), events_bytes) < options_.commit_bytes_max) {
     Append& append = committing_.emplace_back(std::move(waiting_.front()));
     waiting_.pop_front();
     WorkspaceBuffer& workspace = *workspaces_[append.workspace];
@@ -256,7 +257,7 @@ void Core::place_appends() {
     format_needed_ =
         std::max(format_needed_, encode_group(key, group, workspace.next.before, value_));
     batch_.put(key, value_);
-    bytes += group.footprint_bytes();
+    events_bytes += group.bytes().size();
     workspace.next.before += totals_of(group);
     workspace.touched = true;
     if (workspace.dedup.entries_of(group) > 0) {

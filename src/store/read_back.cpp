@@ -92,14 +92,10 @@ class Reading {
 
   Group::Owner make_group(const StoredGroup& stored, Ticket ticket) const {
     const auto age = std::max(options_.wall_now - stored.head.accepted_wall, WallTime::duration(0));
-    Group::Owner group = Group::make({.records = stored.records,
-                                      .bytes = stored.bytes(),
-                                      .dedup_keys = stored.keys,
-                                      .answer = stored.answer,
-                                      .accepted_at = options_.now - age,
-                                      .accepted_wall = stored.head.accepted_wall,
-                                      .producer = producer_of(stored.head.own),
-                                      .traceparent = stored.traceparent});
+    Group::Parts content = stored.parts();
+    content.accepted_at = options_.now - age;
+    content.producer = producer_of(stored.head.own);
+    Group::Owner group = Group::make(content);
     group->ticket = ticket;
     return group;
   }

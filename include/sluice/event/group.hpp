@@ -31,6 +31,8 @@ struct EventRecord {
   std::uint32_t size;
   std::uint64_t profile_hash;  // of the profile's identity: decides the lane
   EventKind kind;
+
+  friend bool operator==(const EventRecord&, const EventRecord&) = default;
 };
 
 // The place of a group in its workspace's order of acceptance; from 1.

@@ -16,16 +16,6 @@ Group::Owner random_group(Rng& rng) {
                         rng.below(2) == 0 ? some_trace : std::string_view());
 }
 
-Group::Owner made_of(const StoredGroup& stored) {
-  return Group::make({.records = stored.records,
-                      .bytes = stored.bytes(),
-                      .dedup_keys = stored.keys,
-                      .answer = stored.answer,
-                      .accepted_at = {},
-                      .accepted_wall = stored.head.accepted_wall,
-                      .traceparent = stored.traceparent});
-}
-
 std::string from_hex(std::string_view digits) {
   std::string bytes;
   for (std::size_t i = 0; i + 1 < digits.size(); i += 2) {
@@ -44,7 +34,7 @@ TEST(Codec, AGroupComesOutAsItWentIn) {
     encode_group(key, *group, before, value);
     const auto stored = decode_group(key, value);
     ASSERT_TRUE(stored);
-    EXPECT_TRUE(same_content(*made_of(*stored), *group));
+    EXPECT_TRUE(same_content(*Group::make(stored->parts()), *group));
     EXPECT_EQ(stored->head.before, before);
     EXPECT_EQ(stored->head.own, totals_of(*group));
   }
@@ -101,7 +91,7 @@ TEST(Codec, RecordsOfEveryFormatAreReadAsTheyWereWritten) {
     const std::string value = from_hex(test.record);
     const auto stored = decode_group(key, value);
     ASSERT_TRUE(stored);
-    EXPECT_TRUE(same_content(*made_of(*stored), *group));
+    EXPECT_TRUE(same_content(*Group::make(stored->parts()), *group));
     EXPECT_EQ(stored->head.before, before);
   }
 }

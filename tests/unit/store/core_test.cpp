@@ -48,7 +48,7 @@ TEST(Core, CommitsAllThatWaitsAtOnce) {
 }
 
 TEST(Core, LargeArrivalsAreCommittedInParts) {
-  Stepped stepped(1, {.path = {}, .commit_bytes_max = 1500});
+  Stepped stepped(1, {.path = {}, .commit_bytes_max = 1000});
   std::vector<std::shared_ptr<Stepped::Outcome>> outcomes;
   outcomes.reserve(5);
   for (std::uint64_t i = 0; i < 5; ++i) {

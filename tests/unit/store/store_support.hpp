@@ -114,11 +114,7 @@ inline std::string repetitive_text(std::size_t size) {
 }
 
 inline bool same_content(const Group& a, const Group& b) {
-  const auto same_record = [](const EventRecord& x, const EventRecord& y) {
-    return x.offset == y.offset && x.size == y.size && x.profile_hash == y.profile_hash &&
-           x.kind == y.kind;
-  };
-  return a.bytes() == b.bytes() && std::ranges::equal(a.records(), b.records(), same_record) &&
+  return a.bytes() == b.bytes() && std::ranges::equal(a.records(), b.records()) &&
          std::ranges::equal(a.dedup_keys(), b.dedup_keys()) && a.answer() == b.answer() &&
          a.accepted_wall() == b.accepted_wall() && a.traceparent() == b.traceparent() &&
          a.footprint_bytes() == b.footprint_bytes();
