@@ -7,6 +7,8 @@
 #include <boost/beast/core/string.hpp>
 #include <openssl/crypto.h>
 
+#include <sluice/base/ascii.hpp>
+#include <sluice/base/authority.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/sha256.hpp>
 
@@ -45,11 +47,20 @@ bool ends_with(std::string_view name, std::string_view zone) {
          equals_ignoring_case(name.substr(name.size() - zone.size()), zone);
 }
 
-std::string_view without_port(std::string_view host) {
-  if (host.starts_with('[')) {
-    return host.substr(1, host.find(']') - 1);
+// Labels of letters, digits, `-` and `_`, with dots between: what resolvers make of anything else,
+// who knows.
+bool is_plain_name(std::string_view name) {
+  bool is_label = false;  // and not empty
+  for (const char c : name) {
+    if (c == '.' && !is_label) {
+      return false;
+    }
+    if (c != '.' && c != '-' && c != '_' && !is_letter(c) && !is_digit(c)) {
+      return false;
+    }
+    is_label = c != '.';
   }
-  return host.substr(0, host.find(':'));
+  return is_label;
 }
 
 }  // namespace
@@ -64,13 +75,27 @@ bool is_cross_site(const Credentials& credentials) {
 }
 
 bool is_own_host(std::string_view host, const std::vector<std::string>& hosts) {
-  std::string_view name = without_port(host);
-  boost::system::error_code not_an_address;
-  boost::asio::ip::make_address(std::string(name), not_an_address);
-  if (name.empty() || !not_an_address) {
+  if (host.empty()) {
     return true;  // no browser asks without a name
   }
+  const auto authority = parse_authority(host);
+  if (!authority) {
+    return false;
+  }
+  std::string_view name = authority->host;
+  boost::system::error_code not_an_address;
+  if (authority->is_literal) {
+    boost::asio::ip::make_address_v6(std::string(name), not_an_address);
+    return !not_an_address;
+  }
+  boost::asio::ip::make_address_v4(std::string(name), not_an_address);
+  if (!not_an_address) {
+    return true;
+  }
   name.remove_suffix(name.ends_with('.') ? 1 : 0);
+  if (!is_plain_name(name)) {
+    return false;
+  }
   if (name.find('.') == std::string_view::npos) {
     return true;
   }

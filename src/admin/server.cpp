@@ -9,8 +9,11 @@
 #include <boost/beast/http.hpp>
 
 #include <sluice/admin/server.hpp>
+#include <sluice/base/authority.hpp>
+#include <sluice/base/clock.hpp>
 #include <sluice/base/log.hpp>
 #include <sluice/metrics/exposition.hpp>
+#include <sluice/net/lingering.hpp>
 #include <sluice/net/listener.hpp>
 
 #include "client_write.hpp"
@@ -133,6 +136,33 @@ Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::
   co_return boost::system::error_code();
 }
 
+// Whom the request is for, once its target is in origin form: the Host field, and the authority of
+// a target in absolute form, which counts instead of it (RFC 9112, 3.2.2).
+struct Addressee {
+  std::string host;
+  std::string authority;
+};
+
+// Nothing: the target is none that is served here, or there are two Host fields.
+std::optional<Addressee> take_addressee(Request& request) {
+  Addressee addressee{.host = std::string(view(request[http::field::host])), .authority = {}};
+  const std::string_view target = view(request.target());
+  if (request.count(http::field::host) > 1) {
+    return std::nullopt;
+  }
+  if (target.starts_with('/')) {
+    return addressee;
+  }
+  const auto absolute = parse_absolute_target(target);
+  if (!absolute) {
+    return std::nullopt;
+  }
+  addressee.authority = absolute->authority;
+  request.set(http::field::host, addressee.authority);
+  request.target(absolute->origin_form);
+  return addressee;
+}
+
 // What shows events, or how the gateway is set up. The rest is for machines, which may know the
 // gateway by any name.
 bool is_guarded(std::string_view path) {
@@ -150,6 +180,7 @@ class BeastServer final : public Server {
         hooks_(std::move(hooks)),
         limits_(limits),
         writer_(limits.answer_timeout),
+        lingering_(system_clock()),
         feed_(executor, gate, writer_, hooks_.status),
         tap_feed_(executor, writer_, hooks_.open_tap) {}
 
@@ -243,16 +274,21 @@ class BeastServer final : public Server {
       if (is_too_large) {
         probe_.bodies_refused.add();
       }
-      const Request& request = parser.get();
+      Request& request = parser.get();
+      const auto addressee = take_addressee(request);
       const bool is_foreign =
-          is_guarded(path_of(request)) && !is_own_host(credentials_of(request).host, hosts_);
-      if (path_of(request) == "/events" && !is_foreign && request.method() == http::verb::get &&
-          !feed_.is_full()) {
+          is_guarded(path_of(request)) && addressee &&
+          !(is_own_host(addressee->host, hosts_) && is_own_host(addressee->authority, hosts_));
+      if (path_of(request) == "/events" && addressee && !is_foreign &&
+          request.method() == http::verb::get && !feed_.is_full()) {
         co_await feed_.serve(socket);
         break;
       }
       Page page = problem(http::status::payload_too_large, "the body is above 1 MiB");
-      if (is_foreign) {
+      if (!addressee) {
+        page = problem(http::status::bad_request,
+                       "the request has two Host fields, or a target that is none");
+      } else if (is_foreign) {
         page = foreign_host();
       } else if (path_of(request) == "/tap") {
         auto opened = tap_feed_.open(request, token_);
@@ -265,9 +301,12 @@ class BeastServer final : public Server {
         page = co_await make_answer_page(request);
       }
       Answer answer = to_answer(std::move(page), request);
-      answer.keep_alive(request.keep_alive() && !is_too_large);
+      answer.keep_alive(request.keep_alive() && !is_too_large && addressee);
       keep_alive = answer.keep_alive();
       keep_alive = co_await writer_.write_answer(socket, std::move(answer)) && keep_alive;
+      if (is_too_large) {
+        co_await lingering_.close(socket);  // the body is still on its way
+      }
     }
   }
 
@@ -312,6 +351,7 @@ class BeastServer final : public Server {
   Limits limits_;
   Probe probe_;
   ClientWriter writer_;
+  net::Lingering lingering_;
   StatusFeed feed_;
   TapFeed tap_feed_;
   std::optional<config::Secret> token_;

@@ -61,6 +61,11 @@ void AnswerWriter::accepted(std::string& out, const AnswerHead& head, const Coun
   write(out, head, 202, nullptr);
 }
 
+void AnswerWriter::probed(std::string& out, const AnswerHead& head, bool is_well) {
+  body_ = is_well ? "ok\n" : "not ready\n";
+  write(out, head, is_well ? 200 : 503, nullptr, "text/plain");
+}
+
 void AnswerWriter::logged_in(std::string& out, const AnswerHead& head, std::string_view token) {
   body_ = "{\"token\":";
   append_json_string(body_, token);
@@ -91,14 +96,16 @@ void AnswerWriter::problem(std::string& out, const AnswerHead& head, const Probl
 }
 
 void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned status,
-                         const Problem* problem) {
+                         const Problem* problem, std::string_view content_type) {
   out += "HTTP/1.1 ";
   append_number(out, status);
   out += ' ';
   out += reason_phrase(status);
   out += "\r\nDate: ";
   out += date(head.now);
-  out += "\r\nContent-Type: application/json\r\nContent-Length: ";
+  out += "\r\nContent-Type: ";
+  out += content_type;
+  out += "\r\nContent-Length: ";
   append_number(out, body_.size());
   out += "\r\nX-Request-Id: ";
   out += head.request_id;
@@ -128,7 +135,9 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
     out += "\r\nConnection: close";
   }
   out += "\r\n\r\n";
-  out += body_;
+  if (!head.to_head) {
+    out += body_;
+  }
 }
 
 // IMF-fixdate (RFC 9110, 5.6.7), made once a second.

@@ -19,6 +19,7 @@ struct AnswerHead {
   WallTime now;         // for Date and timestamp
   double pressure = 0;  // X-Sluice-Pressure; below 0: not known, left out
   bool keep_alive = true;
+  bool to_head = false;  // the answer to a HEAD request: it has no body (RFC 9110, 9.3.2)
   // The acknowledgement level that was reached, where the request asked for one; empty: it did not.
   std::string_view preference_applied{};
 };
@@ -35,6 +36,8 @@ class AnswerWriter {
   // 202, with the rejections of the events that were not accepted.
   void accepted(std::string& out, const AnswerHead& head, const Counts& counts,
                 std::span<const normalise::Rejection> rejections);
+  // 200 or 503 to who asks whether the gateway lives, or is ready.
+  void probed(std::string& out, const AnswerHead& head, bool is_well);
   // 200 to a login.
   void logged_in(std::string& out, const AnswerHead& head, std::string_view token);
   // An error in the upstream's format: {timestamp, error, status, message, path, errors[]}. `path`
@@ -43,7 +46,8 @@ class AnswerWriter {
                std::string_view path, std::span<const normalise::Rejection> rejections);
 
  private:
-  void write(std::string& out, const AnswerHead& head, unsigned status, const Problem* problem);
+  void write(std::string& out, const AnswerHead& head, unsigned status, const Problem* problem,
+             std::string_view content_type = "application/json");
   std::string_view date(WallTime now);
 
   std::string body_;

@@ -84,13 +84,18 @@ class ContentDecoder::Inflate {
       const int status = inflate(&stream_, Z_NO_FLUSH);
       used += room - stream_.avail_out;
       if (status == Z_STREAM_END) {
-        break;
+        const bool another = window_bits > MAX_WBITS && begins_member();
+        if (!another) {
+          break;
+        }
+        inflateReset(&stream_);
+        continue;
       }
       if (status != Z_OK || (stream_.avail_in == 0 && stream_.avail_out > 0)) {
         return std::unexpected(DecodeError::broken);
       }
     }
-    if (stream_.avail_in > 0) {
+    if (!is_at_end(window_bits > MAX_WBITS)) {
       return std::unexpected(DecodeError::broken);
     }
     if (used > bytes_max) {
@@ -100,6 +105,16 @@ class ContentDecoder::Inflate {
   }
 
  private:
+  [[nodiscard]] std::span<const Bytef> rest() const { return {stream_.next_in, stream_.avail_in}; }
+  // A gzip file is a series of members (RFC 1952, 2.2).
+  [[nodiscard]] bool begins_member() const { return !rest().empty() && rest().front() == 0x1F; }
+  // Behind the last member there may be zeros, with which some fill a block up; gzip(1) lets them
+  // pass, too.
+  [[nodiscard]] bool is_at_end(bool is_gzip) const {
+    return rest().empty() ||
+           (is_gzip && std::ranges::all_of(rest(), [](Bytef byte) { return byte == 0; }));
+  }
+
   z_stream stream_{};
 };
 

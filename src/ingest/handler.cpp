@@ -11,6 +11,8 @@
 
 #include <sluice/event/traceparent.hpp>
 
+#include "route_hint.hpp"
+
 namespace sluice::ingest {
 namespace {
 
@@ -83,6 +85,18 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
       break;
   }
   return normalise::RejectReason::mapping_failed;
+}
+
+// One who asks how the gateway is has nothing to send.
+constexpr std::size_t probe_body_bytes_max = 1U << 10;
+
+bool is_probe(RouteId route) { return route == RouteId::livez || route == RouteId::readyz; }
+
+// `OPTIONS *` and `OPTIONS /` are about the server and not about anything on it (RFC 9110, 9.3.7):
+// HAProxy asks so by default whether it is well.
+bool asks_server(const RequestHead& head) {
+  return head.method == boost::beast::http::verb::options &&
+         (head.path() == "/" || head.path() == "*");
 }
 
 // By which the buffers tell producers apart; 0: nobody in particular.
@@ -186,12 +200,18 @@ void Handler::adopt(HandlerOptionsPtr options) {
 Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) {
   Admitted admitted{.options = options_, .body_bytes_max = options_->body_bytes_max};
   const std::string_view path = head.path();
-  const auto route = find_route(path);
+  auto route = find_route(path);
+  if (asks_server(head)) {
+    route = Route{.id = RouteId::readyz};
+  }
   if (!route || (options_->keep_whole == KeepWhole::unrouted_or_login &&
                  (route->id == RouteId::login || route->id == RouteId::refresh))) {
     return look_past_routes(head, peer);
   }
   admitted.route = *route;
+  if (is_probe(route->id)) {
+    return look_at_probe(head, admitted);
+  }
   const bool takes_get = route->id == RouteId::refresh;
   if (head.method != (takes_get ? boost::beast::http::verb::get : boost::beast::http::verb::post)) {
     const std::string_view method = takes_get ? "GET" : "POST";
@@ -240,6 +260,31 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) 
   return admitted;
 }
 
+// Load balancers have no key, and learn nothing but whether to send others here.
+Result<Admitted, Problem> Handler::look_at_probe(const RequestHead& head, Admitted admitted) const {
+  using boost::beast::http::verb;
+  if (head.method != verb::get && head.method != verb::head && !asks_server(head)) {
+    return std::unexpected(Problem{.refusal = Refusal::wrong_method,
+                                   .message = "this path takes GET and HEAD only",
+                                   .allow = "GET, HEAD"});
+  }
+  admitted.body_bytes_max = std::min(admitted.body_bytes_max, probe_body_bytes_max);
+  return admitted;
+}
+
+void Handler::answer_probe(const RequestHead& head, const Admitted& admitted, bool keep_alive,
+                           std::string& out) {
+  const bool is_well = admitted.route.id == RouteId::livez || is_ready(*admitted.options);
+  answers_.probed(out, answer_head(head, options_->clock->wall_now(), -1, keep_alive), is_well);
+  probe_.count_request(admitted.route.id, is_well ? 200 : 503);
+}
+
+bool Handler::is_ready(const HandlerOptions& options) const {
+  return !draining() && std::ranges::all_of(options.tables->workspaces, [](const auto& workspace) {
+    return !workspace.admission->must_refuse() && workspace.buffer->trouble().empty();
+  });
+}
+
 Result<void, Problem> Handler::identify(const RequestHead& head, Peer* peer, Admitted& admitted) {
   if (!admitted.options->producers->anonymous()) {
     const auto found = find_producer(head, peer);
@@ -262,9 +307,9 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Peer* peer, Adm
   const auto& sources = admitted.options->tables->sources;
   const auto source = std::ranges::find(sources, admitted.route.source, &SourceTarget::name);
   if (source == sources.end()) {
-    return refused(
-        Refusal::unknown_route,
-        "no source `" + std::string(admitted.route.source.substr(0, 64)) + "` is configured");
+    return refused(Refusal::unknown_route, "no source `" +
+                                               std::string(admitted.route.source.substr(0, 64)) +
+                                               "` is configured." + route_hint(head.path()));
   }
   if (admitted.producer != nullptr && !admitted.producer->may_write_to(source->name)) {
     return refused(Refusal::not_allowed, "this source is not among the producer's `sources`");
@@ -318,6 +363,10 @@ Problem Handler::full(const WorkspaceTarget& workspace) {
 std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& admitted,
                                       std::span<char> body, bool keep_alive, std::string& out,
                                       buffer::Buffer::Acknowledge acknowledge) {
+  if (is_probe(admitted.route.id)) {
+    answer_probe(head, admitted, keep_alive, out);
+    return std::nullopt;
+  }
   if (admitted.route.id == RouteId::login || admitted.route.id == RouteId::refresh) {
     log_in(head, admitted, body, keep_alive, out);
     return std::nullopt;
@@ -645,8 +694,11 @@ std::string_view Handler::request_id(const RequestHead& head) {
 
 AnswerHead Handler::answer_head(const RequestHead& head, WallTime now, double pressure,
                                 bool keep_alive) {
-  return {
-      .request_id = request_id(head), .now = now, .pressure = pressure, .keep_alive = keep_alive};
+  return {.request_id = request_id(head),
+          .now = now,
+          .pressure = pressure,
+          .keep_alive = keep_alive,
+          .to_head = head.method == boost::beast::http::verb::head};
 }
 
 }  // namespace sluice::ingest

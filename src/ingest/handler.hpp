@@ -131,6 +131,11 @@ class Handler {
  private:
   // No route of ours: it is passed through, or there is nothing here.
   Result<Admitted, Problem> look_past_routes(const RequestHead& head, Peer* peer);
+  Result<Admitted, Problem> look_at_probe(const RequestHead& head, Admitted admitted) const;
+  void answer_probe(const RequestHead& head, const Admitted& admitted, bool keep_alive,
+                    std::string& out);
+  // As the admin server's /readyz has it.
+  [[nodiscard]] bool is_ready(const HandlerOptions& options) const;
   Result<void, Problem> identify(const RequestHead& head, Peer* peer, Admitted& admitted);
   // Whose certificate it is; nullptr: certificates say nothing here, or the client has none.
   Result<const Producer*, Problem> recognise_peer(Peer* peer);

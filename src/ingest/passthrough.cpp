@@ -5,6 +5,7 @@
 
 #include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
+#include <simdjson.h>
 
 #include <sluice/base/ascii.hpp>
 
@@ -86,7 +87,8 @@ void append_end_to_end(std::string& out, const std::vector<HeadField>& fields, D
   }
 }
 
-// Percent-decoded once, in lower case; nothing when it is not properly encoded.
+// Percent-decoded once; nothing when it is not properly encoded, or when what comes out is read in
+// several ways.
 std::optional<std::string> decoded(std::string_view path) {
   std::string out;
   for (std::size_t i = 0; i < path.size(); ++i) {
@@ -108,9 +110,82 @@ std::optional<std::string> decoded(std::string_view path) {
     if (byte < 0x20 || byte == 0x7F || c == '\\') {
       return std::nullopt;
     }
-    out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    out += c;
+  }
+  return simdjson::validate_utf8(out) ? std::optional(out) : std::nullopt;
+}
+
+// What stands in a reading for a letter that some servers take for an ASCII one: full width,
+// accents, mathematical and the like (compatibility decomposition, best fit).
+constexpr char some_letter = '\x01';
+
+struct CodePoints {
+  char32_t first;
+  char32_t last;
+};
+constexpr std::array<CodePoints, 9> letter_like{{{0x80, 0x2AF},
+                                                 {0x2B0, 0x2FF},
+                                                 {0x1D00, 0x1EFF},
+                                                 {0x2070, 0x24FF},
+                                                 {0x2C60, 0x2C7F},
+                                                 {0xA720, 0xA7FF},
+                                                 {0xFB00, 0xFB06},
+                                                 {0xFF01, 0xFF5E},
+                                                 {0x1D400, 0x1F1FF}}};
+// Those that some drop: they show nothing.
+constexpr std::array<CodePoints, 7> invisible{{{0xAD, 0xAD},
+                                               {0x200B, 0x200F},
+                                               {0x202A, 0x202E},
+                                               {0x2060, 0x206F},
+                                               {0xFE00, 0xFE0F},
+                                               {0xFEFF, 0xFEFF},
+                                               {0xE0000, 0xE0FFF}}};
+
+template <class Ranges>
+bool is_in(const Ranges& ranges, char32_t point) {
+  return std::ranges::any_of(
+      ranges, [&](const CodePoints& one) { return point >= one.first && point <= one.last; });
+}
+
+// Takes one code point of what is valid UTF-8.
+char32_t take_code_point(std::string_view& text) {
+  const auto first = static_cast<unsigned char>(text.front());
+  const std::size_t size = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  char32_t point = size == 1 ? first : first & (0xFFU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    point = (point << 6U) | (static_cast<unsigned char>(text[i]) & 0x3FU);
+  }
+  text.remove_prefix(size);
+  return point;
+}
+
+// A segment as the most lenient of servers may read it: in lower case, cut where parameters,
+// queries, fragments and streams of files begin, without dots and spaces around it and without what
+// cannot be seen.
+std::string lenient_reading(std::string_view segment) {
+  segment = segment.substr(0, segment.find_first_of(";?#:"));
+  std::string out;
+  while (!segment.empty()) {
+    const char32_t point = take_code_point(segment);
+    if (point < 0x80) {
+      const char c = static_cast<char>(point);
+      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    } else if (!is_in(invisible, point)) {
+      out += is_in(letter_like, point) ? some_letter : '\x02';
+    }
+  }
+  const auto is_trimmed = [](char c) { return c == '.' || c == ' ' || c == '+'; };
+  out.erase(out.begin(), std::ranges::find_if_not(out, is_trimmed));
+  while (!out.empty() && is_trimmed(out.back())) {
+    out.pop_back();
   }
   return out;
+}
+
+// Whether the reading can be the word to somebody.
+bool can_be(std::string_view reading, std::string_view word) {
+  return std::ranges::equal(reading, word,
+                            [](char a, char b) { return a == b || a == some_letter; });
 }
 
 }  // namespace
@@ -120,30 +195,27 @@ bool is_passed_method(std::string_view method) {
 }
 
 PathVerdict judge_path(std::string_view path, bool with_credentials) {
-  auto plain = decoded(path);
+  const auto plain = decoded(path);
   if (!plain) {
     return PathVerdict::ambiguous;
   }
   bool login = false;
+  std::string read;  // the whole path, as the most lenient may read it
   std::string_view rest = std::string_view(*plain).substr(1);
   while (!rest.empty()) {
-    std::string_view segment = rest.substr(0, rest.find('/'));
+    const std::string_view segment = rest.substr(0, rest.find('/'));
     rest.remove_prefix(std::min(rest.size(), segment.size() + 1));
-    // Some servers cut parameters off.
-    segment = segment.substr(0, segment.find(';'));
-    if (segment.empty() || segment == "." || segment == "..") {
+    const std::string reading = lenient_reading(segment);
+    if (reading.empty()) {
       return PathVerdict::ambiguous;
     }
-    login = login || segment == "auth";
+    login = login || can_be(reading, "auth");
+    read.append("/").append(reading);
   }
   if (login) {
     return with_credentials ? PathVerdict::login : PathVerdict::plain;
   }
-  std::string name = plain->substr(0, plain->find(';'));
-  if (name.size() > 1 && name.back() == '/') {
-    name.pop_back();
-  }
-  return find_route(name) ? PathVerdict::ambiguous : PathVerdict::plain;
+  return find_route(read) ? PathVerdict::ambiguous : PathVerdict::plain;
 }
 
 bool may_repeat(std::string_view method, bool has_body) {

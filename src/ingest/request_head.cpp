@@ -7,6 +7,7 @@
 #include <boost/beast/http/error.hpp>
 
 #include <sluice/base/ascii.hpp>
+#include <sluice/base/authority.hpp>
 
 #include "routes.hpp"
 
@@ -76,20 +77,37 @@ RequestParser::RequestParser(RequestHead& head, std::string& body, std::size_t h
 
 void RequestParser::on_request_impl(verb method, string_view method_text, string_view target,
                                     int version, error_code& error) {
-  // A fragment has no place here (RFC 9112, 3.2.1), and some servers cut it off.
-  if (target.front() != '/' || target.find('#') != string_view::npos) {
+  is_http11_ = version >= 11;
+  head_.method = method;  // an answer to HEAD has no body, whatever is wrong
+  if (!set_target({target.data(), target.size()})) {
     error = http::error::bad_target;
     return;
   }
-  is_http11_ = version >= 11;
-  head_.method = method;
-  head_.target.assign(target.data(), target.size());
   if (keep_whole_ != KeepWhole::never && is_kept_whole(keep_whole_, head_.path())) {
     head_.whole = true;
     head_.http11 = is_http11_;
     head_.method_text.assign(method_text.data(), method_text.size());
     head_.fields.clear();
   }
+}
+
+bool RequestParser::set_target(std::string_view target) {
+  // A fragment has no place here (RFC 9112, 3.2.1), and some servers cut it off.
+  if (target.find('#') != std::string_view::npos) {
+    return false;
+  }
+  if (target.front() == '/' || (target == "*" && head_.method == verb::options)) {
+    head_.target = target;
+    return true;
+  }
+  // As clients ask a proxy. Whatever authority it names, and whatever Host says: this is the server
+  // (RFC 9112, 3.2.2).
+  auto absolute = parse_absolute_target(target);
+  if (absolute) {
+    const bool is_server = head_.method == verb::options && absolute->origin_form == "/";
+    head_.target = is_server ? "*" : std::move(absolute->origin_form);
+  }
+  return absolute.has_value();
 }
 
 void RequestParser::on_response_impl(int, string_view, int, error_code&) {}
@@ -145,7 +163,8 @@ void RequestParser::on_field_impl(field name, string_view name_text, string_view
       keep(head_.prefer);
       return;
     case field::expect:
-      head_.expects_continue = boost::beast::iequals(value, "100-continue");
+      // Of a client of HTTP/1.0 it means nothing (RFC 9110, 10.1.1).
+      head_.expects_continue = is_http11_ && boost::beast::iequals(value, "100-continue");
       return;
     case field::unknown:
       break;

@@ -70,8 +70,8 @@ inline constexpr std::size_t head_fields_max = 128;
 //
 // Stricter than Beast where proxies are known to disagree on where a request ends (RFC 9112, 5.2,
 // 6.1, 6.3): one Content-Length of digits alone, no transfer coding but `chunked`, none in
-// HTTP/1.0, no folded lines, one Host, targets that begin with a slash. Trailers are read and
-// ignored.
+// HTTP/1.0, no folded lines, one Host. Targets are in origin or absolute form, which is kept in
+// origin form; `*` goes with OPTIONS. Trailers are read and ignored.
 class RequestParser final : public boost::beast::http::basic_parser<true> {
  public:
   // Both must outlive the parser. `body` takes the data of a chunked body.
@@ -104,6 +104,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
                                  error_code& error) override;
   void on_finish_impl(error_code& error) override;
 
+  // False for what is no target that the gateway serves.
+  bool set_target(std::string_view target);
   void check_framing(field name, string_view value, error_code& error);
 
   RequestHead& head_;

@@ -20,6 +20,10 @@ std::string_view to_string(RouteId route) {
       return "/v4/auth/login/profile";
     case RouteId::refresh:
       return "/v4/auth/refresh/profile";
+    case RouteId::livez:
+      return "/livez";
+    case RouteId::readyz:
+      return "/readyz";
     case RouteId::passthrough:
       return "passthrough";
     case RouteId::unknown:
@@ -52,6 +56,8 @@ std::optional<Route> find_route(std::string_view path) {
     return Route{.id = RouteId::login, .single = true};
   } else if (path == "/v4/auth/refresh/profile") {
     return Route{.id = RouteId::refresh, .single = true};
+  } else if (path == "/livez" || path == "/readyz") {
+    return Route{.id = path == "/livez" ? RouteId::livez : RouteId::readyz};
   }
   return std::nullopt;
 }

@@ -23,9 +23,11 @@ enum class RouteId : std::uint8_t {
   passthrough,  // none of the gateway's own, and the workspace passes it through
   login,        // the vendor's, on either of its paths
   refresh,      // of the login's token
+  livez,
+  readyz,
   unknown,
 };
-inline constexpr std::size_t route_count = 10;
+inline constexpr std::size_t route_count = 12;
 // The route's pattern, as documented: "/v4/events/batch", "/v1/events/{source}".
 [[nodiscard]] std::string_view to_string(RouteId route);
 
@@ -37,7 +39,8 @@ struct Route {
   std::string_view source{};        // the name in the path, of the source route
 };
 
-// All routes take POST, but for `refresh`, which takes GET. Nothing for a path that is none.
+// All routes take POST, but for `refresh`, which takes GET, and `livez` and `readyz`, which take
+// GET and HEAD. Nothing for a path that is none.
 [[nodiscard]] std::optional<Route> find_route(std::string_view path);
 
 }  // namespace sluice::ingest

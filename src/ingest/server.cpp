@@ -21,6 +21,7 @@
 #include <sluice/base/log.hpp>
 #include <sluice/ingest/server.hpp>
 #include <sluice/net/gate.hpp>
+#include <sluice/net/lingering.hpp>
 #include <sluice/net/listener.hpp>
 #include <sluice/net/run.hpp>
 #include <sluice/net/tls.hpp>
@@ -43,11 +44,8 @@ using TlsStream = asio::ssl::stream<net::Socket>;
 
 // How often deadlines are looked at: time-outs are this much coarser than configured.
 constexpr std::chrono::milliseconds sweep_interval{250};
-// After the last answer, what the client still sends is read and dropped so long and up to so many
-// bytes: closing with unread bytes would reset the connection and could take the answer away from
-// the client.
-constexpr std::chrono::seconds linger_time{2};
-constexpr std::size_t linger_bytes_max = 1U << 20;
+// After the last answer a TLS client is given so long to end the session before the connection is.
+constexpr std::chrono::seconds tls_end_time{2};
 // When the process is out of descriptors, accepting rests for so long.
 constexpr std::chrono::milliseconds accept_rest{100};
 
@@ -211,6 +209,7 @@ class Thread {
         context_(1),
         handler_(snapshot->handler, index, Rng::from_system_entropy(), probe),
         probe_(probe),
+        lingering_(shared.clock),
         sweep_timer_(context_) {
     adopt(std::move(snapshot));
   }
@@ -517,22 +516,13 @@ class Thread {
 
   template <class Stream>
   Task<> close(StreamConnection<Stream>& connection) {
-    connection.deadline = shared_.clock.mono_now() + linger_time;
-    boost::system::error_code ignored;
     if constexpr (std::is_same_v<Stream, TlsStream>) {
+      // Says the end. It is not taken amiss if what comes is no answer to that.
+      connection.deadline = shared_.clock.mono_now() + tls_end_time;
       co_await connection.stream.async_shutdown(as_result);
     }
-    net::Socket& socket = static_cast<net::Socket&>(connection.stream.lowest_layer());
-    socket.shutdown(net::Socket::shutdown_send, ignored);
-    std::array<char, 4096> dropped{};
-    for (std::size_t total = 0; total < linger_bytes_max;) {
-      auto [error, bytes] = co_await socket.async_read_some(asio::buffer(dropped), as_result);
-      if (error) {
-        break;
-      }
-      total += bytes;
-    }
-    socket.close(ignored);
+    connection.deadline = MonoTime::max();
+    co_await lingering_.close(static_cast<net::Socket&>(connection.stream.lowest_layer()));
   }
 
   // Cancels what is late; once stop() was called, sees the thread to its end.
@@ -580,6 +570,7 @@ class Thread {
   Handler handler_;
   Probe& probe_;
   boost::intrusive::list<Connection> connections_;
+  net::Lingering lingering_;
   asio::steady_timer sweep_timer_;
   std::vector<std::unique_ptr<transport::StreamPool>> pools_;  // by workspace
   MonoTime stop_at_ = MonoTime::max();

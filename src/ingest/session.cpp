@@ -23,6 +23,8 @@ constexpr std::size_t relay_read_bytes = 16U << 10;
 constexpr std::size_t output_bytes_kept = 16U << 10;
 // A connection that waits for its next request keeps no more room for it.
 constexpr std::size_t input_bytes_kept = 1U << 20;
+// More of them before a request are no request.
+constexpr std::size_t empty_lines_max = 4;
 
 }  // namespace
 
@@ -73,7 +75,21 @@ Session::Next Session::next(MonoTime now) {
   }
 }
 
+// Clients that count wrongly send one behind a body (RFC 9112, 2.2).
+bool Session::skip_empty_lines() {
+  while (in_.size() >= 2 && in_.data()[0] == '\r' && in_.data()[1] == '\n' &&
+         empty_lines_ < empty_lines_max) {
+    in_.consume(2);
+    ++empty_lines_;
+  }
+  return in_.size() != 1 || in_.data()[0] != '\r' || empty_lines_ == empty_lines_max;
+}
+
 bool Session::read_head(MonoTime now) {
+  const bool complete = head_begun_ || skip_empty_lines();
+  if (!complete) {
+    return false;
+  }
   if (!head_begun_) {
     if (in_.empty()) {
       if (handler_.draining()) {
@@ -360,6 +376,7 @@ void Session::end_request() {
   in_.trim(input_bytes_kept);
   skip_body_ = false;
   head_begun_ = false;
+  empty_lines_ = 0;
   phase_ = keep_alive() ? Phase::head : Phase::closing;
 }
 

@@ -97,6 +97,8 @@ class Session {
   enum class Parsed : std::uint8_t { some, needs_more, refused };
 
   Parsed parse();
+  // Takes empty lines before a request; false: what is there may be half of one.
+  bool skip_empty_lines();
   // Each handles what it can of its phase; false: more bytes are needed first.
   bool read_head(MonoTime now);
   bool read_body();
@@ -129,6 +131,7 @@ class Session {
   std::size_t body_bytes_ = 0;
   std::optional<std::uint64_t> body_length_;  // as the head says
   std::uint64_t relayed_bytes_ = 0;           // of the body
+  std::size_t empty_lines_ = 0;               // taken before the request
   std::size_t requests_ = 0;                  // begun; counted where they are limited
   bool skip_body_ = false;
   bool close_after_answer_ = false;

@@ -55,13 +55,48 @@ TEST(Guard, KnowsTheNamesThatAreItsOwnAlone) {
   for (const char* host :
        {"", "127.0.0.1", "127.0.0.1:9090", "10.1.2.3:9090", "[::1]", "[::1]:9090", "localhost",
         "LOCALHOST:9090", "sluice-0:9090", "sluice.sluice.svc", "sluice.sluice.svc.cluster.local.",
-        "Sluice.SVC:9090", "sluice.example.com:9090", "sluice.example.com."}) {
+        "Sluice.SVC:9090", "sluice.example.com:9090", "sluice.example.com.", "my_host.local",
+        "[::ffff:127.0.0.1]:9090"}) {
     EXPECT_TRUE(is_own_host(host, hosts)) << host;
   }
-  for (const char* host :
-       {"evil.example", "evil.example:9090", "127.0.0.1.evil.example", "localhost.evil.example",
-        "sluice.svc.evil.example", "evilsvc.example", "127.0.0.1.nip.io:9090", "1.2.3.4.5",
-        "notsluice.example.com", "sluice.example.com.evil.example", "[evil.example]:9090"}) {
+  for (const char* host : {"evil.example",
+                           "evil.example:9090",
+                           "127.0.0.1.evil.example",
+                           "localhost.evil.example",
+                           "sluice.svc.evil.example",
+                           "evilsvc.example",
+                           "127.0.0.1.nip.io:9090",
+                           "1.2.3.4.5",
+                           "notsluice.example.com",
+                           "sluice.example.com.evil.example",
+                           "[evil.example]:9090",
+                           "[::1].evil.example",
+                           "[::1]evil.example",
+                           "[::1].evil.local",
+                           "[::1]:90.evil.example",
+                           "evil.com#.local",
+                           "evil.com/.local",
+                           "evil.com?.local",
+                           "evil.com\\.local",
+                           "evil.com%23.local",
+                           "evil.com%00.local",
+                           "evil.com@x.local",
+                           "x@localhost",
+                           "evil.com ",
+                           "evil.com,.local",
+                           "evil.com;.local",
+                           "evil.com:80.local",
+                           "localhost:80:90",
+                           ":80",
+                           ".local",
+                           "evil..local",
+                           "localhost..",
+                           "127.0.0.1.",
+                           "127.1",
+                           "[::1%25lo]",
+                           "[::1",
+                           "::1",
+                           "ev\xC3\xADl.local"}) {
     EXPECT_FALSE(is_own_host(host, hosts)) << host;
   }
 }

@@ -98,7 +98,9 @@ TEST(Passthrough, AnAnswerHasARequestId) {
 TEST(Passthrough, PathsThatCanBeReadInSeveralWaysAreNotPassed) {
   for (const char* path :
        {"/", "/v4/clients", "/v4/clients/", "/catalogs/bags/items", "/a/b%20c", "/v4/events/other",
-        "/authors", "/a.b/..c", "/v4/clients/by-email/a%40b.c", "/%E4"}) {
+        "/authors", "/a.b/..c", "/v4/clients/by-email/a%40b.c", "/%C3%A4", "/v4/clients/.x",
+        "/oauth", "/v4/authentication", "/v4/auth-logs", "/%D0%B0uth",
+        "/v4/x/%E5%AE%A2%E6%88%B7%E4%B8%80%E4%BA%8C"}) {
     EXPECT_EQ(judge_path(path, true), PathVerdict::plain) << path;
   }
   for (const char* path :
@@ -107,15 +109,38 @@ TEST(Passthrough, PathsThatCanBeReadInSeveralWaysAreNotPassed) {
         "/v4/%zz", "/v4/%252e", "/v4/..;x/clients", "/v4/;x/clients", "/v4/a%3bb",
         // Routes of ours in disguise.
         "/v4/events/batch/", "/V4/events/Batch", "/v4/events/%62atch", "/v4/events/batch;x",
-        "/v4/transactions/", "/v1/events/Source"}) {
+        "/v4/transactions/", "/v1/events/Source", "/v4/events/batch.", "/v4/events./batch",
+        "/v4/events/batch%20", "/%20v4/events/batch", "/v4/events%3Fx/batch", "/v4/events/batch%23",
+        "/v4/events/batch::$DATA", "/v4/events/bat%C2%ADch",
+        // What is no UTF-8, as overlong forms are, is read by some all the same.
+        "/%E4", "/v4/%C1%A1uth", "/v4/%20/x", "/v4/+/x", "/v4/%3b/x", "/v4/.../x",
+        "/v4/%E2%80%8B/x"}) {
     EXPECT_EQ(judge_path(path, true), PathVerdict::ambiguous) << path;
   }
 }
 
 TEST(Passthrough, LoginsAreNotPassedWithTheWorkspacesCredentials) {
-  for (const char* path :
-       {"/v4/auth/login/client", "/uauth/v2/auth/login/other", "/v4/auth/refresh/profile",
-        "/v4/Auth/refresh", "/v4/%61uth/refresh/profile/", "/v4/auth;x/refresh", "/auth"}) {
+  for (const char* path : {"/v4/auth/login/client",
+                           "/uauth/v2/auth/login/other",
+                           "/v4/auth/refresh/profile",
+                           "/v4/Auth/refresh",
+                           "/v4/%61uth/refresh/profile/",
+                           "/v4/auth;x/refresh",
+                           "/auth",
+                           "/v4/auth%20/x",
+                           "/v4/auth./x",
+                           "/v4/auth.%20./x",
+                           "/v4/%20auth/x",
+                           "/v4/auth+/x",
+                           "/v4/auth%3Fa/x",
+                           "/v4/auth%23/x",
+                           "/v4/auth:x/y",
+                           "/v4/%41%55%54%48/x",
+                           "/v4/au%C2%ADth/x",
+                           "/v4/auth%E2%80%8B/x",
+                           "/v4/%EF%BD%81uth/x",
+                           "/v4/%C3%A4uth/x",
+                           "/v4/%F0%9D%90%9A%F0%9D%90%AE%F0%9D%90%AD%F0%9D%90%A1/x"}) {
     EXPECT_EQ(judge_path(path, true), PathVerdict::login) << path;
     EXPECT_EQ(judge_path(path, false), PathVerdict::plain) << path;
   }

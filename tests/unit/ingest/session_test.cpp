@@ -283,6 +283,79 @@ TEST_F(SessionTest, ATimedOutRequestIsAnswered408AndAnIdleConnectionJustCloses) 
   EXPECT_EQ(next(), Next::close);
 }
 
+TEST_F(SessionTest, AnAnswerToHeadHasNoBody) {
+  feed("HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\nHEAD /v4/events/batch HTTP/1.1\r\n\r\n" +
+       request(good));
+  ASSERT_EQ(next(), Next::write);
+  const std::string answers = written();
+  const std::size_t second = answers.find("HTTP/1.1 405");
+  const std::size_t third = answers.find("HTTP/1.1 202");
+  ASSERT_NE(second, std::string::npos) << answers;
+  ASSERT_NE(third, std::string::npos) << answers;
+  EXPECT_THAT(answers.substr(0, second),
+              AllOf(StartsWith("HTTP/1.1 404"), testing::EndsWith("\r\n\r\n"),
+                    testing::Not(HasSubstr("Content-Length: 0\r\n"))))
+      << "the length stays that of the answer to GET";
+  EXPECT_THAT(answers.substr(second, third - second), testing::EndsWith("\r\n\r\n"));
+  for (const char* bad :
+       {"HEAD nowhere HTTP/1.1\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"}) {
+    session_.emplace(*handler_, limits_, nullptr);
+    feed(bad);
+    ASSERT_EQ(next(), Next::write);
+    EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 400"), testing::EndsWith("\r\n\r\n"))) << bad;
+  }
+}
+
+TEST_F(SessionTest, ATargetMayNameTheServer) {
+  for (const char* target :
+       {"http://x/v4/events/batch", "HTTPS://other.example:80/v4/events/batch?a",
+        "http://[::1]:8080/v4/events/batch"}) {
+    feed("POST " + std::string(target) + " HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+         std::to_string(good.size()) + "\r\n\r\n" + std::string(good));
+    ASSERT_EQ(next(), Next::write) << target;
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 202")) << target;
+  }
+  for (const char* target :
+       {"http://u@x/v4/events/batch", "http:///v4/events/batch", "ftp://x/v4/events/batch", "x:80",
+        "*", "http://x\\y/v4/events/batch", "http://x/v4/events/batch#a"}) {
+    session_.emplace(*handler_, limits_, nullptr);
+    feed("POST " + std::string(target) + " HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    ASSERT_EQ(next(), Next::write) << target;
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 400")) << target;
+  }
+}
+
+TEST_F(SessionTest, EmptyLinesBeforeARequestAreSkippedHoweverTheyAreCut) {
+  feed("\r\n" + request(good) + "\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 202"));
+  EXPECT_EQ(next(), Next::read);
+  EXPECT_TRUE(session_->idle());
+  feed("\r");
+  EXPECT_EQ(next(), Next::read);
+  feed("\n" + request(good));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 202"));
+  for (const char* lines : {"\n", "\r\r\n", "\r\n\r\n\r\n\r\n\r\n"}) {
+    session_.emplace(*handler_, limits_, nullptr);
+    feed(lines + request(good));
+    ASSERT_EQ(next(), Next::write);
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 400"));
+    EXPECT_EQ(next(), Next::close);
+  }
+}
+
+TEST_F(SessionTest, WhoAsksBeforeSendingABodyIsRefusedWithoutItAndAnOldClientIsNotTold) {
+  feed("POST /nowhere HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("\r\nConnection: close\r\n")));
+  EXPECT_EQ(next(), Next::close);
+  session_.emplace(*handler_, limits_, nullptr);
+  feed("POST /v4/events/batch HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: " +
+       std::to_string(good.size()) + "\r\n\r\n");
+  EXPECT_EQ(next(), Next::read);
+}
+
 TEST_F(SessionTest, EchoesAUsableRequestIdAndMakesOneOtherwise) {
   feed(request(good, "X-Request-Id: my-id\r\n"));
   ASSERT_EQ(next(), Next::write);
@@ -356,10 +429,10 @@ TEST_F(SessionTest, RefusesWhatIsNotStrictlyHttpAndCloses) {
       {"a line feed in a chunk's extension", chunked + "2;a=\"\nb\"\r\n[]\r\n0\r\n\r\n"},
       {"NUL in the last chunk's extension",
        chunked + "2\r\n[]\r\n0;a=\"" + std::string(1, '\0') + "\"\r\n\r\n"},
-      {"the absolute form",
-       "POST http://x/v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"},
+      {"the absolute form with a user",
+       "POST http://u@x/v4/events/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n[]"},
       {"the authority form", "CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n"},
-      {"the asterisk form", "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"},
+      {"the asterisk form", "GET * HTTP/1.1\r\nHost: x\r\n\r\n"},
       {"a method that is no token", "PO(ST /v4/events/batch HTTP/1.1\r\n\r\n"},
       {"no method", " /v4/events/batch HTTP/1.1\r\n\r\n"},
       {"two spaces", "POST  /v4/events/batch HTTP/1.1\r\n\r\n"},
@@ -494,6 +567,37 @@ class LoginTest : public SessionTest {
   Producers keyed_{{{.name = "p", .keys = {{"key", ""}}, .workspace = "w"}}, {"w"}};
   Tokens tokens_{""};
 };
+
+TEST_F(LoginTest, LoadBalancersAskWithoutAKey) {
+  for (const char* line :
+       {"GET /livez HTTP/1.1", "GET /readyz?x HTTP/1.1", "GET /readyz HTTP/1.0",
+        "OPTIONS / HTTP/1.0", "OPTIONS * HTTP/1.1", "OPTIONS http://gateway HTTP/1.1"}) {
+    session_.emplace(*handler_, limits_, nullptr);
+    feed(std::string(line) + "\r\n\r\n");
+    ASSERT_EQ(next(), Next::write) << line;
+    EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 200"), testing::EndsWith("\r\n\r\nok\n")))
+        << line;
+  }
+  session_.emplace(*handler_, limits_, nullptr);
+  feed("HEAD /readyz HTTP/1.1\r\n\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 200"), testing::EndsWith("\r\n\r\n")));
+  feed("POST /readyz HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("\r\nAllow: GET, HEAD\r\n")));
+  feed("GET / HTTP/1.1\r\n\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 404"));
+  draining_ = true;
+  feed("GET /readyz HTTP/1.1\r\n\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(),
+              AllOf(StartsWith("HTTP/1.1 503"), testing::EndsWith("\r\n\r\nnot ready\n")));
+  session_.emplace(*handler_, limits_, nullptr);
+  feed("GET /livez HTTP/1.1\r\n\r\n");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 200"));
+}
 
 TEST_F(LoginTest, GivesATokenForAKeyOnBothPaths) {
   for (const char* path : {"/v4/auth/login/profile", "/uauth/v2/auth/login/profile"}) {
