@@ -7,6 +7,7 @@
 #include <sluice/base/sha256.hpp>
 
 #include "handler.hpp"
+#include "route_hint.hpp"
 
 namespace sluice::ingest {
 namespace {
@@ -107,10 +108,15 @@ Result<const Producer*, Problem> Handler::find_producer(const RequestHead& head,
     return certified;
   }
   if (!key) {
-    return refused(
-        Refusal::no_key,
+    std::string message =
         "say who you are: send the producer's key as X-Api-Key, as Bearer token, or as the "
-        "password of Basic");
+        "password of Basic";
+    if (has_tracker_key(head.target)) {
+      message +=
+          ". The tracker key (?token=) is the API's: it goes on to it where the workspace has "
+          "`passthrough: true`, and says nothing here";
+    }
+    return refused(Refusal::no_key, std::move(message));
   }
   if (last_producer_ == nullptr || !is_same_key(*key, last_credentials_) ||
       (last_expires_at_ != WallTime::max() && options_->clock->wall_now() >= last_expires_at_)) {

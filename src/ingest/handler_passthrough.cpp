@@ -3,15 +3,26 @@
 
 #include "handler.hpp"
 #include "passthrough.hpp"
+#include "route_hint.hpp"
 
 namespace sluice::ingest {
 namespace {
 
-std::unexpected<Problem> nothing_here() {
-  return refused(
-      Refusal::unknown_route,
-      "nothing is served here: post to /v4/events/batch, /v4/events/custom, "
-      "/v4/events/{type}, /v4/transactions, /v4/transactions/batch or /v1/events/{source}");
+// Names the mend: the route that was missed, or else the setting that lets other calls through.
+std::unexpected<Problem> nothing_here(const RequestHead& head, std::string_view workspace) {
+  std::string message =
+      "nothing is served here: post to /v4/events/batch, /v4/events/custom, /v4/events/{type}, "
+      "/v4/transactions, /v4/transactions/batch or /v1/events/{source}.";
+  const std::string hint = route_hint(head.path());
+  if (!hint.empty()) {
+    return refused(Refusal::unknown_route, message + hint);
+  }
+  message += has_tracker_key(head.target) ? " Calls with a tracker key (?token=)"
+                                          : " Other calls of the API";
+  message += " go on to it where the workspace has `passthrough: true`";
+  return refused(Refusal::unknown_route,
+                 message + (workspace.empty() ? std::string()
+                                              : ", and `" + std::string(workspace) + "` does not"));
 }
 
 // Whether the path may go to the upstream.
@@ -20,7 +31,8 @@ Result<void, Problem> check_path(std::string_view path, bool with_credentials) {
   if (verdict == PathVerdict::ambiguous) {
     return refused(Refusal::bad_request,
                    "this path can be read in several ways, and is not passed through: write it "
-                   "without dot segments, empty segments and encoded slashes");
+                   "without dot segments, empty segments and encoded slashes." +
+                       route_hint(path));
   }
   if (verdict == PathVerdict::login) {
     return refused(Refusal::not_allowed,
@@ -34,7 +46,7 @@ Result<void, Problem> check_path(std::string_view path, bool with_credentials) {
 Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head, Peer* peer) {
   // A request that began before a reload switched passing through on has no whole head.
   if (options_->keep_whole == KeepWhole::never || !head.whole) {
-    return nothing_here();
+    return nothing_here(head, "");
   }
   if (head.repeated) {
     return refused(Refusal::bad_request, "a header field that may come once came twice");
@@ -52,7 +64,7 @@ Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head, Pee
   }
   admitted.passthrough = options_->tables->workspaces[admitted.workspace].passthrough;
   if (admitted.passthrough == nullptr) {
-    return nothing_here();
+    return nothing_here(head, options_->tables->workspaces[admitted.workspace].name);
   }
   if (admitted.producer != nullptr &&
       !admitted.producer->may_use(to_string(RouteId::passthrough))) {
