@@ -1,4 +1,4 @@
-# Every library is a Debian 12 package; scripts/setup.sh installs them.
+# Every library is a package of Debian 13 and 12; scripts/setup.sh installs them.
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED COMPONENTS headers CONFIG)
@@ -14,7 +14,9 @@ pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(lz4 REQUIRED IMPORTED_TARGET liblz4)
 find_package(date REQUIRED CONFIG)
-find_path(CONCURRENTQUEUE_INCLUDE_DIR concurrentqueue/concurrentqueue.h REQUIRED)
+# Debian 13 has it in a folder below.
+find_path(CONCURRENTQUEUE_INCLUDE_DIR concurrentqueue.h
+  PATH_SUFFIXES concurrentqueue/moodycamel concurrentqueue REQUIRED)
 find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
 find_path(ROCKSDB_INCLUDE_DIR rocksdb/db.h REQUIRED)
 find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)

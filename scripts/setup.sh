@@ -1,12 +1,29 @@
 #!/usr/bin/env bash
-# Installs every Debian 12 package that Sluice is built, tested and demonstrated with. Asks for nothing;
-# does nothing, in well under a second, when all of them are there.
-#   --full   also what `scripts/test.sh --full` needs; what is no package of Debian's goes to build/tools
+# Installs every package that Sluice is built, tested and demonstrated with, on Debian 13 and 12, and on
+# Ubuntu 24.04 (by its package names; untested). Asks for nothing; does nothing, in well under a second, when
+# all of them are there.
+#   --full   also what `scripts/test.sh --full` needs; what is no package of the release's goes to build/tools
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 kustomize_version=v5.0.3
 kubernetes_validate_version=1.32.0
+
+# What is named differently from release to release.
+release=$(. /etc/os-release 2>/dev/null && echo "${ID-} ${VERSION_ID-}") || release=unknown
+case "$release" in
+  "debian 13") boost=libboost1.88-dev ;;
+  "debian 12") boost=libboost1.81-dev ;;
+  "ubuntu 24.04")
+    boost=libboost1.83-dev
+    echo "setup.sh: Ubuntu 24.04 is supported by the names of its packages alone: Sluice is not tested on it" >&2
+    ;;
+  *)
+    echo "setup.sh: this is ${release:-unknown}; Sluice is built on Debian 13, Debian 12 or Ubuntu 24.04:" \
+      "use one of these, in a container or a chroot if need be" >&2
+    exit 1
+    ;;
+esac
 
 packages=(
   # build
@@ -14,7 +31,7 @@ packages=(
   # checks: formatter, linter, and the compiler of the ThreadSanitizer build
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19 llvm-19
   # libraries
-  libboost1.81-dev libsimdjson-dev libconcurrentqueue-dev prometheus-cpp-dev librocksdb-dev
+  "$boost" libsimdjson-dev libconcurrentqueue-dev prometheus-cpp-dev librocksdb-dev
   libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libxxhash-dev liblz4-dev libzstd-dev zlib1g-dev
   libssl-dev libhowardhinnant-date-dev tzdata
   # tests and benchmarks

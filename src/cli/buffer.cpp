@@ -21,7 +21,7 @@ std::string text_of(WallTime time) {
   return {text.data(), text.size()};
 }
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
@@ -30,9 +30,9 @@ std::string quoted(std::string_view text) {
 std::string stat_json(const store::WorkspaceStat& workspace) {
   return fmt::format(
       R"({{"workspace":{},"events":{},"bytes":{},"groups":{},"first_ticket":{},"next_ticket":{},"oldest":{}}})",
-      quoted(workspace.name), workspace.backlog.events, workspace.backlog.bytes, workspace.groups,
-      workspace.first_ticket, workspace.next_ticket,
-      workspace.oldest ? quoted(text_of(*workspace.oldest)) : "null");
+      json_string(workspace.name), workspace.backlog.events, workspace.backlog.bytes,
+      workspace.groups, workspace.first_ticket, workspace.next_ticket,
+      workspace.oldest ? json_string(text_of(*workspace.oldest)) : "null");
 }
 
 std::string stat_text(const store::WorkspaceStat& workspace) {
@@ -57,7 +57,8 @@ int stat(const std::string& path, bool json) {
       workspaces += (workspaces.empty() ? "" : ",") + stat_json(workspace);
     }
     std::cout << fmt::format(R"({{"path":{},"format":{},"disk_bytes":{},"workspaces":[{}]}})",
-                             quoted(path), quoted(found->format), found->disk_bytes, workspaces)
+                             json_string(path), json_string(found->format), found->disk_bytes,
+                             workspaces)
               << '\n';
     return exit_ok;
   }
@@ -73,7 +74,7 @@ std::string bad_json(const store::Verification& found) {
   for (const store::BadRange& range : found.bad) {
     bad += fmt::format(
         R"({}{{"workspace":{},"first_ticket":{},"last_ticket":{},"groups":{},"events":{}}})",
-        bad.empty() ? "" : ",", quoted(range.workspace), range.first_ticket, range.last_ticket,
+        bad.empty() ? "" : ",", json_string(range.workspace), range.first_ticket, range.last_ticket,
         range.groups, range.events);
   }
   return bad;
@@ -115,7 +116,7 @@ int export_events(const std::string& path) {
     std::cout
         << fmt::format(
                R"({{"workspace":{},"ticket":{},"index":{},"kind":"{}","accepted_at":"{}","event":{}}})",
-               quoted(event.workspace), event.ticket, event.index,
+               json_string(event.workspace), event.ticket, event.index,
                event.kind == EventKind::event ? "event" : "transaction", text_of(event.accepted_at),
                event.json)
         << '\n';
@@ -135,7 +136,7 @@ int repair(const std::string& path, bool json) {
   }
   if (json) {
     std::cout << fmt::format(R"({{"repaired":{},"set_aside":{},{}}})", !repaired->set_aside.empty(),
-                             quoted(repaired->set_aside), verification_json(repaired->found))
+                             json_string(repaired->set_aside), verification_json(repaired->found))
               << '\n';
     return exit_ok;
   }

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-#include <concurrentqueue/concurrentqueue.h>
+#include <concurrentqueue.h>
 
 #include <sluice/base/assert.hpp>
 

@@ -1,5 +1,6 @@
 // Goal: the store on a real RocksDB: threads, restarts, locks, formats, space.
 #include <condition_variable>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
@@ -205,6 +206,80 @@ TEST(RocksDbStore, AFolderThatCannotBeMadeIsAnError) {
   ASSERT_FALSE(running.opened);
   EXPECT_THAT(running.opened.error().message, HasSubstr("buffer.path"));
 }
+
+// A store as a crash leaves it: tables of an earlier run, a log of the last one, groups that were
+// released, one with a trace, and long ones.
+Group::Owner golden_group(std::uint64_t number) {
+  return numbered_group(number, system_clock(), number % 7 == 0 ? 2000 : 0, number % 5 == 0,
+                        number % 11 == 0 ? some_trace : std::string_view());
+}
+constexpr std::uint64_t golden_groups = 100;
+constexpr std::uint64_t golden_released = 10;
+
+void write_golden_store(const std::string& path, const std::string& copy) {
+  {
+    Running running(path);
+    ASSERT_TRUE(running.opened) << running.opened.error().message;
+    for (std::uint64_t i = 0; i < golden_groups / 2; ++i) {
+      ASSERT_TRUE(running.append(golden_group(i)));
+    }
+    for (std::uint64_t released = 0; released < golden_released;) {
+      for (Group::Owner& group : running.read()) {
+        if (number_of(*group) < golden_released) {
+          running.buffer().release(std::move(group));
+          ++released;
+        }
+      }
+    }
+  }
+  Running running(path);
+  ASSERT_TRUE(running.opened) << running.opened.error().message;
+  for (std::uint64_t i = golden_groups / 2; i < golden_groups; ++i) {
+    ASSERT_TRUE(running.append(golden_group(i)));
+  }
+  fs::copy(path, copy, fs::copy_options::recursive);
+}
+
+void expect_golden_store(const std::string& path) {
+  Running running(path);
+  ASSERT_TRUE(running.opened) << running.opened.error().message;
+  std::uint64_t number = golden_released;
+  while (number < golden_groups) {
+    for (const Group::Owner& group : running.read()) {
+      const Group::Owner wanted = golden_group(number++);
+      EXPECT_EQ(group->bytes(), wanted->bytes());
+      EXPECT_TRUE(std::ranges::equal(group->records(), wanted->records()));
+      EXPECT_EQ(group->traceparent(), wanted->traceparent());
+    }
+  }
+}
+
+// With SLUICE_GOLDEN_STORE=DIR what was written stays there, to be committed for a RocksDB that
+// none of tests/unit/store/golden/ is of.
+TEST(RocksDbStore, WritesAStoreAsTheGoldenOnesAre) {
+  const test::TemporaryDirectory folder;
+  const char* const kept = std::getenv("SLUICE_GOLDEN_STORE");  // NOLINT(concurrency-mt-unsafe)
+  const std::string copy = kept == nullptr ? folder / "copy" : kept;
+  write_golden_store(folder / "store", copy);
+  if (kept == nullptr) {
+    expect_golden_store(copy);
+  }
+}
+
+class GoldenStore : public testing::TestWithParam<const char*> {};
+
+// Debian 12 has RocksDB 7.8, Debian 13 has 9.10. A gateway is moved from one to the other and back.
+TEST_P(GoldenStore, OfEitherReleaseIsReadByThisOne) {
+  const test::TemporaryDirectory folder;
+  fs::copy(std::string(SLUICE_GOLDEN_STORES "/rocksdb-") + GetParam(), folder / "store",
+           fs::copy_options::recursive);
+  expect_golden_store(folder / "store");
+}
+
+INSTANTIATE_TEST_SUITE_P(RocksDb, GoldenStore, testing::Values("7.8", "9.10"),
+                         [](const auto& version) {
+                           return std::string(version.param).substr(0, 1);
+                         });
 
 }  // namespace
 }  // namespace sluice::store
