@@ -24,7 +24,7 @@ FROM ${BASE}
 RUN apt-get update -qq \
  && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
       ca-certificates tzdata libbz2-1.0 libdate-tz3 libfmt9 libgcc-s1 libgflags2.2 liblz4-1 \
-      libprometheus-cpp-core1.0 librocksdb7.8 libsimdjson14 libsnappy1v5 libspdlog1.10 libssl3 \
+      libprometheus-cpp-core1.0 librocksdb7.8 libsimdjson14 libsnappy1v5 libssl3 \
       libstdc++6 libxxhash0 libyaml-cpp0.7 libzstd1 zlib1g \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt /var/log/apt /var/log/dpkg.log \
  && install -d -o 65532 -g 65532 -m 0750 /var/lib/sluice

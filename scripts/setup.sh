@@ -32,7 +32,7 @@ packages=(
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19 llvm-19
   # libraries
   "$boost" libsimdjson-dev libconcurrentqueue-dev prometheus-cpp-dev librocksdb-dev
-  libyaml-cpp-dev libcli11-dev libspdlog-dev libfmt-dev libxxhash-dev liblz4-dev libzstd-dev zlib1g-dev
+  libyaml-cpp-dev libcli11-dev libfmt-dev libxxhash-dev liblz4-dev libzstd-dev zlib1g-dev
   libssl-dev libhowardhinnant-date-dev tzdata
   # tests and benchmarks
   libgtest-dev libgmock-dev libbenchmark-dev valgrind

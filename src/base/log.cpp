@@ -1,47 +1,19 @@
+#include <ctime>
 #include <iterator>
-#include <memory>
 #include <string>
 
 #include <fmt/format.h>
-#include <spdlog/logger.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/log.hpp>
+
+#include "log_writer.hpp"
 
 namespace sluice::log {
 namespace {
 
 std::atomic<Level> current_level{Level::info};
 std::atomic<Format> current_format{Format::human};
-
-spdlog::logger& logger() {
-  static const auto instance = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "sluice", std::make_shared<spdlog::sinks::stderr_color_sink_mt>());
-    made->set_pattern("%v");
-    made->set_level(spdlog::level::trace);
-    made->flush_on(spdlog::level::info);
-    return made;
-  }();
-  return *instance;
-}
-
-spdlog::level::level_enum to_spdlog(Level level) {
-  switch (level) {
-    case Level::debug:
-      return spdlog::level::debug;
-    case Level::info:
-      return spdlog::level::info;
-    case Level::warn:
-      return spdlog::level::warn;
-    case Level::error:
-      return spdlog::level::err;
-    case Level::off:
-      break;
-  }
-  return spdlog::level::off;
-}
 
 std::string_view level_name(Level level) {
   switch (level) {
@@ -100,20 +72,8 @@ bool admit(Site& site, std::uint64_t& held_back) {
   return false;
 }
 
-}  // namespace
-
-void configure(Level level, Format format) {
-  current_level.store(level, std::memory_order_relaxed);
-  current_format.store(format, std::memory_order_relaxed);
-}
-
-bool enabled(Level level) { return level >= current_level.load(std::memory_order_relaxed); }
-
-void write(Level level, Site& site, std::string_view message, std::initializer_list<Field> fields) {
-  std::uint64_t held_back = 0;
-  if (!admit(site, held_back)) {
-    return;
-  }
+std::string make_line(Level level, std::string_view message, std::initializer_list<Field> fields,
+                      std::uint64_t held_back = 0) {
   const bool json = current_format.load(std::memory_order_relaxed) == Format::json;
   std::string line;
   line.reserve(256);
@@ -142,12 +102,43 @@ void write(Level level, Site& site, std::string_view message, std::initializer_l
   if (held_back > 0) {
     append_field({"suppressed", held_back});
   }
-  if (json) {
-    line += '}';
-  }
-  logger().log(to_spdlog(level), spdlog::string_view_t(line.data(), line.size()));
+  line += json ? "}\n" : "\n";
+  return line;
 }
 
-void flush() { logger().flush(); }
+}  // namespace
+
+void configure(Level level, Format format) {
+  current_level.store(level, std::memory_order_relaxed);
+  current_format.store(format, std::memory_order_relaxed);
+}
+
+bool enabled(Level level) { return level >= current_level.load(std::memory_order_relaxed); }
+
+void write(Level level, Site& site, std::string_view message, std::initializer_list<Field> fields) {
+  std::uint64_t held_back = 0;
+  if (admit(site, held_back)) {
+    Writer::instance().write(make_line(level, message, fields, held_back));
+  }
+}
+
+std::string make_dropped_line(std::uint64_t lines) {
+  return make_line(Level::warn, "standard error took no lines for a while: some were dropped here",
+                   {{"lines", lines}});
+}
+
+void write_in_background() { Writer::instance().start_thread(); }
+
+void flush() { Writer::instance().flush(); }
+
+void write_last(std::string_view text) noexcept {
+  try {
+    flush();
+  } catch (...) {  // the text is the reason
+  }
+  Writer::write_now(text);
+}
+
+std::uint64_t lines_dropped() { return Writer::instance().dropped(); }
 
 }  // namespace sluice::log

@@ -51,8 +51,20 @@ struct Site {
 void configure(Level level, Format format);
 [[nodiscard]] bool enabled(Level level);
 void write(Level level, Site& site, std::string_view message, std::initializer_list<Field> fields);
-// Writes out what is buffered; called before the process ends.
+
+// From now on a thread of its own writes the lines, so that a standard error that takes none (a
+// full pipe, a terminal that was stopped, a disk that hangs) holds up nobody who logs. 1 MiB of
+// them wait; beyond that the oldest are dropped and counted, and a line says so in their place. For
+// a process that serves: call it once, and flush() before it ends. Without it who logs writes, and
+// waits.
+void write_in_background();
+// Waits until all is written; gives up when nothing was taken for a second, and after three.
 void flush();
+// The last words of a process, as they are, behind what was logged. Waits a little for a standard
+// error that takes nothing, as flush() does, then goes without. Allocates nothing.
+void write_last(std::string_view text) noexcept;
+// Lines that standard error did not take.
+[[nodiscard]] std::uint64_t lines_dropped();
 
 }  // namespace sluice::log
 

@@ -1,11 +1,17 @@
 // Goal: the small things everything stands on: randomness that replays, JSON text, logs that are
 // bounded.
+#include <algorithm>
+#include <array>
 #include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <sluice/base/base64.hpp>
 #include <sluice/base/json_text.hpp>
@@ -100,6 +106,76 @@ TEST(Log, WritesFieldsAndHoldsBackWhatRepeats) {
       HasSubstr(
           R"("level":"warn","message":"again \"and\" again","n":0,"why":"x\u000ay","ok":true})"));
   EXPECT_THAT(text, testing::Not(HasSubstr("below the level")));
+}
+
+// Standard error as a pipe that nobody reads, and that is full.
+class UnreadStandardError {
+ public:
+  UnreadStandardError() : saved_(::dup(STDERR_FILENO)) {
+    EXPECT_EQ(::pipe2(ends_.data(), O_CLOEXEC), 0);
+    ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
+    ::fcntl(ends_[1], F_SETFL, O_NONBLOCK);
+    const std::string filling(4'096, '.');
+    while (::write(ends_[1], filling.data(), filling.size()) > 0) {
+    }
+    ::fcntl(ends_[1], F_SETFL, 0);
+    ::dup2(ends_[1], STDERR_FILENO);
+  }
+  ~UnreadStandardError() {
+    ::dup2(saved_, STDERR_FILENO);
+    ::close(saved_);
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  UnreadStandardError(const UnreadStandardError&) = delete;
+  UnreadStandardError& operator=(const UnreadStandardError&) = delete;
+
+  // Reads on until this has come.
+  [[nodiscard]] std::string read_to(std::string_view end) const {
+    std::string text;
+    std::array<char, 4'096> piece{};
+    while (text.find(end) == std::string::npos) {
+      pollfd ready{.fd = ends_[0], .events = POLLIN, .revents = 0};
+      if (::poll(&ready, 1, 20'000) <= 0) {
+        break;
+      }
+      const ssize_t bytes = ::read(ends_[0], piece.data(), piece.size());
+      text.append(piece.data(), static_cast<std::size_t>(std::max<ssize_t>(bytes, 0)));
+    }
+    return text;
+  }
+
+ private:
+  int saved_;
+  std::array<int, 2> ends_{};
+};
+
+// The last of this program: lines are written in the background from here on.
+TEST(LogInBackground, WaitsForNobodyAndSaysWhatIsMissing) {
+  log::configure(log::Level::info, log::Format::human);
+  log::write_in_background();
+  constexpr std::size_t lines = 3'000;
+  const std::string filling(1'000, 'x');
+  const UnreadStandardError standard_error;
+  for (std::size_t i = 0; i < lines; ++i) {
+    log::Site site;  // another place each time: none is held back
+    log::write(log::Level::info, site, "line", {{"n", i}, {"filling", filling}});
+  }
+  const std::uint64_t dropped = log::lines_dropped();
+  EXPECT_GT(dropped, lines / 3);
+  EXPECT_LT(dropped, lines);
+  log::flush();
+  log::write_last("nobody waits for this\n");
+
+  const std::string text = standard_error.read_to("n=2999");
+  EXPECT_THAT(text, HasSubstr("some were dropped here lines=" + std::to_string(dropped) + "\n"));
+  std::size_t written = 0;
+  for (std::size_t at = 0; (at = text.find(" line n=", at)) != std::string::npos; ++at) {
+    ++written;
+  }
+  EXPECT_EQ(written + dropped, lines);
+  EXPECT_LT(text.find("n=2998 "), text.find("n=2999 ")) << "in their order";
+  EXPECT_EQ(log::lines_dropped(), dropped);
 }
 
 }  // namespace
