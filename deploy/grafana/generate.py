@@ -134,14 +134,16 @@ INGEST = [
         (rate("params_reserved_dropped_total", INSTANCE), "reserved params left out")]),
     graph("Connections", "short", [
         (f"sum by (instance) (sluice_ingest_connections{{{INSTANCE}}})", "open, {{instance}}"),
+        (f"sum by (instance) (sluice_ingest_connections_limit{{{INSTANCE}}})", "limit, {{instance}}"),
         (rate("ingest_connections_total", INSTANCE), "opened per second"),
+        (rate("ingest_connections_evicted_total", INSTANCE), "evicted per second"),
         (rate("ingest_connections_refused_total", INSTANCE), "refused per second"),
         (rate("ingest_timeouts_total", INSTANCE), "timed out per second")]),
     graph("Held to limits", "ops", [
         (rate("ingest_bodies_refused_total", INSTANCE, "limit"), "bodies above {{limit}}"),
         (rate("ingest_connections_retired_total", INSTANCE), "connections retired"),
         (rate("ingest_handshakes_failed_total", INSTANCE), "TLS handshakes failed"),
-        (rate("admin_connections_refused_total", INSTANCE), "admin connections refused"),
+        (rate("admin_connections_evicted_total", INSTANCE), "admin connections evicted"),
         (rate("admin_bodies_refused_total", INSTANCE), "admin bodies refused"),
         (rate("admin_timeouts_total", INSTANCE), "admin clients too slow")]),
 ]
@@ -276,6 +278,8 @@ PROCESS = [
     graph("File descriptors", "short", [
         (f"sum by (instance) (process_open_fds{{{INSTANCE}}})", "{{instance}}"),
         (f"sum by (instance) (process_max_fds{{{INSTANCE}}})", "limit, {{instance}}")]),
+    graph("Log lines dropped", "ops", [
+        (rate("log_lines_dropped_total", INSTANCE), "dropped")]),
     graph("Runs since", "s", [
         (f"time() - max by (instance) (process_start_time_seconds{{{INSTANCE}}})",
          "{{instance}}")]),

@@ -1,6 +1,6 @@
 #include <chrono>
+#include <list>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -96,7 +96,7 @@ Page make_page(std::string_view path, const Hooks& hooks) {
 }
 
 struct Probe {
-  metrics::Counter connections_refused;
+  metrics::Counter connections_evicted;
   metrics::Counter bodies_refused;
   metrics::Counter slow_requests;     // begun, but not there in time
   metrics::Counter idle_connections;  // closed as no other request came
@@ -190,9 +190,9 @@ class BeastServer final : public Server {
   }
   void set_token(std::optional<config::Secret> token) override { token_ = std::move(token); }
   void expose(metrics::Exposition& exposition) const override {
-    exposition.counter("admin_connections_refused_total",
-                       "Connections to the admin address closed at once, as there were too many.",
-                       {}, probe_.connections_refused.value());
+    exposition.counter("admin_connections_evicted_total",
+                       "Connections to the admin address closed to make room for another.", {},
+                       probe_.connections_evicted.value());
     exposition.counter("admin_bodies_refused_total",
                        "Requests to the admin address whose body was too large.", {},
                        probe_.bodies_refused.value());
@@ -211,38 +211,74 @@ class BeastServer final : public Server {
     tap_feed_.stop();
     boost::system::error_code ignored;
     acceptor_.close(ignored);
-    for (net::Socket* socket : sockets_) {
-      socket->close(ignored);
+    for (const Seats* seats : {&idle_, &busy_}) {
+      for (const Seat& seat : *seats) {
+        seat.socket->close(ignored);
+      }
     }
   }
 
  private:
+  // A connection, and among which it is.
+  struct Seat;
+  using Seats = std::list<Seat>;
+  struct Seat {
+    net::Socket* socket;
+    Seats* among;
+  };
+
   // A connection that stop() finds, however its coroutine ends.
   class Presence {
    public:
-    Presence(std::set<net::Socket*>& sockets, net::Socket& socket)
-        : sockets_(sockets), socket_(socket) {
-      sockets_.insert(&socket_);
-    }
-    ~Presence() { sockets_.erase(&socket_); }
+    Presence(BeastServer& server, net::Socket& socket)
+        : server_(server),
+          seat_(server.idle_.insert(server.idle_.end(), {&socket, &server.idle_})) {}
+    ~Presence() { seat_->among->erase(seat_); }
     Presence(const Presence&) = delete;
     Presence& operator=(const Presence&) = delete;
 
+    // While its request is being answered.
+    void set_busy(bool busy) {
+      if (seat_->among != &server_.evicted_) {
+        move(seat_, busy ? server_.busy_ : server_.idle_);
+      }
+    }
+
    private:
-    std::set<net::Socket*>& sockets_;
-    net::Socket& socket_;
+    BeastServer& server_;
+    Seats::iterator seat_;
   };
+
+  static void move(Seats::iterator seat, Seats& to) {
+    to.splice(to.end(), *seat->among, seat);
+    seat->among = &to;
+  }
+
+  // Closes the connection that has waited longest for its client to ask; where all are being
+  // answered, the one that has been so for longest. A probe always gets through.
+  void make_room() {
+    Seats& from = idle_.empty() ? busy_ : idle_;
+    if (from.empty()) {
+      return;
+    }
+    boost::system::error_code ignored;
+    from.front().socket->close(ignored);
+    move(from.begin(), evicted_);
+    probe_.connections_evicted.add();
+  }
 
   Task<> accept() {
     while (acceptor_.is_open()) {
       auto [error, socket] = co_await acceptor_.async_accept(as_result);
-      if (!error && sockets_.size() < limits_.connections_max) {
+      if (!error) {
+        if (idle_.size() + busy_.size() >= limits_.connections_max) {
+          make_room();
+        }
         net::spawn(executor_, gate_, serve(std::move(socket)));
-      } else if (!error) {
-        probe_.connections_refused.add();
       } else if (acceptor_.is_open()) {
         SLUICE_LOG(error, "cannot accept admin connections for the moment",
                    {"error", error.message()});
+        make_room();  // if it is descriptors that are short
         asio::steady_timer rest(executor_, std::chrono::milliseconds(100));
         co_await rest.async_wait(as_result);
       }
@@ -250,7 +286,7 @@ class BeastServer final : public Server {
   }
 
   Task<> serve(net::Socket socket) {
-    const Presence presence(sockets_, socket);
+    Presence presence(*this, socket);
     boost::beast::flat_buffer buffer;
     // What was accepted just before stop() is not among what that has closed.
     bool keep_alive = acceptor_.is_open();
@@ -274,6 +310,7 @@ class BeastServer final : public Server {
       if (is_too_large) {
         probe_.bodies_refused.add();
       }
+      presence.set_busy(true);
       Request& request = parser.get();
       const auto addressee = take_addressee(request);
       const bool is_foreign =
@@ -304,6 +341,7 @@ class BeastServer final : public Server {
       answer.keep_alive(request.keep_alive() && !is_too_large && addressee);
       keep_alive = answer.keep_alive();
       keep_alive = co_await writer_.write_answer(socket, std::move(answer)) && keep_alive;
+      presence.set_busy(false);
       if (is_too_large) {
         co_await lingering_.close(socket);  // the body is still on its way
       }
@@ -356,7 +394,10 @@ class BeastServer final : public Server {
   TapFeed tap_feed_;
   std::optional<config::Secret> token_;
   std::vector<std::string> hosts_;
-  std::set<net::Socket*> sockets_;
+  // Each in the order in which its connections came to be so.
+  Seats idle_;     // waiting for a request, or the rest of one
+  Seats busy_;     // being answered
+  Seats evicted_;  // closed, and about to end
 };
 
 }  // namespace

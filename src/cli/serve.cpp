@@ -1,7 +1,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
-#include <iostream>
 #include <new>
 #include <string_view>
 #include <thread>
@@ -10,11 +9,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <unistd.h>
 
 #include <sluice/base/log.hpp>
 #include <sluice/cli/cli.hpp>
 #include <sluice/net/listener.hpp>
+#include <sluice/runtime/descriptors.hpp>
 #include <sluice/runtime/gateway.hpp>
 
 #include "commands.hpp"
@@ -115,19 +114,23 @@ int tell_end(const runtime::Gateway::StopReport& report) {
                {"undelivered_events", report.undelivered_events});
     exit_code = exit_undelivered;
   }
-  log::flush();
   return exit_code;
 }
 
-std::terminate_handler otherwise = nullptr;
+void tell_exception(const std::exception& error) {
+  log::write_last("sluice: ended by an exception that nobody expected: ");
+  log::write_last(error.what());
+  log::write_last("\n");
+}
+
+[[noreturn]] void end_for_want_of(std::string_view message) {
+  log::write_last(message);
+  std::_Exit(exit_failure);
+}
 
 // Where memory runs out, requests are given up; but some threads cannot do without, such as the
 // store's. Then the process ends, saying why, and the next one finds what was synced.
 [[noreturn]] void end_process() {
-  const auto end = [](std::string_view message) {
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
-    std::_Exit(exit_failure);
-  };
   constexpr std::string_view no_memory =
       "sluice: memory is exhausted: ending; what the disk buffer has acknowledged is kept\n";
   try {
@@ -137,18 +140,21 @@ std::terminate_handler otherwise = nullptr;
     // Out of a noexcept function: GCC 12 ends there without catching, so what it is cannot be
     // known. What is thrown there is for want of memory.
     if (std::uncaught_exceptions() > 0) {
-      end(no_memory);
+      end_for_want_of(no_memory);
     }
   } catch (const std::bad_alloc&) {
-    end(no_memory);
+    end_for_want_of(no_memory);
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::resource_unavailable_try_again) {
-      end("sluice: no thread can be started, as memory is exhausted or there are too many: ending; "
+      end_for_want_of(
+          "sluice: no thread can be started, as memory is exhausted or there are too many: ending; "
           "what the disk buffer has acknowledged is kept\n");
     }
-    otherwise();
+    tell_exception(error);
+  } catch (const std::exception& error) {
+    tell_exception(error);
   } catch (...) {
-    otherwise();
+    log::write_last("sluice: ended by an exception that nobody expected\n");
   }
   std::abort();
 }
@@ -156,19 +162,24 @@ std::terminate_handler otherwise = nullptr;
 }  // namespace
 
 int serve(const std::string& config_file) {
-  const auto config = load_config(config_file);
+  Signals signals;
+  const auto config = read_config(config_file);
   if (!config) {
-    return config.error();
+    for (const std::string& mistake : config.error()) {
+      log::write_last(mistake + '\n');
+    }
+    return exit_configuration;
   }
   log::configure(config->log.level, config->log.format);
-  otherwise = std::set_terminate(end_process);
-  Signals signals;
+  log::write_in_background();
+  std::set_terminate(end_process);
+  runtime::raise_descriptor_limit();
   auto gateway =
       runtime::start_gateway(*config, system_clock(),
                              {.load = [&config_file] { return read_config(config_file); },
                               .quit = [&signals] { signals.request_stop(); }});
   if (!gateway) {
-    std::cerr << "sluice: " << gateway.error().message << '\n';
+    log::write_last("sluice: " + gateway.error().message + '\n');
     return exit_failure;
   }
   for (const config::ListenAddress& address : (*gateway)->ingest_addresses()) {
@@ -180,7 +191,9 @@ int serve(const std::string& config_file) {
   SLUICE_LOG(info, "stopping: no new events; delivering what is left");
   signals.on_second_stop(**gateway);
   const runtime::Gateway::StopReport report = (*gateway)->stop();
-  return tell_end(report);
+  const int exit_code = tell_end(report);
+  log::flush();
+  return exit_code;
 }
 
 }  // namespace sluice::cli

@@ -72,6 +72,11 @@ struct Admitted {
   // Where it is passed through to, and whether the workspace's credentials are put in.
   PassthroughTarget* passthrough = nullptr;
   bool with_credentials = false;
+
+  // Whether its client may write: a login has yet to say who it is.
+  [[nodiscard]] bool is_known() const {
+    return producer != nullptr || (options->producers->anonymous() && route.id != RouteId::login);
+  }
 };
 
 // The body is larger than its producer, or anybody, may send.

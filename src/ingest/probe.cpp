@@ -104,7 +104,7 @@ struct PlainCounter {
   std::string_view name;
   std::string_view help;
 };
-constexpr std::array<PlainCounter, 8> plain_counters{{
+constexpr std::array<PlainCounter, 9> plain_counters{{
     {&Probe::duplicates, "events_duplicate_total",
      "Events that came again within the window and were absorbed."},
     {&Probe::reserved_params_dropped, "params_reserved_dropped_total",
@@ -115,6 +115,8 @@ constexpr std::array<PlainCounter, 8> plain_counters{{
     {&Probe::future_times_clamped, "future_times_clamped_total",
      "Events with a time in the future, set to their arrival."},
     {&Probe::connections_opened, "ingest_connections_total", "Connections accepted."},
+    {&Probe::connections_evicted, "ingest_connections_evicted_total",
+     "Connections of clients that had not shown who they are, closed to make room for another."},
     {&Probe::connections_retired, "ingest_connections_retired_total",
      "Connections closed after limits.max_requests_per_connection."},
     {&Probe::handshakes_failed, "ingest_handshakes_failed_total",

@@ -82,6 +82,7 @@ struct Probe {
   metrics::Counter connections_closed;
   metrics::Counter connections_refused;          // max_connections
   metrics::Counter connections_refused_of_peer;  // max_connections_per_peer
+  metrics::Counter connections_evicted;          // for another one
   metrics::Counter connections_retired;          // max_requests_per_connection
   metrics::Counter handshakes_failed;
   std::array<metrics::Counter, slow_count> timeouts;

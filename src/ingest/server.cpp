@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,6 +34,7 @@
 #include "producers.hpp"
 #include "relay.hpp"
 #include "session.hpp"
+#include "strangers.hpp"
 
 namespace sluice::ingest {
 namespace {
@@ -48,11 +50,14 @@ constexpr std::chrono::milliseconds sweep_interval{250};
 constexpr std::chrono::seconds tls_end_time{2};
 // When the process is out of descriptors, accepting rests for so long.
 constexpr std::chrono::milliseconds accept_rest{100};
+// Connections beyond the limit for the moment that it takes another thread to close one.
+constexpr std::size_t connections_beyond_max = 16;
 
 // What all threads share.
 struct Shared {
   std::size_t threads;
   std::size_t producers_max;
+  std::size_t connections_max;  // whatever the configuration says
   const Clock& clock;
   const std::atomic<bool>* hurried;  // none: nobody can be in a hurry
   Tokens tokens;
@@ -60,6 +65,12 @@ struct Shared {
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
   PeerCounts peers{};
+  // Each has a thread close a connection soon, unless it has none that may be closed.
+  std::vector<std::function<bool()>> make_room{};
+
+  [[nodiscard]] std::size_t limit(const config::Ingest& config) const {
+    return std::min(config.max_connections, connections_max);
+  }
 };
 
 // What requests go by. Immutable; a reload gives the threads another one.
@@ -77,24 +88,27 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 // A place among the connections that are limited, of all and of one peer's; given back at its end.
 class Place {
  public:
-  // Nothing, and counted in the probe, where there is none.
+  // Nothing, and counted in the probe, where there is none and `make_room` makes none.
+  template <class MakeRoom>
   static std::optional<Place> take(Shared& shared, const config::Ingest& config,
-                                   const net::Socket& socket, Probe& probe) {
+                                   const net::Socket& socket, Probe& probe, MakeRoom&& make_room) {
     const std::size_t before = shared.connections.fetch_add(1, std::memory_order_relaxed);
     Place place(shared);
-    if (before >= config.max_connections) {
-      probe.connections_refused.add();
-      return std::nullopt;
-    }
     const std::optional<PeerAddress> peer = address_of_peer(socket);
     if (peer && !shared.peers.try_enter(*peer, config.limits.max_connections_per_peer)) {
       probe.connections_refused_of_peer.add();
       return std::nullopt;
     }
     place.peer_ = peer;
+    const std::size_t max = shared.limit(config);
+    if (before >= max && (before >= max + connections_beyond_max || !make_room())) {
+      probe.connections_refused.add();
+      return std::nullopt;
+    }
     return place;
   }
-  ~Place() {
+  ~Place() { give_back(); }
+  void give_back() {
     if (shared_ == nullptr) {
       return;
     }
@@ -102,6 +116,7 @@ class Place {
       shared_->peers.leave(*peer_);
     }
     shared_->connections.fetch_sub(1, std::memory_order_relaxed);
+    shared_ = nullptr;
   }
   Place(Place&& other) noexcept
       : shared_(std::exchange(other.shared_, nullptr)), peer_(other.peer_) {}
@@ -117,6 +132,7 @@ class Place {
 
 // A connection as the sweeper sees it.
 class Connection : public boost::intrusive::list_base_hook<>,
+                   public Stranger,
                    public ClientStream,
                    public std::enable_shared_from_this<Connection> {
  public:
@@ -138,9 +154,12 @@ class Connection : public boost::intrusive::list_base_hook<>,
     session.acknowledged(*std::exchange(outcome_, std::nullopt));
   }
 
+  void give_back_place() { place_.give_back(); }
+
   Session session;
   MonoTime deadline = MonoTime::max();
   bool expired = false;
+  bool evicted = false;    // closed already
   Relay* relay = nullptr;  // while a request is passed through
 
  private:
@@ -186,6 +205,12 @@ class StreamConnection final : public Connection {
   void reset() override {
     boost::system::error_code ignored;
     stream.lowest_layer().set_option(asio::socket_base::linger(true, 0), ignored);
+    stream.lowest_layer().close(ignored);
+  }
+  void make_room() override {
+    evicted = true;
+    give_back_place();
+    boost::system::error_code ignored;
     stream.lowest_layer().close(ignored);
   }
   Task<Read> read_some(std::span<char> space) override {
@@ -257,6 +282,14 @@ class Thread {
   void update(const SnapshotPtr& snapshot) {
     asio::post(context_, [this, snapshot] { adopt(snapshot); });
   }
+  // Any thread. False: it has no connection that may be closed.
+  bool make_room_soon() {
+    if (!strangers_.try_claim()) {
+      return false;
+    }
+    asio::post(context_, [this] { strangers_.redeem(); });
+    return true;
+  }
   void begin_drain() {
     asio::post(context_, [this] {
       for (net::Acceptor& acceptor : acceptors_) {
@@ -305,9 +338,11 @@ class Thread {
    public:
     Presence(Thread& thread, Connection& connection) : thread_(thread), connection_(connection) {
       thread_.connections_.push_back(connection_);
+      thread_.strangers_.add(connection_);
       thread_.probe_.connections_opened.add();
     }
     ~Presence() {
+      thread_.strangers_.remove(connection_);
       thread_.connections_.erase(thread_.connections_.iterator_to(connection_));
       thread_.probe_.connections_closed.add();
     }
@@ -336,6 +371,7 @@ class Thread {
       }
       if (error) {
         SLUICE_LOG(error, "cannot accept connections for the moment", {"error", error.message()});
+        evict_oldest();  // if it is descriptors that are short
         rest.expires_after(accept_rest);
         co_await rest.async_wait(as_result);
         continue;
@@ -349,7 +385,8 @@ class Thread {
   }
 
   void admit(net::Socket socket) {
-    std::optional<Place> place = Place::take(shared_, snapshot_->config, socket, probe_);
+    std::optional<Place> place =
+        Place::take(shared_, snapshot_->config, socket, probe_, [this] { return make_room(); });
     if (!place) {
       return;
     }
@@ -363,6 +400,25 @@ class Thread {
     } else {
       begin(std::move(socket), *std::move(place));
     }
+  }
+
+  bool evict_oldest() {
+    if (!strangers_.evict_oldest()) {
+      return false;
+    }
+    probe_.connections_evicted.add();
+    return true;
+  }
+  // Whether a connection is closed, or will be in a moment, for one more.
+  bool make_room() {
+    if (evict_oldest()) {
+      return true;
+    }
+    if (!std::ranges::any_of(shared_.make_room, [](const auto& make) { return make(); })) {
+      return false;
+    }
+    probe_.connections_evicted.add();
+    return true;
   }
 
   template <class Stream>
@@ -383,7 +439,9 @@ class Thread {
       }
       if (ready) {
         co_await exchange(*connection);
-        co_await close(*connection);
+        if (!connection->evicted) {
+          co_await close(*connection);
+        }
       }
     } catch (...) {
       trouble = std::current_exception();
@@ -406,6 +464,9 @@ class Thread {
     connection.deadline = shared_.clock.mono_now() + limits_.head_timeout;
     auto [error] = co_await connection.stream.async_handshake(TlsStream::server, as_result);
     SSL* const tls = connection.stream.native_handle();
+    if (connection.evicted) {
+      co_return false;
+    }
     if (error && connection.expired) {
       probe_.count_timeout(Slow::handshake);
     } else if (error || net::has_peer_expired(tls)) {
@@ -413,6 +474,7 @@ class Thread {
       co_return false;
     } else if (auto names = net::names_of_peer(tls)) {
       connection.session.set_peer(*std::move(names));
+      strangers_.remove(connection);
     }
     co_return !error;
   }
@@ -422,8 +484,11 @@ class Thread {
   Task<> exchange(StreamConnection<Stream>& connection) {
     Session& session = connection.session;
     MonoTime now = shared_.clock.mono_now();
-    while (true) {
+    while (!connection.evicted) {
       const Session::Next next = session.next(now);
+      if (session.is_known()) {
+        strangers_.remove(connection);
+      }
       connection.deadline = session.deadline();
       connection.expired = false;
       boost::system::error_code error;
@@ -571,6 +636,7 @@ class Thread {
   Probe& probe_;
   boost::intrusive::list<Connection> connections_;
   net::Lingering lingering_;
+  Strangers strangers_;  // among the connections
   asio::steady_timer sweep_timer_;
   std::vector<std::unique_ptr<transport::StreamPool>> pools_;  // by workspace
   MonoTime stop_at_ = MonoTime::max();
@@ -598,6 +664,9 @@ class ThreadedServer final : public Server {
     return {};
   }
   void start() {
+    for (const auto& thread : threads_) {
+      shared_->make_room.emplace_back([&thread = *thread] { return thread.make_room_soon(); });
+    }
     for (const auto& thread : threads_) {
       thread->start();
     }
@@ -641,6 +710,8 @@ class ThreadedServer final : public Server {
     const SnapshotPtr now = snapshot();
     ingest::expose(probes_, now->source_names, exposition);
     expose_passthrough(probes_, now->tables, exposition);
+    exposition.gauge("ingest_connections_limit", "Connections that may be open at once.", {},
+                     static_cast<double>(shared_->limit(now->config)));
   }
   [[nodiscard]] Totals totals() const override { return sum_totals(probes_); }
 
@@ -783,6 +854,7 @@ Result<std::unique_ptr<Server>> start_server(Server::Options options) {
   Tokens tokens(options.config.token_key ? options.config.token_key->value : "");
   auto shared = std::unique_ptr<Shared>(new Shared{.threads = options.threads,
                                                    .producers_max = options.producers_max,
+                                                   .connections_max = options.connections_max,
                                                    .clock = *options.clock,
                                                    .hurried = options.hurried,
                                                    .tokens = std::move(tokens),

@@ -168,6 +168,7 @@ void Session::begin_request() {
     return;
   }
   admitted_ = *looked;
+  is_known_ = is_known_ || admitted_->is_known();
   if (admitted_->passthrough != nullptr) {
     begin_relay();
     return;

@@ -88,6 +88,8 @@ class Session {
   [[nodiscard]] MonoTime deadline() const { return deadline_; }
   // Whether no request has begun: such a connection may be closed at any time.
   [[nodiscard]] bool idle() const { return phase_ == Phase::head && in_.empty() && out_.empty(); }
+  // Whether the client has shown who it is, or may write without that and has sent a request.
+  [[nodiscard]] bool is_known() const { return is_known_; }
   // Whether the buffer still owes acknowledged(): until then the session must not end.
   [[nodiscard]] bool is_waiting() const { return handed_.has_value(); }
 
@@ -133,6 +135,7 @@ class Session {
   std::uint64_t relayed_bytes_ = 0;           // of the body
   std::size_t empty_lines_ = 0;               // taken before the request
   std::size_t requests_ = 0;                  // begun; counted where they are limited
+  bool is_known_ = false;
   bool skip_body_ = false;
   bool close_after_answer_ = false;
   bool head_begun_ = false;

@@ -27,6 +27,7 @@
 #include <sluice/net/cpu.hpp>
 #include <sluice/net/gate.hpp>
 #include <sluice/normalise/mapper.hpp>
+#include <sluice/runtime/descriptors.hpp>
 #include <sluice/runtime/gateway.hpp>
 #include <sluice/runtime/rules.hpp>
 #include <sluice/runtime/service_manager.hpp>
@@ -196,6 +197,20 @@ struct Tenant {
   Pipeline pipeline;
 };
 
+void tell(const DescriptorPlan& plan, const config::Ingest& ingest) {
+  SLUICE_LOG(info, "sharing out file descriptors", {"limit", plan.limit},
+             {"reserved", plan.reserved},
+             {"ingest_connections", std::min(plan.ingest_connections_max, ingest.max_connections)},
+             {"max_connections", ingest.max_connections},
+             {"admin_connections", plan.admin_connections_max});
+  if (plan.is_tight) {
+    SLUICE_LOG(warn,
+               "there are too few file descriptors for store, delivery and producers together: "
+               "raise the limit of open files",
+               {"limit", plan.limit}, {"reserved", plan.reserved});
+  }
+}
+
 std::string joined(const std::vector<std::string>& keys) {
   std::string all;
   for (const std::string& key : keys) {
@@ -304,10 +319,12 @@ class RunningGateway final : public Gateway {
     desk_ = make_desk();
     const std::size_t threads =
         config.ingest.threads == 0 ? net::usable_cpus() : config.ingest.threads;
+    const DescriptorPlan descriptors = plan_descriptors(config, threads, descriptor_limit());
+    tell(descriptors, config.ingest);
     if (auto tenants = build_tenants(threads); !tenants) {
       return tenants;
     }
-    if (auto admin = build_admin(); !admin) {
+    if (auto admin = build_admin(descriptors.admin_connections_max); !admin) {
       return admin;
     }
     auto tables = build_tables(config);
@@ -318,6 +335,7 @@ class RunningGateway final : public Gateway {
         ingest::start_server({.config = config.ingest,
                               .threads = threads,
                               .producers_max = config.ingest.producers.size() + spare_producers,
+                              .connections_max = descriptors.ingest_connections_max,
                               .tables = std::move(*tables),
                               .clock = &clock_,
                               .hurried = &hurried_,
@@ -443,7 +461,7 @@ class RunningGateway final : public Gateway {
     return std::make_unique<DeadLetterDesk>(std::move(deps));
   }
 
-  Result<void> build_admin() {
+  Result<void> build_admin(std::size_t connections_max) {
     auto admin = admin::start_server(
         context_.get_executor(), gate_, running_->admin.listen,
         {.metrics = [this] { return metrics_text(); },
@@ -453,7 +471,8 @@ class RunningGateway final : public Gateway {
          .dead_letters = desk_.get(),
          .reload = [this] { return reload_soon(); },
          .quit = controls_.quit,
-         .open_tap = [this](tap::Wish wish) { return open_tap(std::move(wish)); }});
+         .open_tap = [this](tap::Wish wish) { return open_tap(std::move(wish)); }},
+        {.connections_max = connections_max});
     if (!admin) {
       return std::unexpected(admin.error());
     }
@@ -723,6 +742,8 @@ class RunningGateway final : public Gateway {
     exposition.gauge("dead_letter_unreadable_lines",
                      "Lines in the dead-letter store that are kept and skipped.", {},
                      static_cast<double>(dead_letters_->unreadable_lines()));
+    exposition.counter("log_lines_dropped_total", "Lines of the log that were not written.", {},
+                       log::lines_dropped());
     exposition.gauge("build_info", "1; the version is the label.", {{"version", SLUICE_VERSION}},
                      1);
     exposition.process(process_use(process_started_at_));

@@ -212,6 +212,33 @@ TEST(Limits, ConnectionsAreHeldToTheirNumber) {
   EXPECT_EQ(gateway.metric("ingest_connections_refused_total", "\"max_connections\""), 1);
 }
 
+TEST(Limits, WhoHasNotShownAKeyMakesRoomForTheNextConnection) {
+  for (const bool keyed : {true, false}) {
+    RunningGateway gateway(
+        {}, plain_yaml(std::string("ingest: {max_connections: 4, threads: 2") +
+                       (keyed ? ", producers: [{name: shop, key: k}]" : "") + "}\n"));
+    const Headers key{{"X-Api-Key", "k"}};
+    const auto status_of = [&](HttpClient& client) {
+      return client.post("/v4/events/batch", one("a"), key).status;
+    };
+    HttpClient known(gateway.port());
+    ASSERT_EQ(status_of(known), 202);
+    std::vector<std::unique_ptr<HttpClient>> strangers;
+    for (int i = 0; i < 12; ++i) {
+      strangers.push_back(std::make_unique<HttpClient>(gateway.port()));
+      strangers.back()->send(i % 3 == 0 ? "" : i % 3 == 1 ? "POST /v4/ev" : "GET / HTTP/1.1\r\n");
+    }
+    EXPECT_EQ(status_of(known), 202);
+    EXPECT_TRUE(strangers.front()->closed_by_server());
+    HttpClient next(gateway.port());
+    EXPECT_EQ(status_of(next), 202);
+    EXPECT_EQ(status_of(known), 202);
+    EXPECT_GE(gateway.metric("ingest_connections_evicted_total"), 8);
+    EXPECT_EQ(gateway.metric("ingest_connections_refused_total"), 0);
+    EXPECT_EQ(gateway.metric("ingest_connections_limit"), 4);
+  }
+}
+
 TEST(Limits, TheLastRequestOfAConnectionIsAnsweredAndSaysSo) {
   RunningGateway gateway({}, plain_yaml("limits: {max_requests_per_connection: 3}\n"));
   HttpClient producer(gateway.port());
@@ -404,21 +431,39 @@ TEST(AdminClients, WhoIsSlowToAskIsClosedAndCounted) {
   EXPECT_EQ(server.timeouts("answer"), 0);
 }
 
-TEST(AdminClients, ConnectionsAreHeldToTheirNumber) {
+TEST(AdminClients, ConnectionsAreHeldToTheirNumberAndAProbeAlwaysGetsThrough) {
   const RunningGateway gateway;
-  std::vector<std::unique_ptr<HttpClient>> clients;
-  for (int i = 0; i < 64; ++i) {
-    clients.push_back(std::make_unique<HttpClient>(gateway.admin_port()));
-    ASSERT_EQ(clients.back()->get("/livez").status, 200);
-  }
-  EXPECT_TRUE(HttpClient(gateway.admin_port()).closed_by_server());
-  const auto refused = [&] {
-    return metric(clients.front()->get("/metrics").body, "admin_connections_refused_total");
+  const auto hold = [&](std::string_view sent) {
+    std::vector<std::unique_ptr<HttpClient>> clients;
+    for (int i = 0; i < 70; ++i) {
+      clients.push_back(std::make_unique<HttpClient>(gateway.admin_port()));
+      clients.back()->send(sent);
+      if (sent.ends_with("\r\n\r\n")) {
+        clients.back()->read_answer();
+      }
+    }
+    EXPECT_EQ(get(gateway.admin_port(), "/livez").status, 200) << sent;
+    EXPECT_EQ(get(gateway.admin_port(), "/readyz").status, 200) << sent;
+    EXPECT_TRUE(clients.front()->closed_by_server()) << sent;
+    if (!sent.ends_with("HT")) {
+      EXPECT_EQ(clients.back()->get("/livez").status, 200) << sent;
+    }
   };
-  EXPECT_EQ(refused(), 1);
-  clients.pop_back();
-  EXPECT_TRUE(eventually([&] { return get(gateway.admin_port(), "/livez").status == 200; }))
-      << "there is room again";
+  hold("");
+  hold("GET /livez HT");
+  hold("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_GE(gateway.metric("admin_connections_evicted_total"), 3 * (70 - 64));
+}
+
+TEST(AdminClients, AProbeGetsThroughWhereAllOthersLeaveTheirAnswersUnread) {
+  const AdminServer server({.connections_max = 4});
+  std::vector<std::unique_ptr<HttpClient>> deaf;
+  for (int i = 0; i < 8; ++i) {
+    deaf.push_back(std::make_unique<HttpClient>(
+        server.port(), HttpClient::Options{.receive_buffer_bytes = 4'096}));
+    deaf.back()->send("GET /status HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_EQ(get(server.port(), "/livez").status, 200);
+  }
 }
 
 TEST(Overload, IsAnsweredBeforeTheBodyIsRead) {

@@ -11,7 +11,8 @@ namespace sluice::test {
 GatewayProcess::GatewayProcess(const Options& options)
     : ingest_(directory_ / "ingest.sock"),
       admin_(directory_ / "admin.sock"),
-      config_file_(directory_ / "sluice.yaml") {
+      config_file_(directory_ / "sluice.yaml"),
+      launcher_(options.launcher) {
   const std::string path =
       options.buffer_path.empty() ? directory_ / "buffer" : options.buffer_path;
   std::ofstream(config_file_)
@@ -27,9 +28,14 @@ GatewayProcess::GatewayProcess(const Options& options)
       << options.workspaces_more;
 }
 
+void GatewayProcess::launch() {
+  std::vector<std::string> command = launcher_;
+  command.insert(command.end(), {SLUICE_BINARY, "serve", "--config", config_file_});
+  process_.emplace(command, directory_ / ("log-" + std::to_string(++starts_)));
+}
+
 void GatewayProcess::start() {
-  process_.emplace(std::vector<std::string>{SLUICE_BINARY, "serve", "--config", config_file_},
-                   directory_ / ("log-" + std::to_string(++starts_)));
+  launch();
   if (!process_->says("\"ready\"")) {
     throw std::runtime_error("the gateway did not start: " + process_->output());
   }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "child_process.hpp"
 #include "http_client.hpp"
@@ -19,10 +20,11 @@ class GatewayProcess {
     std::string auth = "basic";       // or jwt
     std::string workspace_more = {};  // keys of the workspace, as lines that begin with four blanks
     std::string more = {};            // top-level sections
-    std::string workspaces_more = {};  // more workspaces, as lines that begin with two blanks
-    std::string buffer_path = {};      // empty: a folder of its own
-    std::string buffer_more = {};      // keys of the buffer, as in ", max_bytes: 2MiB"
-    std::string ingest_more = {};      // likewise
+    std::string workspaces_more = {};        // more workspaces, as lines that begin with two blanks
+    std::string buffer_path = {};            // empty: a folder of its own
+    std::string buffer_more = {};            // keys of the buffer, as in ", max_bytes: 2MiB"
+    std::string ingest_more = {};            // likewise
+    std::vector<std::string> launcher = {};  // runs the command that follows it: `sh -c ...`
   };
 
   // Writes the configuration; starts nothing.
@@ -30,6 +32,8 @@ class GatewayProcess {
 
   // Throws when it does not come up.
   void start();
+  // Waits for nothing.
+  void launch();
   // SIGTERM; the exit code.
   int stop();
   void kill();
@@ -55,6 +59,7 @@ class GatewayProcess {
   std::string ingest_;
   std::string admin_;
   std::string config_file_;
+  std::vector<std::string> launcher_;
   unsigned starts_ = 0;
   std::optional<Process> process_;
 };

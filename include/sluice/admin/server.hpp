@@ -41,7 +41,7 @@ struct Hooks {
 
 // What clients are held to.
 struct Limits {
-  std::size_t connections_max = 64;  // those beyond are closed at once
+  std::size_t connections_max = 64;  // one more is served, and the one longest idle closed
   // For a request to come, and between two of them.
   std::chrono::milliseconds request_timeout = std::chrono::seconds(60);
   // For a client to take an answer, or one piece of those that have no end.

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -38,7 +39,9 @@ class Server {
     config::Ingest config;
     std::size_t threads = 1;        // also the number of producers that the buffers were made for
     std::size_t producers_max = 0;  // indexes that the admissions tell apart
-    Tables tables;                  // what it points at outlives the server
+    // That the file descriptors allow; fewer if the configuration says so.
+    std::size_t connections_max = std::numeric_limits<std::size_t>::max();
+    Tables tables;  // what it points at outlives the server
     const Clock* clock = nullptr;
     // Set when a stop must not wait any longer; outlives the server. Looked at now and then.
     const std::atomic<bool>* hurried = nullptr;
