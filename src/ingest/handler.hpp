@@ -73,9 +73,10 @@ struct Admitted {
   PassthroughTarget* passthrough = nullptr;
   bool with_credentials = false;
 
-  // Whether its client may write: a login has yet to say who it is.
+  // Whether its client may write: a login has yet to say who it is, and a probe never does.
   [[nodiscard]] bool is_known() const {
-    return producer != nullptr || (options->producers->anonymous() && route.id != RouteId::login);
+    return producer != nullptr || (options->producers->anonymous() && route.id != RouteId::login &&
+                                   route.id != RouteId::livez && route.id != RouteId::readyz);
   }
 };
 

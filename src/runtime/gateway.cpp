@@ -320,7 +320,6 @@ class RunningGateway final : public Gateway {
     const std::size_t threads =
         config.ingest.threads == 0 ? net::usable_cpus() : config.ingest.threads;
     const DescriptorPlan descriptors = plan_descriptors(config, threads, descriptor_limit());
-    tell(descriptors, config.ingest);
     if (auto tenants = build_tenants(threads); !tenants) {
       return tenants;
     }
@@ -344,6 +343,7 @@ class RunningGateway final : public Gateway {
       return std::unexpected(ingest.error());
     }
     ingest_ = std::move(*ingest);
+    tell(descriptors, config.ingest);
     desk_->connect(*ingest_);
     net::spawn(context_.get_executor(), gate_, check_files());
     if (const auto interval = service_manager_.watchdog_interval()) {
