@@ -141,6 +141,7 @@ INGEST = [
         (rate("ingest_timeouts_total", INSTANCE), "timed out per second")]),
     graph("Held to limits", "ops", [
         (rate("ingest_bodies_refused_total", INSTANCE, "limit"), "bodies above {{limit}}"),
+        (rate("ingest_bulk_bodies_total", INSTANCE), "large bodies"),
         (rate("ingest_connections_retired_total", INSTANCE), "connections retired"),
         (rate("ingest_handshakes_failed_total", INSTANCE), "TLS handshakes failed"),
         (rate("admin_connections_evicted_total", INSTANCE), "admin connections evicted"),

@@ -68,12 +68,12 @@ class ContentDecoder::Inflate {
   Inflate(const Inflate&) = delete;
   Inflate& operator=(const Inflate&) = delete;
 
-  Result<std::size_t, DecodeError> run(std::span<const char> body, int window_bits,
-                                       std::string& output, std::size_t bytes_max) {
+  // `used`: of the output, whatever comes of it.
+  Result<void, DecodeError> run(std::span<const char> body, int window_bits, std::string& output,
+                                std::size_t bytes_max, std::size_t& used) {
     inflateReset2(&stream_, window_bits);
     stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(body.data()));
     stream_.avail_in = static_cast<uInt>(body.size());
-    std::size_t used = 0;
     while (true) {
       if (!grow(output, used, bytes_max)) {
         return std::unexpected(DecodeError::too_large);
@@ -101,7 +101,7 @@ class ContentDecoder::Inflate {
     if (used > bytes_max) {
       return std::unexpected(DecodeError::too_large);
     }
-    return used;
+    return {};
   }
 
  private:
@@ -131,11 +131,10 @@ class ContentDecoder::Unzstd {
   Unzstd(const Unzstd&) = delete;
   Unzstd& operator=(const Unzstd&) = delete;
 
-  Result<std::size_t, DecodeError> run(std::span<const char> body, std::string& output,
-                                       std::size_t bytes_max) {
+  Result<void, DecodeError> run(std::span<const char> body, std::string& output,
+                                std::size_t bytes_max, std::size_t& used) {
     ZSTD_DCtx_reset(context_, ZSTD_reset_session_only);
     ZSTD_inBuffer in{.src = body.data(), .size = body.size(), .pos = 0};
-    std::size_t used = 0;
     while (true) {
       if (!grow(output, used, bytes_max)) {
         return std::unexpected(DecodeError::too_large);
@@ -156,7 +155,7 @@ class ContentDecoder::Unzstd {
     if (used > bytes_max) {
       return std::unexpected(DecodeError::too_large);
     }
-    return used;
+    return {};
   }
 
  private:
@@ -170,12 +169,13 @@ Result<std::span<char>, DecodeError> ContentDecoder::decode(ContentCoding coding
                                                             std::span<const char> body,
                                                             std::size_t bytes_max,
                                                             std::size_t padding_bytes) {
-  Result<std::size_t, DecodeError> size = std::unexpected(DecodeError::broken);
+  produced_bytes_ = 0;
+  Result<void, DecodeError> outcome;
   if (coding == ContentCoding::zstd) {
     if (unzstd_ == nullptr) {
       unzstd_ = std::make_unique<Unzstd>();
     }
-    size = unzstd_->run(body, output_, bytes_max);
+    outcome = unzstd_->run(body, output_, bytes_max, produced_bytes_);
   } else {
     if (inflate_ == nullptr) {
       inflate_ = std::make_unique<Inflate>();
@@ -183,15 +183,15 @@ Result<std::span<char>, DecodeError> ContentDecoder::decode(ContentCoding coding
     const int window_bits = coding == ContentCoding::gzip ? MAX_WBITS + 16
                             : has_zlib_header(body)       ? MAX_WBITS
                                                           : -MAX_WBITS;
-    size = inflate_->run(body, window_bits, output_, bytes_max);
+    outcome = inflate_->run(body, window_bits, output_, bytes_max, produced_bytes_);
   }
-  if (!size) {
-    return std::unexpected(size.error());
+  if (!outcome) {
+    return std::unexpected(outcome.error());
   }
-  if (output_.size() < *size + padding_bytes) {
-    output_.resize(*size + padding_bytes);
+  if (output_.size() < produced_bytes_ + padding_bytes) {
+    output_.resize(produced_bytes_ + padding_bytes);
   }
-  return std::span(output_.data(), *size);
+  return std::span(output_.data(), produced_bytes_);
 }
 
 }  // namespace sluice::ingest

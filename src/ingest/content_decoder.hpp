@@ -34,6 +34,8 @@ class ContentDecoder {
   // The decoded bytes; valid until the next call. `padding_bytes` are writable behind them.
   Result<std::span<char>, DecodeError> decode(ContentCoding coding, std::span<const char> body,
                                               std::size_t bytes_max, std::size_t padding_bytes);
+  // What the last call has made, whatever came of it.
+  [[nodiscard]] std::size_t produced_bytes() const { return produced_bytes_; }
 
  private:
   class Inflate;
@@ -41,6 +43,7 @@ class ContentDecoder {
   std::unique_ptr<Inflate> inflate_;
   std::unique_ptr<Unzstd> unzstd_;
   std::string output_;
+  std::size_t produced_bytes_ = 0;
 };
 
 }  // namespace sluice::ingest

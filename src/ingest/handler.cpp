@@ -113,6 +113,16 @@ std::size_t mapped_bytes_max(const HandlerOptions& options) {
   return std::max(4 * options.body_bytes_max, at_least);
 }
 
+// A rate is one of events, but reading costs by bytes, too: so many cost as much as an event.
+constexpr std::size_t bytes_of_an_event = std::size_t{16} << 10;
+
+// What decoding may make of the body at most.
+std::size_t decoded_bytes_max(const Admitted& admitted, std::size_t body_bytes) {
+  const std::size_t ratio = admitted.options->decompression_ratio_max;
+  return ratio != 0 && body_bytes < admitted.body_bytes_max / ratio ? body_bytes * ratio
+                                                                    : admitted.body_bytes_max;
+}
+
 // Reserved keys and admitted events, given up again unless they get as far as the buffer.
 class Reservation {
  public:
@@ -360,6 +370,43 @@ Problem Handler::full(const WorkspaceTarget& workspace) {
           .pressure = workspace.admission->pressure()};
 }
 
+bool Handler::is_bulky(const Admitted& admitted, std::span<const char> body, MonoTime now) try {
+  decoded_.reset();
+  const std::uint32_t producer = index_of(admitted.producer);
+  shares_.note(producer, now);
+  if (body.size() > light_body_bytes_max) {
+    return true;
+  }
+  if (body.size() > slight_body_bytes_max || admitted.coding != ContentCoding::identity) {
+    began_at_ = options_->clock->mono_now();
+    if (shares_.is_used_up(producer, began_at_)) {
+      return true;
+    }
+  }
+  if (admitted.coding == ContentCoding::identity) {
+    return false;
+  }
+  const std::size_t bytes_max = decoded_bytes_max(admitted, body.size());
+  const auto decoded =
+      decoder_.decode(admitted.coding, body, std::min(bytes_max, light_body_bytes_max),
+                      normalise::Normaliser::padding_bytes);
+  if (decoded) {
+    decoded_ = *decoded;
+    return false;
+  }
+  charge_share(admitted, body);
+  return decoded.error() == DecodeError::too_large;
+} catch (const std::bad_alloc&) {
+  return false;  // handle() will find that memory is short, and answer
+}
+
+void Handler::charge_share(const Admitted& admitted, std::span<const char> body) {
+  if (body.size() > slight_body_bytes_max || admitted.coding != ContentCoding::identity) {
+    const MonoTime now = options_->clock->mono_now();
+    shares_.charge(index_of(admitted.producer), now - began_at_, now);
+  }
+}
+
 std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& admitted,
                                       std::span<char> body, bool keep_alive, std::string& out,
                                       buffer::Buffer::Acknowledge acknowledge) {
@@ -423,9 +470,6 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   const bool is_kept = group == nullptr || workspace.buffer->append(thread_, std::move(group),
                                                                     level, std::move(acknowledge));
   probe_.duplicates.add(*duplicates);
-  if (admitted.producer != nullptr && admitted.producer->rate_limit != nullptr) {
-    admitted.producer->rate_limit->charge(handed.events + *duplicates, now);
-  }
   if (!is_kept) {
     return handed;
   }
@@ -470,9 +514,13 @@ Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitt
                                            std::span<char> body) try {
   const auto decoded = decode(admitted, body);
   if (!decoded) {
+    events_.clear();
+    charge(admitted, 0, decoder_.produced_bytes());
     return std::unexpected(decoded.error());
   }
-  if (auto normalised = normalise(head, admitted, *decoded); !normalised) {
+  auto normalised = normalise(head, admitted, *decoded);
+  charge(admitted, normalised ? events_.records.size() : 0, decoded->size());
+  if (!normalised) {
     events_.clear();
     if (is_tapped()) {
       show_unreadable(head, admitted, normalised.error());
@@ -489,18 +537,31 @@ Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitt
   return std::unexpected(not_stored("memory is short"));
 }
 
+void Handler::charge(const Admitted& admitted, std::size_t valid, std::size_t bytes) {
+  if (admitted.producer == nullptr || admitted.producer->rate_limit == nullptr) {
+    return;
+  }
+  const MonoTime now = options_->clock->mono_now();
+  const std::size_t examined = std::max(events_.examined(), bytes / bytes_of_an_event);
+  admitted.producer->rate_limit->charge(valid, now);
+  admitted.producer->rate_limit->charge_in_vain(examined - std::min(examined, valid), now);
+}
+
 Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::span<char> body) {
   if (admitted.coding == ContentCoding::identity) {
     return body;
   }
-  const std::size_t ratio = admitted.options->decompression_ratio_max;
-  const bool by_ratio = ratio != 0 && body.size() < admitted.body_bytes_max / ratio;
-  auto decoded = decoder_.decode(admitted.coding, body,
-                                 by_ratio ? body.size() * ratio : admitted.body_bytes_max,
-                                 normalise::Normaliser::padding_bytes);
+  if (decoded_) {
+    return *std::exchange(decoded_, std::nullopt);
+  }
+  const std::size_t bytes_max = decoded_bytes_max(admitted, body.size());
+  auto decoded =
+      decoder_.decode(admitted.coding, body, bytes_max, normalise::Normaliser::padding_bytes);
   if (decoded) {
     return *decoded;
   }
+  const std::size_t ratio = admitted.options->decompression_ratio_max;
+  const bool by_ratio = bytes_max < admitted.body_bytes_max;
   if (decoded.error() == DecodeError::too_large && by_ratio) {
     return std::unexpected(
         Problem{.refusal = Refusal::body_too_large,

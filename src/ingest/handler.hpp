@@ -26,12 +26,20 @@
 #include "producers.hpp"
 #include "request_head.hpp"
 #include "routes.hpp"
+#include "shares.hpp"
 #include "tokens.hpp"
 
 namespace sluice::ingest {
 
 // More is no login. It is read before anybody is known.
 inline constexpr std::size_t login_body_bytes_max = 8U << 10;
+
+// A body that is no larger, decoded, is read where it comes in; others on a thread for such
+// (bulk.hpp), as the connections of an ingest thread would wait for it.
+inline constexpr std::size_t light_body_bytes_max = 32U << 10;
+// One that is no larger is read where it comes in, whatever its producer has sent before: handing
+// it over would take as long.
+inline constexpr std::size_t slight_body_bytes_max = 2U << 10;
 
 // What the handlers of all threads share. Immutable: a reload replaces it as a whole, and requests
 // that are under way keep the one they began with.
@@ -104,6 +112,15 @@ class Handler {
   // workspace. `peer`: who has shown a certificate, if anybody has.
   Result<Admitted, Problem> look_at(const RequestHead& head, Peer* peer = nullptr);
 
+  // Whether the body would still be read.
+  [[nodiscard]] Result<void, Problem> look_again(const Admitted& admitted) {
+    return check_capacity(admitted);
+  }
+  // Whether the body is for a thread for large ones: it is large itself, or its producer has had
+  // its share of this thread. If not, handle() must follow, and charge_share().
+  [[nodiscard]] bool is_bulky(const Admitted& admitted, std::span<const char> body, MonoTime now);
+  // How long handle() has taken, since is_bulky(), is the producer's.
+  void charge_share(const Admitted& admitted, std::span<const char> body);
   // With the whole body, behind which Normaliser::padding_bytes are writable. The answer is
   // appended to `out`. Nothing returned: it may be sent. Otherwise it may be sent once
   // `acknowledge` was called without an error; settle() follows in either case.
@@ -157,6 +174,9 @@ class Handler {
   Result<void, Problem> read_events(const RequestHead& head, const Admitted& admitted,
                                     std::span<char> body);
   Result<std::span<char>, Problem> decode(const Admitted& admitted, std::span<char> body);
+  // Charges the producer's rate with what was examined, whatever comes of it: `valid` events, those
+  // that were rejected, and the body's bytes.
+  void charge(const Admitted& admitted, std::size_t valid, std::size_t bytes);
   Result<void, Problem> normalise(const RequestHead& head, const Admitted& admitted,
                                   std::span<char> body);
   Result<void, Problem> judge(const Admitted& admitted);
@@ -192,8 +212,11 @@ class Handler {
   mapping::Mapper::Scratch mapper_scratch_;
   ContentDecoder decoder_;
   AnswerWriter answers_;
-  std::string idempotency_key_;  // with the producer's name; empty: the request has none
-  std::string mapped_;           // the event that a source's rules made last
+  Shares shares_;                           // of this thread
+  MonoTime began_at_;                       // handling a body that is not slight
+  std::optional<std::span<char>> decoded_;  // by is_bulky(), of the body that is handled next
+  std::string idempotency_key_;             // with the producer's name; empty: the request has none
+  std::string mapped_;                      // the event that a source's rules made last
   std::string made_request_id_;
   std::string request_id_prefix_;
   std::uint64_t requests_ = 0;

@@ -104,7 +104,7 @@ struct PlainCounter {
   std::string_view name;
   std::string_view help;
 };
-constexpr std::array<PlainCounter, 9> plain_counters{{
+constexpr std::array<PlainCounter, 10> plain_counters{{
     {&Probe::duplicates, "events_duplicate_total",
      "Events that came again within the window and were absorbed."},
     {&Probe::reserved_params_dropped, "params_reserved_dropped_total",
@@ -119,6 +119,8 @@ constexpr std::array<PlainCounter, 9> plain_counters{{
      "Connections of clients that had not shown who they are, closed to make room for another."},
     {&Probe::connections_retired, "ingest_connections_retired_total",
      "Connections closed after limits.max_requests_per_connection."},
+    {&Probe::bulk_bodies, "ingest_bulk_bodies_total",
+     "Bodies that were read on a thread for large ones, or many."},
     {&Probe::handshakes_failed, "ingest_handshakes_failed_total",
      "TLS connections closed because client and server did not come to an agreement."},
 }};

@@ -84,6 +84,7 @@ struct Probe {
   metrics::Counter connections_refused_of_peer;  // max_connections_per_peer
   metrics::Counter connections_evicted;          // for another one
   metrics::Counter connections_retired;          // max_requests_per_connection
+  metrics::Counter bulk_bodies;                  // read on a thread for large ones
   metrics::Counter handshakes_failed;
   std::array<metrics::Counter, slow_count> timeouts;
   std::array<metrics::Counter, body_limit_names.size()> bodies_refused;

@@ -23,6 +23,8 @@ std::optional<std::string_view> credentials_of(std::string_view field, std::stri
   return start == std::string_view::npos ? std::nullopt : std::optional(field.substr(start));
 }
 
+constexpr std::chrono::hours wait_in_vain_max{1};
+
 }  // namespace
 
 RateLimit::RateLimit(double events_per_second)
@@ -37,12 +39,23 @@ std::chrono::nanoseconds RateLimit::wait(MonoTime now) const {
 }
 
 void RateLimit::charge(std::uint64_t events, MonoTime now) {
-  const std::int64_t cost = static_cast<std::int64_t>(events) * interval_.count();
-  std::int64_t arrival = arrival_ns_.load(std::memory_order_relaxed);
+  charge(events, now, std::chrono::nanoseconds::max());
+}
+
+void RateLimit::charge_in_vain(std::uint64_t events, MonoTime now) {
+  charge(events, now, wait_in_vain_max);
+}
+
+void RateLimit::charge(std::uint64_t events, MonoTime now, std::chrono::nanoseconds wait_max) {
   const std::int64_t now_ns = now.time_since_epoch().count();
-  while (!arrival_ns_.compare_exchange_weak(arrival, std::max(arrival, now_ns) + cost,
-                                            std::memory_order_relaxed)) {
-  }
+  std::int64_t arrival = arrival_ns_.load(std::memory_order_relaxed);
+  std::int64_t next = 0;
+  do {
+    const std::int64_t begin = std::max(arrival, now_ns);
+    const std::int64_t room = std::max<std::int64_t>(wait_max.count() - (begin - now_ns), 0);
+    const auto affordable = static_cast<std::uint64_t>(room / interval_.count());
+    next = begin + static_cast<std::int64_t>(std::min(events, affordable)) * interval_.count();
+  } while (!arrival_ns_.compare_exchange_weak(arrival, next, std::memory_order_relaxed));
 }
 
 Producers::Producers(const std::vector<config::Producer>& producers,

@@ -34,8 +34,12 @@ class RateLimit {
   [[nodiscard]] std::chrono::nanoseconds wait(MonoTime now) const;
   // Charges events that were let in; a request may take more than is left, and those after it pay.
   void charge(std::uint64_t events, MonoTime now);
+  // Charges what was examined and not let in. It makes nobody wait for more than an hour.
+  void charge_in_vain(std::uint64_t events, MonoTime now);
 
  private:
+  void charge(std::uint64_t events, MonoTime now, std::chrono::nanoseconds wait_max);
+
   std::chrono::nanoseconds interval_;
   // When the bucket will be empty again (the theoretical arrival time). Relaxed: it orders nothing
   // else.

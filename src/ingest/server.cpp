@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -28,6 +29,7 @@
 #include <sluice/net/tls.hpp>
 #include <sluice/transport/stream_pool.hpp>
 
+#include "bulk.hpp"
 #include "handler.hpp"
 #include "peer_counts.hpp"
 #include "probe.hpp"
@@ -65,6 +67,7 @@ struct Shared {
   std::atomic<bool> draining{false};
   std::atomic<std::size_t> connections{0};
   PeerCounts peers{};
+  Bulk* bulk = nullptr;
   // Each has a thread close a connection soon, unless it has none that may be closed.
   std::vector<std::function<bool()>> make_room{};
 
@@ -140,18 +143,47 @@ class Connection : public boost::intrusive::list_base_hook<>,
       : session(handler, limits, [this](const Result<void>& outcome) { acknowledge(outcome); }),
         context_(context),
         place_(std::move(place)),
-        acknowledgement_(context, MonoTime::max()) {}
+        news_(context, MonoTime::max()) {}
   ~Connection() override = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // Waits until the buffer has acknowledged what the session asked it to.
   Task<> wait_for_acknowledgement() {
-    if (!outcome_) {
-      co_await acknowledgement_.async_wait(as_result);
-      SLUICE_ASSERT(outcome_.has_value());
+    while (!outcome_) {
+      co_await news_.async_wait(as_result);
     }
     session.acknowledged(*std::exchange(outcome_, std::nullopt));
+  }
+
+  // Has the body examined elsewhere. The connection is there until that is done, whatever happens.
+  Task<> wait_for_examination(Bulk& bulk) {
+    bool done = false;
+    std::exception_ptr trouble;
+    bulk.add(session.producer(), [this, &done, &trouble](Handler& handler) noexcept {
+      std::exception_ptr thrown;
+      try {
+        session.examine(handler);
+      } catch (...) {
+        thrown = std::current_exception();
+      }
+      asio::post(context_, [this, &done, &trouble, thrown] {
+        trouble = thrown;
+        done = true;
+        news_.cancel();
+      });
+    });
+    try {
+      while (!done) {
+        co_await news_.async_wait(as_result);
+      }
+    } catch (...) {
+      std::terminate();  // out of memory: the thread would tell a connection that is none
+    }
+    if (trouble) {
+      std::rethrow_exception(trouble);
+    }
+    session.examined();
   }
 
   void give_back_place() { place_.give_back(); }
@@ -167,13 +199,13 @@ class Connection : public boost::intrusive::list_base_hook<>,
   void acknowledge(const Result<void>& outcome) {
     asio::post(context_, [this, outcome] {
       outcome_ = outcome;
-      acknowledgement_.cancel();
+      news_.cancel();
     });
   }
 
   asio::io_context& context_;
   Place place_;
-  asio::steady_timer acknowledgement_;
+  asio::steady_timer news_;  // of the buffer, or of whoever examines a body: cancelled by it
   std::optional<Result<void>> outcome_;
 };
 
@@ -498,6 +530,9 @@ class Thread {
         case Session::Next::acknowledge:
           co_await connection.wait_for_acknowledgement();
           break;
+        case Session::Next::examine:
+          co_await connection.wait_for_examination(*shared_.bulk);
+          break;
         case Session::Next::relay:
           if (!co_await relay(connection)) {
             co_return;
@@ -651,10 +686,15 @@ class ThreadedServer final : public Server {
   ~ThreadedServer() override { stop({}); }
 
   Result<void> listen() {
-    for (std::size_t i = 0; i < shared_->threads; ++i) {
+    for (std::size_t i = 0; i < handlers_of(shared_->threads); ++i) {
       probes_.push_back(std::make_unique<Probe>(snapshot_->tables));
-      threads_.push_back(std::make_unique<Thread>(*shared_, snapshot_, i, *probes_.back()));
     }
+    for (std::size_t i = 0; i < shared_->threads; ++i) {
+      threads_.push_back(std::make_unique<Thread>(*shared_, snapshot_, i, *probes_[i]));
+    }
+    bulk_ = std::make_unique<Bulk>(handler_options(snapshot_), shared_->threads,
+                                   std::span(probes_).subspan(shared_->threads));
+    shared_->bulk = bulk_.get();
     for (const config::ListenAddress& address : snapshot_->config.listen) {
       if (auto listening = listen_on(address); !listening) {
         threads_.clear();
@@ -667,6 +707,7 @@ class ThreadedServer final : public Server {
     for (const auto& thread : threads_) {
       shared_->make_room.emplace_back([&thread = *thread] { return thread.make_room_soon(); });
     }
+    bulk_->start();
     for (const auto& thread : threads_) {
       thread->start();
     }
@@ -695,6 +736,7 @@ class ThreadedServer final : public Server {
     for (const auto& thread : threads_) {
       thread->join();
     }
+    bulk_->stop();  // idle, as nobody waits for it any more
     threads_.clear();
   }
   void replay(Replay replay, ReplayDone done) override {
@@ -734,6 +776,10 @@ class ThreadedServer final : public Server {
     return {};
   }
 
+  static std::shared_ptr<const HandlerOptions> handler_options(const SnapshotPtr& snapshot) {
+    return {snapshot, &snapshot->handler};
+  }
+
   [[nodiscard]] SnapshotPtr snapshot() const {
     const std::lock_guard lock(mutex_);
     return snapshot_;
@@ -744,6 +790,7 @@ class ThreadedServer final : public Server {
   std::vector<std::unique_ptr<Probe>> probes_;
   std::vector<config::ListenAddress> addresses_;
   std::vector<std::unique_ptr<Thread>> threads_;
+  std::unique_ptr<Bulk> bulk_;
   mutable std::mutex mutex_;  // guards what other threads ask of a server that may be stopping
   bool running_ = true;
 };
@@ -845,6 +892,7 @@ Result<void> ThreadedServer::update(config::Ingest config, Tables tables) {
   for (const auto& thread : threads_) {
     thread->update(snapshot_);
   }
+  bulk_->update(handler_options(snapshot_));
   return {};
 }
 

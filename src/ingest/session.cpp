@@ -46,6 +46,7 @@ Session::Next Session::next(MonoTime now) {
       case Phase::chunked_body:
         progress = read_chunked_body();
         break;
+      case Phase::examining:
       case Phase::waiting:
       case Phase::relaying:
       case Phase::closing:
@@ -58,6 +59,9 @@ Session::Next Session::next(MonoTime now) {
     return Next::write;
   }
   switch (phase_) {
+    case Phase::examining:
+      deadline_ = MonoTime::max();
+      return Next::examine;
     case Phase::waiting:
       deadline_ = MonoTime::max();
       return Next::acknowledge;
@@ -204,12 +208,7 @@ bool Session::read_body() {
   if (in_.size() < body_bytes_) {
     return false;
   }
-  const std::span<char> body = in_.data().first(body_bytes_);
-  handle(body);
-  in_.consume(body_bytes_);
-  if (phase_ != Phase::waiting) {
-    end_request();
-  }
+  handle(in_.data().first(body_bytes_));
   return true;
 }
 
@@ -223,12 +222,6 @@ bool Session::read_chunked_body() {
   const std::size_t size = chunked_.size();
   chunked_.resize(size + normalise::Normaliser::padding_bytes);
   handle(std::span(chunked_).first(size));
-  if (chunked_.capacity() > skipped_body_bytes_max) {
-    chunked_ = {};
-  }
-  if (phase_ != Phase::waiting) {
-    end_request();
-  }
   return true;
 }
 
@@ -305,13 +298,46 @@ void Session::refuse_relay(const Problem& problem, bool body_taken) {
 
 void Session::handle(std::span<char> body) {
   answer_.clear();
-  handed_ = handler_.handle(head_, *admitted_, body, keep_alive(), answer_, acknowledge_);
-  if (handed_) {
-    phase_ = Phase::waiting;
+  body_ = body;
+  if (handler_.is_bulky(*admitted_, body, now_)) {
+    phase_ = Phase::examining;
     return;
   }
-  give_answer();
-  handler_.probe().duration.observe(handler_.clock().mono_now() - started_);
+  examine(handler_);
+  handler_.charge_share(*admitted_, body);
+  examined();
+}
+
+void Session::examine(Handler& handler) {
+  if (phase_ == Phase::examining) {
+    // It has waited, and others of its producer's went before it.
+    if (const auto still = handler.look_again(*admitted_); !still) {
+      handler.refuse(head_, admitted_->route.id, still.error(), keep_alive(), answer_);
+      return;
+    }
+  }
+  handed_ = handler.handle(head_, *admitted_, body_, keep_alive(), answer_, acknowledge_);
+}
+
+void Session::examined() {
+  if (!handed_) {
+    give_answer();
+    handler_.probe().duration.observe(handler_.clock().mono_now() - started_);
+  }
+  if (!parser_->chunked()) {
+    in_.consume(body_bytes_);
+  } else if (chunked_.capacity() > skipped_body_bytes_max) {
+    chunked_ = {};
+  }
+  if (handed_) {
+    phase_ = Phase::waiting;
+  } else {
+    end_request();
+  }
+}
+
+std::uint32_t Session::producer() const {
+  return admitted_->producer == nullptr ? 0 : admitted_->producer->index;
 }
 
 void Session::give_answer() {

@@ -37,6 +37,7 @@ class Session {
   enum class Next : std::uint8_t {
     read,         // into free_space(), then received()
     write,        // output(), then written()
+    examine,      // on a thread for large bodies, then examined()
     acknowledge,  // until the acknowledgement that was asked for came, then acknowledged()
     relay,        // the request to the upstream and the answer back, then relayed() or refused
     close,        // the output has been written; nothing more is read
@@ -56,6 +57,11 @@ class Session {
   [[nodiscard]] const std::string& output() const { return out_; }
   void written();
   void acknowledged(const Result<void>& outcome);
+  // Reads the body; on another thread, while the session is left alone.
+  void examine(Handler& handler);
+  void examined();
+  // Whose body it is that has to be examined; 0: nobody's in particular.
+  [[nodiscard]] std::uint32_t producer() const;
   // The client took too long (see deadline()); a request that had begun is answered 408.
   void timed_out();
 
@@ -94,7 +100,15 @@ class Session {
   [[nodiscard]] bool is_waiting() const { return handed_.has_value(); }
 
  private:
-  enum class Phase : std::uint8_t { head, body, chunked_body, waiting, relaying, closing };
+  enum class Phase : std::uint8_t {
+    head,
+    body,
+    chunked_body,
+    examining,
+    waiting,
+    relaying,
+    closing
+  };
 
   enum class Parsed : std::uint8_t { some, needs_more, refused };
 
@@ -122,8 +136,9 @@ class Session {
   std::unique_ptr<Peer> peer_;  // most have none
   ReadBuffer in_;
   std::string out_;
-  std::string answer_;   // to the request under way, perhaps waiting for its acknowledgement
-  std::string chunked_;  // a chunked body
+  std::string answer_;    // to the request under way, perhaps waiting for its acknowledgement
+  std::string chunked_;   // a chunked body
+  std::span<char> body_;  // while it is examined
   RequestHead head_;
   std::optional<RequestParser> parser_;
   std::optional<Admitted> admitted_;

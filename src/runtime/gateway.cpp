@@ -320,7 +320,7 @@ class RunningGateway final : public Gateway {
     const std::size_t threads =
         config.ingest.threads == 0 ? net::usable_cpus() : config.ingest.threads;
     const DescriptorPlan descriptors = plan_descriptors(config, threads, descriptor_limit());
-    if (auto tenants = build_tenants(threads); !tenants) {
+    if (auto tenants = build_tenants(ingest::handlers_of(threads)); !tenants) {
       return tenants;
     }
     if (auto admin = build_admin(descriptors.admin_connections_max); !admin) {

@@ -170,6 +170,10 @@ Exchange exchange(std::uint8_t how, std::string_view bytes, const auto& next_cut
         done.out += session.output();
         session.written();
         break;
+      case Next::examine:
+        session.examine(*world.handler);
+        session.examined();
+        break;
       case Next::acknowledge:
         session.acknowledged({});
         break;

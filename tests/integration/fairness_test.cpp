@@ -13,6 +13,9 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
+
+#include <sluice/base/rng.hpp>
 
 #include "gateway_process.hpp"
 #include "running_gateway.hpp"
@@ -165,6 +168,162 @@ TEST_F(BlockedLog, DoesNotHoldUpWhoCannotStart) {
   gateway.launch();
   ASSERT_TRUE(eventually([&] { return gateway.process().ended(); }));
   EXPECT_EQ(gateway.process().wait(), 78) << "EX_CONFIG";
+}
+
+// gzip (RFC 1952) of the text.
+std::string gzip(std::string_view text) {
+  z_stream stream{};
+  EXPECT_EQ(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + 16, 8,
+                         Z_DEFAULT_STRATEGY),
+            Z_OK);
+  std::string packed(deflateBound(&stream, text.size()), '\0');
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+  stream.avail_in = static_cast<uInt>(text.size());
+  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+  stream.avail_out = static_cast<uInt>(packed.size());
+  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
+  packed.resize(stream.total_out);
+  deflateEnd(&stream);
+  return packed;
+}
+
+// So many events without any content, as an array or as lines.
+std::string empty_events(std::size_t count, bool as_lines = false) {
+  std::string body = as_lines ? "" : "[";
+  for (std::size_t i = 0; i < count; ++i) {
+    body += as_lines ? "{}\n" : i == 0 ? "{}" : ",{}";
+  }
+  return body + (as_lines ? "" : "]");
+}
+
+std::string request(std::string_view target, std::string_view headers, std::string_view body) {
+  return "POST " + std::string(target) + " HTTP/1.1\r\nHost: x\r\nX-Api-Key: kn\r\n" +
+         std::string(headers) + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+         std::string(body);
+}
+
+struct Noise {
+  const char* what;
+  std::string target;
+  std::string headers;
+  std::string body;
+  const char* code;
+};
+
+std::vector<Noise> noises() {
+  constexpr std::size_t many = 120'000;
+  const std::string json = "Content-Type: application/json\r\n";
+  return {{"a small body that becomes a large array", "/v4/events/batch",
+           json + "Content-Encoding: gzip\r\n", gzip(empty_events(many)), "400"},
+          {"lines", "/v4/events/batch", "Content-Type: application/x-ndjson\r\n",
+           empty_events(many, true), "400"},
+          {"a source's raw events", "/v1/events/raw", json, empty_events(many / 4), "400"},
+          {"valid events", "/v4/events/batch", json, events(20'000), "202"}};
+}
+
+// One thread, so that whoever is served is served by the one that the noise came to.
+TEST(NoisyNeighbour, IsWaitedForByNobodyElse) {
+  for (const Noise& noise : noises()) {
+    RunningGateway gateway({}, plain_yaml(R"(ingest:
+  threads: 1
+  producers: [{name: noisy, key: kn}, {name: modest, key: km}]
+buffer: {type: memory}
+sources:
+  - name: raw
+    event: {action: {value: seen}, client: {customId: {from: /id, required: true}}}
+)"));
+    constexpr std::size_t connections = 6;
+    std::vector<std::unique_ptr<HttpClient>> noisy;
+    for (std::size_t i = 0; i < connections; ++i) {
+      noisy.push_back(std::make_unique<HttpClient>(gateway.port()));
+      noisy.back()->send(request(noise.target, noise.headers, noise.body));
+    }
+    HttpClient modest(gateway.port());
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_EQ(modest.post("/v4/events/batch", one("m"), {{"X-Api-Key", "km"}}).status, 202);
+    }
+    const double answered =
+        gateway.metric("ingest_requests_total", std::string("code=\"") + noise.code + '"') -
+        (noise.code == std::string("202") ? 20 : 0);
+    EXPECT_LT(answered, connections) << noise.what << ": others were served meanwhile";
+    for (const auto& client : noisy) {
+      EXPECT_EQ(std::to_string(client->read_answer().status), noise.code) << noise.what;
+    }
+    EXPECT_EQ(gateway.metric("ingest_bulk_bodies_total"), connections) << noise.what;
+  }
+}
+
+TEST(NoisyNeighbour, WithManySmallBodiesIsWaitedForByNobodyElse) {
+  RunningGateway gateway(
+      {}, plain_yaml("ingest: {threads: 1, producers: [{name: noisy, key: kn}, {name: modest, key: "
+                     "km}]}\nbuffer: {type: memory}\n"));
+  HttpClient modest(gateway.port());
+  const auto post = [&] {
+    return modest.post("/v4/events/batch", one("m"), {{"X-Api-Key", "km"}}).status;
+  };
+  ASSERT_EQ(post(), 202);
+  // More at once than one thread has done by the time that somebody else is served.
+  constexpr int connections = 60;
+  constexpr int requests = 8;
+  const std::string small = request("/v4/events/batch", "", empty_events(10'000));
+  std::string all;
+  for (int i = 0; i < requests; ++i) {
+    all += small;
+  }
+  std::vector<std::unique_ptr<HttpClient>> noisy;
+  for (int i = 0; i < connections; ++i) {
+    noisy.push_back(std::make_unique<HttpClient>(gateway.port()));
+    noisy.back()->send(all);
+  }
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(post(), 202);
+  }
+  EXPECT_LT(gateway.metric("ingest_requests_total", R"(code="400")"), connections * requests);
+  EXPECT_GT(gateway.metric("ingest_bulk_bodies_total"), 0);
+}
+
+TEST(NoisyNeighbour, PaysForWhatItSendsInVain) {
+  RunningGateway gateway({}, plain_yaml("ingest: {producers: [{name: noisy, key: kn, rate_limit: "
+                                        "100/s}, {name: modest, key: km}]}\n"));
+  const auto wait_after = [&](std::string_view headers, std::string_view body, unsigned status) {
+    HttpClient noisy(gateway.port());
+    noisy.send(request("/v4/events/batch", headers, body));
+    EXPECT_EQ(noisy.read_answer().status, status);
+    noisy.send(request("/v4/events/batch", "", one("n")));
+    const HttpAnswer refused = noisy.read_answer();
+    EXPECT_EQ(refused.status, 429);
+    return refused.status == 429 ? std::stoi(refused.headers.at("retry-after")) : 0;
+  };
+  const int after_light = wait_after("", empty_events(5'000), 400);
+  EXPECT_GT(after_light, 30) << "5000 events at 100/s";
+  EXPECT_LE(after_light, 49);
+}
+
+TEST(NoisyNeighbour, PaysForBytesAndForNoMoreThanAnHour) {
+  const auto wait_after = [](std::string_view headers, std::string_view body, unsigned status) {
+    RunningGateway gateway(
+        {}, plain_yaml("ingest: {producers: [{name: noisy, key: kn, rate_limit: 1/s}]}\n"));
+    HttpClient noisy(gateway.port());
+    noisy.send(request("/v4/events/batch", headers, body));
+    EXPECT_EQ(noisy.read_answer().status, status);
+    noisy.send(request("/v4/events/batch", "", one("n")));
+    const HttpAnswer refused = noisy.read_answer();
+    EXPECT_EQ(refused.status, 429);
+    return refused.status == 429 ? std::stoi(refused.headers.at("retry-after")) : 0;
+  };
+  const std::string packed = "Content-Encoding: gzip\r\n";
+  std::string spaces(4U << 20, ' ');  // which no coding makes so small that it is refused for that
+  Rng rng(1);
+  for (std::size_t i = 0; i < spaces.size(); i += 1 + rng.below(64)) {
+    spaces[i] = '\n';
+  }
+  EXPECT_GT(wait_after(packed, gzip("[" + spaces + one("n").substr(1)), 202), 128)
+      << "one event, in 256 times 16 KiB";
+  EXPECT_GT(wait_after(packed, gzip("no JSON" + spaces), 400), 128);
+  EXPECT_GT(wait_after(packed, gzip(spaces).substr(0, 30'000), 400), 20) << "cut off";
+  const int longest = wait_after(packed, gzip(empty_events(100'000)), 400);
+  EXPECT_GT(longest, 3'000);
+  EXPECT_LE(longest, 3'600);
 }
 
 }  // namespace

@@ -33,11 +33,14 @@ struct Totals {
   metrics::HistogramSnapshot duration;                               // of requests, in seconds
 };
 
+// The threads that hand events to the buffers: for each ingest thread one for large bodies, too.
+[[nodiscard]] constexpr std::size_t handlers_of(std::size_t threads) { return 2 * threads; }
+
 class Server {
  public:
   struct Options {
     config::Ingest config;
-    std::size_t threads = 1;        // also the number of producers that the buffers were made for
+    std::size_t threads = 1;        // the buffers were made for handlers_of() as many producers
     std::size_t producers_max = 0;  // indexes that the admissions tell apart
     // That the file descriptors allow; fewer if the configuration says so.
     std::size_t connections_max = std::numeric_limits<std::size_t>::max();

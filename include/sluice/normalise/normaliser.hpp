@@ -94,6 +94,10 @@ class Normalised {
   void commit(const char* end) { size_ = static_cast<std::size_t>(end - buffer_.get()); }
   [[nodiscard]] std::size_t size() const { return size_; }
   void reject(Rejection rejection, bool first_of_event);
+  // Whether the next rejection is listed, and so has to say what is wrong.
+  [[nodiscard]] bool lists_more() const { return rejections.size() < rejections_listed_max; }
+  // Events that were examined, whatever came of them.
+  [[nodiscard]] std::size_t examined() const { return records.size() + rejected_events; }
 
  private:
   std::unique_ptr<char[]> buffer_;

@@ -104,5 +104,18 @@ TEST(RateLimit, ALargeRequestIsPaidForByTheNext) {
   EXPECT_LE(limit.wait(start + 4100ms), 0ns);
 }
 
+TEST(RateLimit, WhatWasExaminedInVainIsPaidForUpToAnHour) {
+  RateLimit limit(10);
+  const MonoTime start{1h};
+  limit.charge_in_vain(50, start);
+  EXPECT_EQ(limit.wait(start), 4100ms) << "as anything else";
+  limit.charge_in_vain(1'000'000'000, start);
+  EXPECT_EQ(limit.wait(start), 1h - 900ms);
+  limit.charge_in_vain(1, start);
+  EXPECT_EQ(limit.wait(start), 1h - 900ms);
+  limit.charge(10, start);
+  EXPECT_EQ(limit.wait(start), 1h + 100ms) << "what is let in is paid for in full";
+}
+
 }  // namespace
 }  // namespace sluice::ingest

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -180,6 +181,49 @@ TEST_F(SessionTest, WaitsForTheBufferToAcknowledge) {
   session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
+}
+
+TEST_F(SessionTest, ALargeBodyIsExaminedElsewhereAndAnsweredInItsPlace) {
+  std::string large = "[" + std::string(good);
+  std::size_t count = 1;
+  for (; large.size() <= light_body_bytes_max; ++count) {
+    large += "," + std::string(good);
+  }
+  large += "]";
+  const std::string small = request("[" + std::string(good) + "]");
+  const std::string chunked =
+      "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+      fmt::format("{:x}", large.size()) + "\r\n" + large + "\r\n0\r\n\r\n";
+  Probe probe(tables_);
+  Handler elsewhere(options_, 1, Rng(2), probe);
+  for (const std::string& first : {request(large), chunked}) {
+    feed(first + small);
+    ASSERT_EQ(next(), Next::examine);
+    EXPECT_EQ(next(), Next::examine) << "the one behind it waits";
+    session_->examine(elsewhere);
+    EXPECT_EQ(session_->output(), "");
+    session_->examined();
+    ASSERT_EQ(next(), Next::write);
+    const std::string answers = written();
+    EXPECT_LT(answers.find("accepted\":" + std::to_string(count)), answers.find("accepted\":1,"))
+        << answers;
+    EXPECT_EQ(next(), Next::read);
+  }
+  ASSERT_EQ(buffer_.groups.size(), 4);
+  EXPECT_EQ(buffer_.groups[0]->records().size(), count);
+  EXPECT_EQ(buffer_.groups[1]->records().size(), 1);
+}
+
+TEST_F(SessionTest, WhatHasWaitedIsLookedAtAgain) {
+  const std::string large = std::string(light_body_bytes_max + 1, ' ');
+  feed(request(large));
+  ASSERT_EQ(next(), Next::examine);
+  draining_ = true;
+  session_->examine(*handler_);
+  session_->examined();
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
+  EXPECT_EQ(next(), Next::close);
 }
 
 TEST_F(SessionTest, ARetryIsNoDuplicateOfWhatIsNotStoredYet) {
@@ -500,6 +544,9 @@ TEST_F(SessionTest, ALargeBodyLeavesNoLargeBufferBehind) {
   const std::string body(4U << 20, ' ');
   options_.body_bytes_max = 2 * body.size();
   feed(head + std::to_string(body.size()) + "\r\n\r\n" + body);
+  ASSERT_EQ(next(), Next::examine);
+  session_->examine(*handler_);
+  session_->examined();
   ASSERT_EQ(next(), Next::write);
   session_->written();
   EXPECT_EQ(next(), Next::read);

@@ -1,0 +1,48 @@
+// Goal: who takes more than its share of a thread is known, but only where others come as well.
+#include "shares.hpp"
+
+#include <gtest/gtest.h>
+
+namespace sluice::ingest {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Shares, AreUsedUpByWhoTakesMuchWhileOthersCome) {
+  Shares shares;
+  const MonoTime now{1h};
+  shares.note(1, now);
+  shares.charge(1, 5ms, now);
+  EXPECT_FALSE(shares.is_used_up(1, now)) << "nobody else is there";
+  shares.note(2, now);
+  EXPECT_TRUE(shares.is_used_up(1, now));
+  EXPECT_FALSE(shares.is_used_up(2, now));
+  EXPECT_FALSE(shares.is_used_up(7, now)) << "has never come";
+  EXPECT_FALSE(shares.is_used_up(1, now + Shares::window)) << "another window";
+}
+
+TEST(Shares, AreSumsOfOneWindow) {
+  Shares shares;
+  const MonoTime now{1h};
+  shares.note(1, now);
+  shares.note(2, now);
+  shares.charge(1, 1ms, now);
+  EXPECT_FALSE(shares.is_used_up(1, now));
+  shares.charge(1, 1ms, now);
+  EXPECT_TRUE(shares.is_used_up(1, now));
+  shares.charge(1, 1ms, now + Shares::window);
+  EXPECT_FALSE(shares.is_used_up(1, now + Shares::window));
+}
+
+TEST(Shares, AreNobodysConcernWhenTheOthersHaveGone) {
+  Shares shares;
+  const MonoTime now{1h};
+  shares.note(2, now);
+  shares.note(1, now);
+  const MonoTime later = now + Shares::memory;
+  shares.charge(1, 5ms, later);
+  EXPECT_FALSE(shares.is_used_up(1, later));
+}
+
+}  // namespace
+}  // namespace sluice::ingest
