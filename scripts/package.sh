@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the Debian package of build/optimised, and installs, starts, stops, removes and purges it in a minimal
-# Debian 12. Says `skipped: <why>` where this machine cannot make one. There is no systemd in it: the gateway
+# Debian of this machine's release. Says `skipped: <why>` where this machine cannot make one. There is no systemd in it: the gateway
 # is started with the unit's command, as a user without rights, and reports to a socket as it would to systemd.
 #
 # Needs root and mmdebstrap (scripts/setup.sh --full), and scripts/build.sh --optimised before.
@@ -16,7 +16,8 @@ fi
   exit 1
 }
 package=$(sed -n 's/.*package: \(.*\) generated\.$/\1/p' build/package.log)
-dpkg-deb --field "$package" Package Version Depends
+dpkg-deb --field "$package" Package Version Architecture Depends
+stat -c 'package: %s bytes' "$package"
 
 skip() {
   echo "skipped: $*"
@@ -27,7 +28,7 @@ command -v mmdebstrap >/dev/null || skip "mmdebstrap is not installed (scripts/s
 work=$(mktemp -d "${TMPDIR:-/tmp}/sluice-package.XXXXXX")
 trap 'rm -rf --one-file-system "$work"' EXIT
 root=$work/root
-mmdebstrap --quiet --variant=apt bookworm "$root" || skip "a base cannot be made of Debian's packages here"
+mmdebstrap --quiet --variant=apt "$(. /etc/os-release && echo "$VERSION_CODENAME")" "$root" || skip "a base cannot be made of Debian's packages here"
 
 quietly() {
   "$@" >"$work/log" 2>&1 || {

@@ -22,8 +22,10 @@ import sys
 import uuid
 
 ROOT, BINARY = sys.argv[1], sys.argv[2]
-# Headers, and archives that are linked in: no file of theirs is loaded.
-COMPILED_IN = ["libboost1.81-dev", "libconcurrentqueue-dev", "libcli11-dev"]
+# Headers, and archives that are linked in: no file of theirs is loaded. An image keeps the list of where it was built.
+COMPILED_IN = ["libboost1.*-dev", "libconcurrentqueue-dev", "libcli11-dev"]
+BUILT_WITH = f"{ROOT}/usr/share/sluice/built-with"
+LOADERS = ["/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1"]
 FORMAT = "${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\t${db:Status-Status}\n"
 
 
@@ -40,14 +42,31 @@ def dpkg_query(*arguments, root=ROOT):
     return output("dpkg-query", *([f"--admindir={root}/var/lib/dpkg"] if root else []), *arguments)
 
 
-def packages(*names, root=ROOT):
-    rows = (line.split("\t") for line in dpkg_query("-W", f"-f={FORMAT}", *names, root=root).splitlines())
+def listed(text):
+    rows = (line.split("\t") for line in text.splitlines())
     return {row[0]: row[1:5] for row in rows if row[5] == "installed"}
+
+
+def packages(*names, root=ROOT):
+    return listed(dpkg_query("-W", f"-f={FORMAT}", *names, root=root))
+
+
+def compiled_in():
+    if ROOT:
+        with open(BUILT_WITH, encoding="utf-8") as file:
+            return listed(file.read())
+    return packages(*COMPILED_IN)
+
+
+def distribution():
+    with open(f"{ROOT}/etc/os-release", encoding="utf-8") as file:
+        release = dict(line.strip().replace('"', "").split("=", 1) for line in file if "=" in line)
+    return f"{release['ID']}-{release['VERSION_ID']}"
 
 
 def loaded():
     """The libraries that the loader finds for the binary."""
-    listing = in_root("/lib64/ld-linux-x86-64.so.2", "--list", BINARY) or in_root("ldd", BINARY)
+    listing = next(filter(None, (in_root(loader, "--list", BINARY) for loader in LOADERS)), "") or in_root("ldd", BINARY)
     missing = re.findall(r"(\S+) => not found", listing)
     if missing or not listing:
         sys.exit(f"sbom.sh: {BINARY}: " + (f"not found: {' '.join(missing)}" if missing else "cannot be loaded"))
@@ -69,14 +88,13 @@ def sha256(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def component(name, facts, files):
+def component(name, facts, files, use):
     version, architecture, source, source_version = facts
     made = {
         "type": "library", "bom-ref": f"deb:{name}", "name": name, "version": version,
-        "purl": f"pkg:deb/debian/{name}@{version.replace('+', '%2B').replace(':', '%3A')}?arch={architecture}&distro=debian-12",
+        "purl": f"pkg:deb/debian/{name}@{version.replace('+', '%2B').replace(':', '%3A')}?arch={architecture}&distro={distribution()}",
         "properties": [{"name": "sluice:source", "value": f"{source} {source_version}"},
-                       {"name": "sluice:use", "value": "loaded" if files else
-                        "compiled in" if name in COMPILED_IN else "installed"}],
+                       {"name": "sluice:use", "value": use}],
     }
     if files:
         made["components"] = [{"type": "file", "name": path, "hashes": [{"alg": "SHA-256", "content": sha256(path)}]}
@@ -88,13 +106,15 @@ def main():
     files = {}
     for path in loaded():
         files.setdefault(owner(path), []).append(path)
+    built_with = compiled_in()
     everything = packages() if ROOT else packages(*files)
-    everything |= packages(*COMPILED_IN, root="")  # where it was built
-    unknown = set(files).union(COMPILED_IN) - set(everything)
-    if unknown:
-        sys.exit(f"sbom.sh: not installed: {' '.join(sorted(unknown))}")
+    unknown = set(files) - set(everything)
+    if unknown or len(built_with) != len(COMPILED_IN):
+        sys.exit(f"sbom.sh: not installed: {' '.join(sorted(unknown) or COMPILED_IN)}")
+    everything |= built_with
+    uses = {name: "compiled in" for name in built_with} | {name: "loaded" for name in files}
     version = re.search(r"\d\S*", in_root(BINARY, "version") or "0").group(0)
-    components = [component(name, facts, files.get(name)) for name, facts in sorted(everything.items())]
+    components = [component(name, facts, files.get(name), uses.get(name, "installed")) for name, facts in sorted(everything.items())]
     digest = sha256(os.path.abspath(BINARY) if not ROOT else BINARY)
     print(json.dumps({
         "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,

@@ -3,6 +3,7 @@
 # Ubuntu 24.04 (by its package names; untested). Asks for nothing; does nothing, in well under a second, when
 # all of them are there.
 #   --full   also what `scripts/test.sh --full` needs; what is no package of the release's goes to build/tools
+#   --arm64  instead: what compiles for arm64 and runs the result (scripts/arm64.sh)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,17 +26,21 @@ case "$release" in
     ;;
 esac
 
+libraries=(
+  "$boost" libsimdjson-dev libconcurrentqueue-dev prometheus-cpp-dev librocksdb-dev
+  libyaml-cpp-dev libfmt-dev libxxhash-dev liblz4-dev libzstd-dev zlib1g-dev
+  libssl-dev libhowardhinnant-date-dev
+  # tests
+  libgtest-dev libgmock-dev
+)
 packages=(
   # build
   g++ cmake ninja-build pkg-config ccache git ca-certificates
   # checks: formatter, linter, and the compiler of the ThreadSanitizer build
   clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev lld-19 llvm-19
-  # libraries
-  "$boost" libsimdjson-dev libconcurrentqueue-dev prometheus-cpp-dev librocksdb-dev
-  libyaml-cpp-dev libcli11-dev libfmt-dev libxxhash-dev liblz4-dev libzstd-dev zlib1g-dev
-  libssl-dev libhowardhinnant-date-dev tzdata
-  # tests and benchmarks
-  libgtest-dev libgmock-dev libbenchmark-dev valgrind
+  "${libraries[@]}" libcli11-dev tzdata
+  # benchmarks
+  libbenchmark-dev valgrind
   # scripts
   curl openssl python3 binutils iproute2
   # cpack
@@ -71,8 +76,18 @@ install_tools() {
   fi
 }
 
+if [ "${1-}" = --arm64 ]; then
+  dpkg --print-foreign-architectures | grep -qx arm64 || dpkg --add-architecture arm64
+  # Debian 13 has what runs a foreign program in a package of another name.
+  emulator=qemu-user
+  [ "$release" = "debian 13" ] || emulator=qemu-user-static
+  packages=(g++-aarch64-linux-gnu cmake ninja-build pkg-config ccache git ca-certificates "$emulator"
+    libcli11-dev tzdata dpkg-dev file python3 "${libraries[@]/%/:arm64}")
+fi
+
 missing=()
-installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null || true)
+installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n${Package}:${Architecture} ${db:Status-Status}\n' \
+  "${packages[@]}" 2>/dev/null || true)
 for package in "${packages[@]}"; do
   grep -qx "$package installed" <<<"$installed" || missing+=("$package")
 done

@@ -29,7 +29,8 @@ class Sbom(unittest.TestCase):
                   if (match := re.search(r"\(NEEDED\).*\[(.+)\]", line))}
         self.assertGreater(len(needed), 10)
         self.assertLessEqual(needed, files)
-        self.assertLessEqual({"libc6", "librocksdb7.8", "libssl3", "libboost1.81-dev"}, set(versions))
+        for wanted in ("libc6", "librocksdb", "libssl3", "libboost"):
+            self.assertTrue(any(name.startswith(wanted) for name in versions), wanted)
         self.assertEqual(len(made["dependencies"][0]["dependsOn"]), len(versions))
 
 
