@@ -7,7 +7,7 @@
 namespace sluice::ingest {
 namespace {
 
-HandlerOptionsPtr keep(std::shared_ptr<const HandlerOptions> options) {
+HandlerOptionsPtr hold(std::shared_ptr<const HandlerOptions> options) {
   const HandlerOptions* const given = options.get();
   return {given, [options = std::move(options)](const HandlerOptions*) {}};
 }
@@ -65,7 +65,7 @@ void Bulk::run(std::size_t index, Probe& probe) {
     std::shared_ptr<const HandlerOptions> latest = options_;
     lock.unlock();
     if (latest != adopted) {
-      handler.adopt(keep(latest));
+      handler.adopt(hold(latest));
       adopted = std::move(latest);
     }
     probe.bulk_bodies.add();

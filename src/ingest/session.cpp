@@ -312,11 +312,11 @@ void Session::examine(Handler& handler) {
   if (phase_ == Phase::examining) {
     // It has waited, and others of its producer's went before it.
     if (const auto still = handler.look_again(*admitted_); !still) {
-      handler.refuse(head_, admitted_->route.id, still.error(), keep_alive(), answer_);
+      handler.refuse(head_, admitted_->route.id, still.error(), keep_alive(handler), answer_);
       return;
     }
   }
-  handed_ = handler.handle(head_, *admitted_, body_, keep_alive(), answer_, acknowledge_);
+  handed_ = handler.handle(head_, *admitted_, body_, keep_alive(handler), answer_, acknowledge_);
 }
 
 void Session::examined() {
@@ -407,7 +407,9 @@ void Session::end_request() {
   phase_ = keep_alive() ? Phase::head : Phase::closing;
 }
 
-bool Session::keep_alive() const { return !close_after_answer_ && !handler_.draining(); }
+bool Session::keep_alive(const Handler& handler) const {
+  return !close_after_answer_ && !handler.draining();
+}
 
 void Session::written() {
   if (out_.capacity() > output_bytes_kept) {

@@ -128,7 +128,9 @@ class Session {
   void refuse(const Problem& problem, RouteId route, bool body_follows);
   void refuse_unparsable(const boost::beast::error_code& error);
   void end_request();
-  [[nodiscard]] bool keep_alive() const;
+  [[nodiscard]] bool keep_alive() const { return keep_alive(handler_); }
+  // As seen by the handler of the thread that asks.
+  [[nodiscard]] bool keep_alive(const Handler& handler) const;
 
   Handler& handler_;
   const SessionLimits& limits_;

@@ -14,12 +14,14 @@
 
 namespace sluice::ingest {
 
-// Of one thread.
+// Of one thread. A share is kept as a rate is (RateLimit): by when the producer's time will have
+// been its share of all time.
 class Shares {
  public:
-  // A producer's share of each window.
-  static constexpr std::chrono::milliseconds window{8};
-  static constexpr std::chrono::milliseconds share{2};
+  // One part in so many is a producer's.
+  static constexpr int parts = 4;
+  // So much it may take at once.
+  static constexpr std::chrono::milliseconds burst{2};
   // Another producer's request is remembered so long.
   static constexpr std::chrono::seconds memory{1};
 
@@ -30,28 +32,19 @@ class Shares {
       last_ = producer;
     }
   }
-  // Whether the producer has had its share of the window, and others come as well.
+  // Whether the producer has had its share, and others come as well.
   [[nodiscard]] bool is_used_up(std::uint32_t producer, MonoTime now) const {
-    return now < contended_until_ && producer < uses_.size() &&
-           uses_[producer].window == window_of(now) && uses_[producer].time >= share;
+    return now < contended_until_ && producer < paid_at_.size() &&
+           paid_at_[producer] > now + parts * burst;
   }
+  // It has had this time, until now.
   void charge(std::uint32_t producer, std::chrono::nanoseconds time, MonoTime now) {
-    uses_.resize(std::max<std::size_t>(uses_.size(), producer + 1));
-    Use& use = uses_[producer];
-    if (use.window != window_of(now)) {
-      use = {.window = window_of(now)};
-    }
-    use.time += time;
+    paid_at_.resize(std::max<std::size_t>(paid_at_.size(), producer + 1));
+    paid_at_[producer] = std::max(paid_at_[producer], now - time) + parts * time;
   }
 
  private:
-  struct Use {
-    std::int64_t window = -1;
-    std::chrono::nanoseconds time{};
-  };
-  static std::int64_t window_of(MonoTime now) { return now.time_since_epoch() / window; }
-
-  std::vector<Use> uses_;  // by producer
+  std::vector<MonoTime> paid_at_;  // by producer
   std::optional<std::uint32_t> last_;
   MonoTime contended_until_{};
 };

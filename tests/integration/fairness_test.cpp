@@ -25,7 +25,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string one(std::string_view customer) { return "[" + event(customer) + "]"; }
+std::string array_of(std::string_view customer) { return "[" + event(customer) + "]"; }
 
 // A real gateway in a shell that has prepared its surroundings, and its upstream.
 class Surroundings : public testing::Test {
@@ -59,10 +59,11 @@ TEST_F(Descriptors, ConnectionsThatNobodyUsesTakeNoneThatOthersNeed) {
     EXPECT_THAT(gateway.log(), HasSubstr("sharing out file descriptors\",\"limit\":256"));
     std::uint64_t acknowledged = upstream_.ledger().summary().unique;
     const auto post = [&](HttpClient& client) {
-      const unsigned status = client
-                                  .post("/v4/events/batch", one("p" + std::to_string(acknowledged)),
-                                        {{"X-Api-Key", "k"}})
-                                  .status;
+      const unsigned status =
+          client
+              .post("/v4/events/batch", array_of("p" + std::to_string(acknowledged)),
+                    {{"X-Api-Key", "k"}})
+              .status;
       EXPECT_EQ(status, 202);
       acknowledged += status == 202 ? 1 : 0;
     };
@@ -196,7 +197,8 @@ std::string empty_events(std::size_t count, bool as_lines = false) {
   return body + (as_lines ? "" : "]");
 }
 
-std::string request(std::string_view target, std::string_view headers, std::string_view body) {
+std::string noisy_request(std::string_view target, std::string_view headers,
+                          std::string_view body) {
   return "POST " + std::string(target) + " HTTP/1.1\r\nHost: x\r\nX-Api-Key: kn\r\n" +
          std::string(headers) + "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
          std::string(body);
@@ -236,11 +238,11 @@ sources:
     std::vector<std::unique_ptr<HttpClient>> noisy;
     for (std::size_t i = 0; i < connections; ++i) {
       noisy.push_back(std::make_unique<HttpClient>(gateway.port()));
-      noisy.back()->send(request(noise.target, noise.headers, noise.body));
+      noisy.back()->send(noisy_request(noise.target, noise.headers, noise.body));
     }
     HttpClient modest(gateway.port());
     for (int i = 0; i < 20; ++i) {
-      EXPECT_EQ(modest.post("/v4/events/batch", one("m"), {{"X-Api-Key", "km"}}).status, 202);
+      EXPECT_EQ(modest.post("/v4/events/batch", array_of("m"), {{"X-Api-Key", "km"}}).status, 202);
     }
     const double answered =
         gateway.metric("ingest_requests_total", std::string("code=\"") + noise.code + '"') -
@@ -259,13 +261,13 @@ TEST(NoisyNeighbour, WithManySmallBodiesIsWaitedForByNobodyElse) {
                      "km}]}\nbuffer: {type: memory}\n"));
   HttpClient modest(gateway.port());
   const auto post = [&] {
-    return modest.post("/v4/events/batch", one("m"), {{"X-Api-Key", "km"}}).status;
+    return modest.post("/v4/events/batch", array_of("m"), {{"X-Api-Key", "km"}}).status;
   };
   ASSERT_EQ(post(), 202);
   // More at once than one thread has done by the time that somebody else is served.
   constexpr int connections = 60;
   constexpr int requests = 8;
-  const std::string small = request("/v4/events/batch", "", empty_events(10'000));
+  const std::string small = noisy_request("/v4/events/batch", "", empty_events(10'000));
   std::string all;
   for (int i = 0; i < requests; ++i) {
     all += small;
@@ -287,9 +289,9 @@ TEST(NoisyNeighbour, PaysForWhatItSendsInVain) {
                                         "100/s}, {name: modest, key: km}]}\n"));
   const auto wait_after = [&](std::string_view headers, std::string_view body, unsigned status) {
     HttpClient noisy(gateway.port());
-    noisy.send(request("/v4/events/batch", headers, body));
+    noisy.send(noisy_request("/v4/events/batch", headers, body));
     EXPECT_EQ(noisy.read_answer().status, status);
-    noisy.send(request("/v4/events/batch", "", one("n")));
+    noisy.send(noisy_request("/v4/events/batch", "", array_of("n")));
     const HttpAnswer refused = noisy.read_answer();
     EXPECT_EQ(refused.status, 429);
     return refused.status == 429 ? std::stoi(refused.headers.at("retry-after")) : 0;
@@ -304,9 +306,9 @@ TEST(NoisyNeighbour, PaysForBytesAndForNoMoreThanAnHour) {
     RunningGateway gateway(
         {}, plain_yaml("ingest: {producers: [{name: noisy, key: kn, rate_limit: 1/s}]}\n"));
     HttpClient noisy(gateway.port());
-    noisy.send(request("/v4/events/batch", headers, body));
+    noisy.send(noisy_request("/v4/events/batch", headers, body));
     EXPECT_EQ(noisy.read_answer().status, status);
-    noisy.send(request("/v4/events/batch", "", one("n")));
+    noisy.send(noisy_request("/v4/events/batch", "", array_of("n")));
     const HttpAnswer refused = noisy.read_answer();
     EXPECT_EQ(refused.status, 429);
     return refused.status == 429 ? std::stoi(refused.headers.at("retry-after")) : 0;
@@ -317,7 +319,7 @@ TEST(NoisyNeighbour, PaysForBytesAndForNoMoreThanAnHour) {
   for (std::size_t i = 0; i < spaces.size(); i += 1 + rng.below(64)) {
     spaces[i] = '\n';
   }
-  EXPECT_GT(wait_after(packed, gzip("[" + spaces + one("n").substr(1)), 202), 128)
+  EXPECT_GT(wait_after(packed, gzip("[" + spaces + array_of("n").substr(1)), 202), 128)
       << "one event, in 256 times 16 KiB";
   EXPECT_GT(wait_after(packed, gzip("no JSON" + spaces), 400), 128);
   EXPECT_GT(wait_after(packed, gzip(spaces).substr(0, 30'000), 400), 20) << "cut off";

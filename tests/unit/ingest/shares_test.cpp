@@ -18,20 +18,29 @@ TEST(Shares, AreUsedUpByWhoTakesMuchWhileOthersCome) {
   EXPECT_TRUE(shares.is_used_up(1, now));
   EXPECT_FALSE(shares.is_used_up(2, now));
   EXPECT_FALSE(shares.is_used_up(7, now)) << "has never come";
-  EXPECT_FALSE(shares.is_used_up(1, now + Shares::window)) << "another window";
 }
 
-TEST(Shares, AreSumsOfOneWindow) {
+TEST(Shares, AreAFourthOfTheTimeWithTwoMillisecondsAtOnce) {
   Shares shares;
   const MonoTime now{1h};
   shares.note(1, now);
   shares.note(2, now);
   shares.charge(1, 1ms, now);
-  EXPECT_FALSE(shares.is_used_up(1, now));
-  shares.charge(1, 1ms, now);
-  EXPECT_TRUE(shares.is_used_up(1, now));
-  shares.charge(1, 1ms, now + Shares::window);
-  EXPECT_FALSE(shares.is_used_up(1, now + Shares::window));
+  shares.charge(1, 1ms, now + 1ms);
+  EXPECT_FALSE(shares.is_used_up(1, now + 1ms));
+  shares.charge(1, 1ms, now + 2ms);
+  EXPECT_TRUE(shares.is_used_up(1, now + 2ms));
+  EXPECT_FALSE(shares.is_used_up(1, now + 3ms));
+}
+
+TEST(Shares, OfOneThatHasTakenLongAreUsedUpForLong) {
+  Shares shares;
+  const MonoTime now{1h};
+  shares.note(1, now);
+  shares.note(2, now);
+  shares.charge(1, 100ms, now);
+  EXPECT_TRUE(shares.is_used_up(1, now + 291ms));
+  EXPECT_FALSE(shares.is_used_up(1, now + 292ms));
 }
 
 TEST(Shares, AreNobodysConcernWhenTheOthersHaveGone) {
