@@ -53,6 +53,18 @@ void add_dlq(CLI::App& app, DlqOptions& options, std::string& config_file,
   add_selection(*add("purge", "Remove them for good.", DlqAction::purge), options);
 }
 
+void add_check(CLI::App& command, CheckOptions& options) {
+  command.add_flag("--online", options.online,
+                   "ask each workspace's API: DNS, TLS, login, permissions, clock; stores nothing");
+  command.add_flag("--listen", options.listens,
+                   "see whether addresses and folders can be had; for a gateway that does not run");
+  command
+      .add_option_function<std::string>(
+          "--format", [&options](const std::string& format) { options.json = format == "json"; },
+          "text or json, of what --online and --listen find; default: text")
+      ->check(CLI::IsMember({"text", "json"}));
+}
+
 void add_tap(CLI::App& command, TapOptions& options) {
   command.add_flag("--accepted", options.accepted, "accepted ones only");
   command.add_flag("--rejected", options.rejected, "rejected ones only, with what is wrong");
@@ -100,8 +112,11 @@ int run(int argc, const char* const* argv) {
   add_command("serve", "Run the gateway until SIGTERM or SIGINT.")->callback([&] {
     exit_code = serve(config_file);
   });
-  add_command("check", "Check a configuration and print what it amounts to, secrets masked.")
-      ->callback([&] { exit_code = check(config_file); });
+  CheckOptions check_options;
+  add_check(
+      *add_command("check", "Check a configuration and print what it amounts to, secrets masked."),
+      check_options);
+  app.get_subcommand("check")->callback([&] { exit_code = check(config_file, check_options); });
   MapOptions map_options;
   CLI::App* map_command =
       add_command("map", "Show what a source's rules make of raw events on standard input.");

@@ -25,7 +25,15 @@ namespace sluice::cli {
 int fail(std::string_view command, std::string_view message, int exit_code = exit_failure);
 
 [[nodiscard]] int serve(const std::string& config_file);
-[[nodiscard]] int check(const std::string& config_file);
+
+struct CheckOptions {
+  bool online = false;   // ask the upstreams
+  bool listens = false;  // try addresses and folders
+  bool json = false;
+};
+// The configuration alone: prints what it amounts to. With either of the options: prints what was
+// found, one line each; exit_configuration or exit_unavailable if something is in the way.
+[[nodiscard]] int check(const std::string& config_file, const CheckOptions& options);
 
 struct MapOptions {
   std::string source;  // empty: the only one that is configured

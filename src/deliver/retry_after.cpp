@@ -117,26 +117,6 @@ DateTime read_after_comma(Reader& reader, WallTime now) {
   return date;
 }
 
-std::optional<WallTime> parse_http_date(std::string_view text, WallTime now) {
-  Reader reader(text);
-  reader.word();
-  DateTime date;
-  if (reader.next_is(',')) {
-    date = read_after_comma(reader, now);
-  } else {
-    reader.literal(" ");
-    date = read_asctime(reader);
-  }
-  const std::chrono::year_month_day day{std::chrono::year(date.year),
-                                        std::chrono::month(date.month), std::chrono::day(date.day)};
-  // The grammar knows the sixtieth second of a leap.
-  if (!reader.at_end() || !day.ok() || date.hour > 23 || date.minute > 59 || date.second > 60) {
-    return std::nullopt;
-  }
-  return std::chrono::sys_days(day) + std::chrono::hours(date.hour) +
-         std::chrono::minutes(date.minute) + std::chrono::seconds(date.second);
-}
-
 // Saturates far above the maximum, where more digits change nothing.
 milliseconds parse_seconds(std::string_view digits) {
   constexpr std::int64_t enough = 1'000'000;
@@ -156,6 +136,26 @@ std::string_view trim(std::string_view text) {
 }
 
 }  // namespace
+
+std::optional<WallTime> parse_http_date(std::string_view text, WallTime now) {
+  Reader reader(text);
+  reader.word();
+  DateTime date;
+  if (reader.next_is(',')) {
+    date = read_after_comma(reader, now);
+  } else {
+    reader.literal(" ");
+    date = read_asctime(reader);
+  }
+  const std::chrono::year_month_day day{std::chrono::year(date.year),
+                                        std::chrono::month(date.month), std::chrono::day(date.day)};
+  // The grammar knows the sixtieth second of a leap.
+  if (!reader.at_end() || !day.ok() || date.hour > 23 || date.minute > 59 || date.second > 60) {
+    return std::nullopt;
+  }
+  return std::chrono::sys_days(day) + std::chrono::hours(date.hour) +
+         std::chrono::minutes(date.minute) + std::chrono::seconds(date.second);
+}
 
 std::optional<milliseconds> parse_retry_after(std::string_view header, WallTime now) {
   const std::string_view value = trim(header);

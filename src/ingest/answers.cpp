@@ -66,6 +66,20 @@ void AnswerWriter::probed(std::string& out, const AnswerHead& head, bool is_well
   write(out, head, is_well ? 200 : 503, nullptr, "text/plain");
 }
 
+void AnswerWriter::permissions(std::string& out, const AnswerHead& head,
+                               const deliver::Permissions& permissions) {
+  body_ = "{\"businessProfileName\":";
+  append_json_string(body_, permissions.business_profile);
+  body_ += ",\"permissions\":{";
+  for (const auto& [name, is_granted] : permissions.granted) {
+    body_ += body_.back() == '{' ? "" : ",";
+    append_json_string(body_, name);
+    body_ += is_granted ? ":true" : ":false";
+  }
+  body_ += "}}";
+  write(out, head, 200, nullptr);
+}
+
 void AnswerWriter::logged_in(std::string& out, const AnswerHead& head, std::string_view token) {
   body_ = "{\"token\":";
   append_json_string(body_, token);

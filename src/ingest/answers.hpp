@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <sluice/base/clock.hpp>
+#include <sluice/deliver/permissions.hpp>
 #include <sluice/normalise/normaliser.hpp>
 
 #include "problem.hpp"
@@ -38,6 +39,9 @@ class AnswerWriter {
                 std::span<const normalise::Rejection> rejections);
   // 200 or 503 to who asks whether the gateway lives, or is ready.
   void probed(std::string& out, const AnswerHead& head, bool is_well);
+  // 200 to a permission check.
+  void permissions(std::string& out, const AnswerHead& head,
+                   const deliver::Permissions& permissions);
   // 200 to a login.
   void logged_in(std::string& out, const AnswerHead& head, std::string_view token);
   // An error in the upstream's format: {timestamp, error, status, message, path, errors[]}. `path`

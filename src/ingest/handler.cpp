@@ -183,6 +183,11 @@ Problem body_too_large(const Admitted& admitted, bool is_decoded) {
                                    admitted.body_bytes_max),
             .limit = BodyLimit::login};
   }
+  if (is_probe(admitted.route.id)) {
+    return {.refusal = Refusal::body_too_large,
+            .message = "this path takes no body: leave it out",
+            .limit = BodyLimit::login};
+  }
   const bool is_own = admitted.body_bytes_max != admitted.options->body_bytes_max;
   const BodyLimit undecoded = is_own ? BodyLimit::producer : BodyLimit::ingest;
   return {.refusal = Refusal::body_too_large,
@@ -214,8 +219,7 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) 
   if (asks_server(head)) {
     route = Route{.id = RouteId::readyz};
   }
-  if (!route || (options_->keep_whole == KeepWhole::unrouted_or_login &&
-                 (route->id == RouteId::login || route->id == RouteId::refresh))) {
+  if (!route || (options_->keep_whole == KeepWhole::unrouted_or_login && is_about_key(route->id))) {
     return look_past_routes(head, peer);
   }
   admitted.route = *route;
@@ -264,6 +268,9 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) 
                    "Content-Encoding must be gzip, deflate or zstd, or left out");
   }
   admitted.coding = *coding;
+  if (route->id == RouteId::permission_check) {
+    return admitted;
+  }
   if (const auto room = check_capacity(admitted); !room) {
     return std::unexpected(room.error());
   }
@@ -307,7 +314,7 @@ Result<void, Problem> Handler::identify(const RequestHead& head, Peer* peer, Adm
     if (producer.body_bytes_max != 0) {
       admitted.body_bytes_max = producer.body_bytes_max;
     }
-    if (admitted.route.id != RouteId::refresh && !producer.may_use(to_string(admitted.route.id))) {
+    if (!is_about_key(admitted.route.id) && !producer.may_use(to_string(admitted.route.id))) {
       return refused(Refusal::not_allowed, "this path is not among the producer's `routes`");
     }
   }
@@ -413,6 +420,9 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   if (is_probe(admitted.route.id)) {
     answer_probe(head, admitted, keep_alive, out);
     return std::nullopt;
+  }
+  if (admitted.route.id == RouteId::permission_check) {
+    return ask_permissions(head, admitted, body, keep_alive, out, acknowledge);
   }
   if (admitted.route.id == RouteId::login || admitted.route.id == RouteId::refresh) {
     log_in(head, admitted, body, keep_alive, out);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -91,6 +92,12 @@ struct Admitted {
 // The body is larger than its producer, or anybody, may send.
 [[nodiscard]] Problem body_too_large(const Admitted& admitted, bool is_decoded = false);
 
+// A permission check that is under way; complete once it is acknowledged.
+struct Inquiry {
+  std::vector<std::string> names;
+  PermissionAnswer answer;
+};
+
 // What has been handed to the buffer and is not settled yet.
 struct Handed {
   RouteId route{};
@@ -98,6 +105,7 @@ struct Handed {
   std::uint32_t events = 0;
   std::uint64_t bytes = 0;  // as admitted
   std::uint32_t producer = 0;
+  std::shared_ptr<Inquiry> inquiry{};  // there are no events: the upstream is being asked
 };
 
 class Handler {
@@ -129,6 +137,10 @@ class Handler {
                                buffer::Buffer::Acknowledge acknowledge);
   // The buffer has acknowledged what it was handed, or failed to keep it.
   void settle(const Handed& handed, bool kept);
+
+  // In the place of settle(), of an inquiry: appends its answer to `out`.
+  void tell_permissions(const RequestHead& head, const Admitted& admitted, const Inquiry& inquiry,
+                        bool keep_alive, std::string& out);
 
   // Hands events that have been accepted before to the buffer, past the deduplication window.
   // Nothing returned: `outcome` is complete. Otherwise it is once `acknowledge` was called without
@@ -170,6 +182,10 @@ class Handler {
               bool keep_alive, std::string& out);
   Result<std::string, Problem> make_token(const RequestHead& head, const Admitted& admitted,
                                           std::span<char> body);
+  std::optional<Handed> ask_permissions(const RequestHead& head, const Admitted& admitted,
+                                        std::span<char> body, bool keep_alive, std::string& out,
+                                        const buffer::Buffer::Acknowledge& acknowledge);
+  static bool serves(const Admitted& admitted, std::string_view permission);
   Result<void, Problem> check_capacity(const Admitted& admitted);
   Result<void, Problem> read_events(const RequestHead& head, const Admitted& admitted,
                                     std::span<char> body);

@@ -215,7 +215,10 @@ PathVerdict judge_path(std::string_view path, bool with_credentials) {
   if (login) {
     return with_credentials ? PathVerdict::login : PathVerdict::plain;
   }
-  return find_route(read) ? PathVerdict::ambiguous : PathVerdict::plain;
+  // What is about the caller's key goes through with that key, and is then none of ours.
+  const auto route = find_route(read);
+  const bool is_ours = route && (with_credentials || !is_about_key(route->id));
+  return is_ours ? PathVerdict::ambiguous : PathVerdict::plain;
 }
 
 bool may_repeat(std::string_view method, bool has_body) {

@@ -44,6 +44,7 @@ unsigned http_status(Refusal refusal) {
     case Refusal::being_stored:
     case Refusal::not_stored:
     case Refusal::draining:
+    case Refusal::upstream_away:
       return 503;
     case Refusal::bad_upstream:
       return 502;

@@ -34,6 +34,7 @@ enum class Refusal : std::uint8_t {
   draining,       // the gateway is about to stop
   bad_upstream,   // what a request was passed through to cannot be reached, or gives no answer
   slow_upstream,  // or takes too long
+  upstream_away,  // what only it knows is not known for the moment
   internal,       // our mistake
 };
 
@@ -44,7 +45,7 @@ enum class BodyLimit : std::uint8_t {
   decoded,      // either of them, once the body was decompressed
   ratio,        // limits.max_decompression_ratio
   passthrough,  // passthrough.max_body_bytes
-  login,        // of a login: nobody is known yet
+  login,        // of a login or a probe: nobody is known yet
   mapped,       // of what a source's rules make of it
 };
 inline constexpr std::array<std::string_view, 7> body_limit_names{"max_body_bytes",

@@ -19,8 +19,7 @@ namespace {
 
 bool is_kept_whole(KeepWhole which, std::string_view path) {
   const auto route = find_route(path);
-  const bool is_login = route && (route->id == RouteId::login || route->id == RouteId::refresh);
-  return !route || (is_login && which == KeepWhole::unrouted_or_login);
+  return !route || (is_about_key(route->id) && which == KeepWhole::unrouted_or_login);
 }
 
 // Whether the value does not follow its name on the same line: Beast has unfolded it.

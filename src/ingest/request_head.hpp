@@ -50,7 +50,7 @@ struct RequestHead {
 enum class KeepWhole : std::uint8_t {
   never,
   unrouted,           // of those that are none of the gateway's own
-  unrouted_or_login,  // of logins, too
+  unrouted_or_login,  // of what is about the caller's key, too
 };
 
 // A head has at most so many fields, and so have trailers.

@@ -1,6 +1,12 @@
 #include "routes.hpp"
 
+#include <sluice/event/api_limits.hpp>
+
 namespace sluice::ingest {
+
+bool is_about_key(RouteId route) {
+  return route == RouteId::login || route == RouteId::refresh || route == RouteId::permission_check;
+}
 
 std::string_view to_string(RouteId route) {
   switch (route) {
@@ -20,6 +26,8 @@ std::string_view to_string(RouteId route) {
       return "/v4/auth/login/profile";
     case RouteId::refresh:
       return "/v4/auth/refresh/profile";
+    case RouteId::permission_check:
+      return "/uauth/api-key/permission-check";
     case RouteId::livez:
       return "/livez";
     case RouteId::readyz:
@@ -56,6 +64,8 @@ std::optional<Route> find_route(std::string_view path) {
     return Route{.id = RouteId::login, .single = true};
   } else if (path == "/v4/auth/refresh/profile") {
     return Route{.id = RouteId::refresh, .single = true};
+  } else if (path == api::permission_check_path) {
+    return Route{.id = RouteId::permission_check, .single = true};
   } else if (path == "/livez" || path == "/readyz") {
     return Route{.id = path == "/livez" ? RouteId::livez : RouteId::readyz};
   }

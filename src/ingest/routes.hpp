@@ -23,11 +23,14 @@ enum class RouteId : std::uint8_t {
   passthrough,  // none of the gateway's own, and the workspace passes it through
   login,        // the vendor's, on either of its paths
   refresh,      // of the login's token
+  permission_check,
   livez,
   readyz,
   unknown,
 };
-inline constexpr std::size_t route_count = 12;
+inline constexpr std::size_t route_count = 13;
+// Whether it is about the caller's key and no events: a login, its refresh, or what the key may do.
+[[nodiscard]] bool is_about_key(RouteId route);
 // The route's pattern, as documented: "/v4/events/batch", "/v1/events/{source}".
 [[nodiscard]] std::string_view to_string(RouteId route);
 

@@ -350,7 +350,13 @@ void Session::give_answer() {
 
 void Session::acknowledged(const Result<void>& outcome) {
   SLUICE_ASSERT(phase_ == Phase::waiting);
-  handler_.settle(*std::exchange(handed_, std::nullopt), outcome.has_value());
+  const Handed handed = *std::exchange(handed_, std::nullopt);
+  if (handed.inquiry != nullptr) {
+    handler_.tell_permissions(head_, *admitted_, *handed.inquiry, keep_alive(), out_);
+    end_request();
+    return;
+  }
+  handler_.settle(handed, outcome.has_value());
   if (outcome) {
     give_answer();
   } else {

@@ -31,11 +31,13 @@
 #include <sluice/runtime/gateway.hpp>
 #include <sluice/runtime/rules.hpp>
 #include <sluice/runtime/service_manager.hpp>
+#include <sluice/runtime/upstream.hpp>
 #include <sluice/store/store.hpp>
 #include <sluice/transport/http_upstream.hpp>
 
 #include "dead_letter_desk.hpp"
 #include "on_thread.hpp"
+#include "permission_desk.hpp"
 #include "pipeline.hpp"
 #include "process_use.hpp"
 #include "reload.hpp"
@@ -126,16 +128,6 @@ PipelineOptions pipeline_options(const config::Config& config, const config::Wor
   return options;
 }
 
-transport::UpstreamOptions upstream_options(const config::Config& config,
-                                            const config::Workspace& workspace) {
-  return {.workspace = workspace.name,
-          .base_url = workspace.base_url,
-          .ca_file = workspace.ca_file,
-          .auth = workspace.auth,
-          .connect_timeout = config.delivery.connect_timeout,
-          .timeout = config.delivery.timeout};
-}
-
 store::Options store_options(const config::Config& config, std::size_t producers) {
   const std::size_t share = backlog_memory_bytes() / config.workspaces.size();
   return {.path = config.buffer.path,
@@ -194,6 +186,8 @@ struct Tenant {
   buffer::Buffer* buffer = nullptr;               // that one, or the store's
   std::unique_ptr<transport::HttpUpstream> upstream;
   ingest::PassthroughTarget passthrough;
+  std::unique_ptr<PermissionDesk> permissions;
+  ingest::AskPermissions ask_permissions;  // of any thread
   Pipeline pipeline;
 };
 
@@ -372,12 +366,13 @@ class RunningGateway final : public Gateway {
                                          .clock = clock_,
                                          .rng = Rng::from_system_entropy(),
                                          .read_file = config::process_environment().read_file},
-                                        upstream_options(config, workspace));
+                                        upstream_options_of(config, workspace));
       if (!upstream) {
         return std::unexpected(upstream.error());
       }
       tenant->upstream = std::move(*upstream);
       connect_passthrough(*tenant);
+      connect_permissions(*tenant);
       tenants_.push_back(std::move(tenant));
     }
     return connect_buffers(producers);
@@ -394,6 +389,17 @@ class RunningGateway final : public Gateway {
         } catch (const std::exception& e) {
           done(failure(std::errc::not_enough_memory, e.what()));
         }
+      });
+    };
+  }
+
+  void connect_permissions(Tenant& tenant) {
+    tenant.permissions =
+        std::make_unique<PermissionDesk>(context_.get_executor(), clock_, *tenant.upstream);
+    tenant.ask_permissions = [this, &tenant](std::vector<std::string> names,
+                                             std::function<void(ingest::PermissionAnswer)> done) {
+      asio::post(context_, [&tenant, names = std::move(names), done = std::move(done)]() mutable {
+        tenant.permissions->ask(std::move(names), std::move(done));
       });
     };
   }
@@ -516,7 +522,8 @@ class RunningGateway final : public Gateway {
            .buffer = tenants_[i]->buffer,
            .dedup = &pipeline.dedup(),
            .retry_after_s = &pipeline.retry_after_s(),
-           .passthrough = workspace.passthrough ? &tenants_[i]->passthrough : nullptr});
+           .passthrough = workspace.passthrough ? &tenants_[i]->passthrough : nullptr,
+           .permissions = &tenants_[i]->ask_permissions});
     }
     tables.passthrough = config.passthrough;
     for (const auto& source : config.sources) {
@@ -632,6 +639,7 @@ class RunningGateway final : public Gateway {
       admin_->set_hosts(shared->admin.hosts);
       for (std::size_t i = 0; i < tenants_.size(); ++i) {
         tenants_[i]->upstream->set_api_key(shared->workspaces[i].auth.api_key);
+        tenants_[i]->permissions->forget();
       }
     });
     return {};

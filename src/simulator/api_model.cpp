@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <sluice/base/assert.hpp>
+#include <sluice/base/json_text.hpp>
 #include <sluice/event/api_limits.hpp>
 
 #include "control.hpp"
@@ -20,11 +21,13 @@ namespace dom = simdjson::dom;
 
 constexpr std::string_view events_prefix = "/v4/events/";
 constexpr std::string_view versioned_prefix = "/v4/";
-// What a key may do; the real list is longer.
-constexpr std::string_view permissions =
-    R"({"businessProfileName":"Simulated workspace","permissions":{)"
-    R"("API_CUSTOM_EVENTS_CREATE":true,"API_BATCH_EVENTS_CREATE":true,)"
-    R"("API_TRANSACTION_CREATE":true,"API_BATCH_TRANSACTION_CREATE":true}})";
+// What a key may do. The real list is longer; the name for the events batch is not public, and
+// invented here.
+constexpr std::string_view invented_permission = "API_BATCH_EVENTS_CREATE";
+constexpr std::array<std::string_view, 6> known_permissions{
+    "API_CUSTOM_EVENTS_CREATE", invented_permission,
+    "API_TRANSACTION_CREATE",   "API_BATCH_TRANSACTION_CREATE",
+    "API_BATCH_CLIENT_CREATE",  "CATALOGS_ITEM_BATCH_CATALOG_CREATE"};
 // What a slow or cut answer carries when it has no body of its own: it must have some to be slow
 // with.
 constexpr std::size_t filler_bytes = 1'024;
@@ -240,7 +243,7 @@ Answer ApiModel::carry_out(const Request& request, std::string_view path,
     case Endpoint::refresh:
       return issue_token(request.now);
     case Endpoint::permission_check:
-      return {.status = 200, .body = std::string(permissions)};
+      return tell_permissions(request, path);
     case Endpoint::events_batch:
     case Endpoint::transactions_batch:
       return take_batch(request, path, *route, plan);
@@ -311,6 +314,35 @@ Answer ApiModel::log_in(const Request& request, std::string_view path) {
 Answer ApiModel::issue_token(WallTime now) {
   world_.book.update([](Stats& stats) { ++stats.logins; });
   return {.status = 200, .body = R"({"token":")" + world_.credentials.issue_token(now) + R"("})"};
+}
+
+// Of the names that are asked for; without a body, of all that are known.
+Answer ApiModel::tell_permissions(const Request& request, std::string_view path) {
+  std::vector<std::string_view> names(known_permissions.begin(), known_permissions.end());
+  if (!request.body.empty()) {
+    dom::array asked;
+    if (parser_.parse(request.body).get(asked) != simdjson::SUCCESS) {
+      return error_answer(400, "the body is not a JSON array of names", path, request.now);
+    }
+    names.clear();
+    for (const dom::element item : asked) {
+      std::string_view name;
+      if (item.get(name) != simdjson::SUCCESS) {
+        return error_answer(400, "a name is a string", path, request.now);
+      }
+      names.push_back(name);
+    }
+  }
+  std::string body = R"({"businessProfileName":"Simulated workspace","permissions":{)";
+  for (const std::string_view name : names) {
+    const bool is_known = std::ranges::find(known_permissions, name) != known_permissions.end() &&
+                          std::ranges::find(world_.options.denied_permissions, name) ==
+                              world_.options.denied_permissions.end();
+    body += body.back() == '{' ? "" : ",";
+    append_json_string(body, name);
+    body += is_known ? ":true" : ":false";
+  }
+  return {.status = 200, .body = body + "}}"};
 }
 
 simdjson::simdjson_result<dom::element> ApiModel::parse(const std::string& body) {

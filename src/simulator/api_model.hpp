@@ -70,6 +70,7 @@ class ApiModel {
                                                            std::string_view path) const;
   [[nodiscard]] Answer log_in(const Request& request, std::string_view path);
   [[nodiscard]] Answer issue_token(WallTime now);
+  [[nodiscard]] Answer tell_permissions(const Request& request, std::string_view path);
   [[nodiscard]] simdjson::simdjson_result<simdjson::dom::element> parse(const std::string& body);
   [[nodiscard]] Answer take_batch(const Request& request, std::string_view path, const Route& route,
                                   const FaultPlan& plan);

@@ -71,6 +71,9 @@ void declare(CLI::App& app, Options& options, Flags& flags) {
       ->allow_extra_args(false);
   app.add_option("--token-lifetime", flags.token_lifetime_ms, "How long a token is valid")
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "TIME"));
+  app.add_option("--deny-permission", options.denied_permissions,
+                 "A permission that the permission check says is lacking; repeatable")
+      ->allow_extra_args(false);
   app.add_option("--validate", options.validation, "full or none")
       ->transform(CLI::CheckedTransformer(validations));
   app.add_option("--ledger", options.ledger,

@@ -19,4 +19,8 @@ inline constexpr std::chrono::hours retry_after_max{1};
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_retry_after(std::string_view header,
                                                                          WallTime now);
 
+// A date in one of these formats, as `Date` has it, too. `now` tells the century of a year of two
+// digits. nullopt: it is none.
+[[nodiscard]] std::optional<WallTime> parse_http_date(std::string_view text, WallTime now);
+
 }  // namespace sluice::deliver

@@ -34,6 +34,7 @@ struct UpstreamAnswer {
   unsigned status = 0;
   std::optional<std::string> retry_after;  // the header, as it came
   std::optional<std::string> deprecated;   // the header X-API-DEPRECATED
+  std::optional<std::string> date;         // the header Date
   std::string body;                        // at most answer_body_bytes_max
   bool body_is_cut = false;                // there was more, or should have been
   std::chrono::nanoseconds duration{};     // from the first byte written to the answer's end

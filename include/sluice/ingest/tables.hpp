@@ -12,6 +12,7 @@
 #include <sluice/buffer/buffer.hpp>
 #include <sluice/buffer/dedup_window.hpp>
 #include <sluice/config/config.hpp>
+#include <sluice/ingest/permissions.hpp>
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/normalise/normaliser.hpp>
 
@@ -31,6 +32,7 @@ struct WorkspaceTarget {
   const std::atomic<std::uint32_t>* retry_after_s = nullptr;
   // Where its other API calls go; nothing: nowhere.
   PassthroughTarget* passthrough = nullptr;
+  const AskPermissions* permissions = nullptr;
 };
 
 struct SourceTarget {

@@ -40,7 +40,8 @@ struct Options {
   std::string tls_cert_file = {};  // PEM; empty: plain HTTP
   std::string tls_key_file = {};
 
-  std::vector<WorkspaceKey> workspaces = {};  // none: any well-formed credentials will do
+  std::vector<WorkspaceKey> workspaces = {};         // none: any well-formed credentials will do
+  std::vector<std::string> denied_permissions = {};  // that keys are said to lack
   std::chrono::milliseconds token_lifetime = std::chrono::minutes{60};
   Validation validation = Validation::full;
   LedgerMode ledger = LedgerMode::full;

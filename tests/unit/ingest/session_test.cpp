@@ -635,6 +635,12 @@ TEST_F(LoginTest, LoadBalancersAskWithoutAKey) {
   feed("GET / HTTP/1.1\r\n\r\n");
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 404"));
+  feed("GET /readyz HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}");
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 200"));
+  feed("GET /readyz HTTP/1.1\r\nContent-Length: 2000\r\n\r\n" + std::string(2000, 'x'));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 413"), HasSubstr("takes no body")));
   draining_ = true;
   feed("GET /readyz HTTP/1.1\r\n\r\n");
   ASSERT_EQ(next(), Next::write);
@@ -644,6 +650,44 @@ TEST_F(LoginTest, LoadBalancersAskWithoutAKey) {
   feed("GET /livez HTTP/1.1\r\n\r\n");
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST_F(LoginTest, APermissionCheckIsAnsweredOnceTheUpstreamHas) {
+  std::vector<std::string> asked;
+  std::function<void(PermissionAnswer)> tell;
+  const AskPermissions ask = [&](std::vector<std::string> names, auto done) {
+    asked = std::move(names);
+    tell = std::move(done);
+  };
+  tables_.workspaces.front().permissions = &ask;
+  const auto check = [&](std::string_view body) {
+    feed(
+        "POST /uauth/api-key/permission-check HTTP/1.1\r\nAuthorization: Bearer key\r\n"
+        "Content-Length: " +
+        std::to_string(body.size()) + "\r\n\r\n" + std::string(body));
+  };
+  check(R"(["API_CUSTOM_EVENTS_CREATE","OTHER"])");
+  ASSERT_EQ(next(), Next::acknowledge);
+  EXPECT_TRUE(session_->is_waiting());
+  EXPECT_THAT(asked, testing::ElementsAre("API_CUSTOM_EVENTS_CREATE", "OTHER"));
+  tell(deliver::Permissions{.business_profile = "Shop",
+                            .granted = {{"API_CUSTOM_EVENTS_CREATE", true}, {"OTHER", true}}});
+  ASSERT_TRUE(acknowledged_);
+  session_->acknowledged(*acknowledged_);
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), testing::EndsWith(R"({"businessProfileName":"Shop","permissions":{)"
+                                           R"("API_CUSTOM_EVENTS_CREATE":true,"OTHER":false}})"));
+  check("[]");
+  ASSERT_EQ(next(), Next::acknowledge);
+  tell(std::unexpected(PermissionTrouble{.why = "gone"}));
+  session_->acknowledged(*acknowledged_);
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("\r\nRetry-After: 5\r\n")));
+  for (const char* body : {"", "{}", "[1]", R"([""])", R"(["A"],)"}) {
+    check(body);
+    ASSERT_EQ(next(), Next::write) << body;
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 400")) << body;
+  }
 }
 
 TEST_F(LoginTest, GivesATokenForAKeyOnBothPaths) {

@@ -312,6 +312,10 @@ TEST_F(Api, refresh_and_permission_check) {
   EXPECT_EQ(permissions.status, 200U);
   EXPECT_THAT(permissions.body, HasSubstr(R"("API_CUSTOM_EVENTS_CREATE":true)"));
   EXPECT_EQ(call("/uauth/api-key/permission-check", "", {.authorization = ""}).status, 401U);
+  EXPECT_THAT(
+      call("/uauth/api-key/permission-check", R"(["NONE","API_TRANSACTION_CREATE"])", {}).body,
+      testing::EndsWith(R"("permissions":{"NONE":false,"API_TRANSACTION_CREATE":true}})"));
+  EXPECT_EQ(call("/uauth/api-key/permission-check", "{}", {}).status, 400U);
 }
 
 TEST_F(Api, future_time_is_replaced_and_the_salt_has_no_effect) {

@@ -1,0 +1,378 @@
+#include "online_check.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <sluice/base/authority.hpp>
+#include <sluice/config/load.hpp>
+#include <sluice/deliver/permissions.hpp>
+#include <sluice/deliver/retry_after.hpp>
+#include <sluice/event/api_limits.hpp>
+#include <sluice/net/bell.hpp>
+#include <sluice/net/gate.hpp>
+#include <sluice/net/listener.hpp>
+#include <sluice/runtime/upstream.hpp>
+#include <sluice/transport/http_upstream.hpp>
+#include <sluice/transport/stream_pool.hpp>
+
+namespace sluice::cli {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using deliver::Failure;
+using deliver::UpstreamAnswer;
+using net::as_result;
+using net::Task;
+using Verdict = Finding::Verdict;
+using namespace asio::experimental::awaitable_operators;
+
+constexpr std::chrono::seconds skew_doubtful{2};
+constexpr std::chrono::minutes skew_wrong{5};
+// An empty batch holds nothing that could be stored.
+constexpr std::string_view empty_batch = "[]";
+
+// Turns a callback into something to wait for.
+template <class T>
+struct Arrival {
+  std::optional<T> value;
+  net::Bell came;
+
+  void arrive(T given) {
+    value = std::move(given);
+    came.ring();
+  }
+  Task<T> wait() {
+    while (!value) {
+      co_await came.wait_until(MonoTime::max());
+    }
+    co_return std::move(*value);
+  }
+};
+
+// One workspace's upstream, looked at step by step; what cannot work any more is not tried.
+class UpstreamCheck {
+ public:
+  UpstreamCheck(asio::io_context& context, net::Gate& gate, const config::Config& config,
+                const config::Workspace& workspace)
+      : executor_(context.get_executor()), gate_(gate), config_(config), workspace_(workspace) {}
+
+  Task<> run() {
+    auto made =
+        transport::make_http_upstream({.executor = executor_,
+                                       .gate = gate_,
+                                       .clock = system_clock(),
+                                       .rng = Rng::from_system_entropy(),
+                                       .read_file = config::process_environment().read_file},
+                                      runtime::upstream_options_of(config_, workspace_));
+    if (!made) {
+      add("base_url", Verdict::misconfigured, made.error().message);
+      co_return;
+    }
+    upstream_ = std::move(*made);
+    const bool connected = co_await resolve() && co_await connect() && co_await log_in();
+    if (connected && co_await ask_permissions()) {
+      co_await post_empty_batch(api::events_batch_path);
+      co_await post_empty_batch(api::transactions_batch_path);
+    }
+    upstream_->stop();
+  }
+
+  [[nodiscard]] std::vector<Finding> take() { return std::move(findings_); }
+
+ private:
+  void add(std::string what, Verdict verdict, std::string detail) {
+    add({.of = {}, .what = std::move(what), .verdict = verdict, .detail = std::move(detail)});
+  }
+  void add(Finding finding) {
+    finding.of = workspace_.name;
+    findings_.push_back(std::move(finding));
+  }
+
+  Task<bool> resolve() {
+    const std::string& name = upstream_->peer()->host_header();
+    const auto authority = parse_authority(name);
+    const std::string host(authority ? authority->host : std::string_view(name));
+    asio::ip::tcp::resolver resolver(executor_);
+    asio::steady_timer patience(executor_, config_.delivery.connect_timeout);
+    const auto first =
+        co_await (resolver.async_resolve(host, "", as_result) || patience.async_wait(as_result));
+    if (first.index() != 0) {
+      add("dns", Verdict::unavailable, host + " is not resolved within delivery.connect_timeout");
+      co_return false;
+    }
+    const auto& [error, results] = std::get<0>(first);
+    if (error) {
+      add("dns", Verdict::unavailable,
+          host + ": " + error.message() + "; check base_url and the machine's resolver");
+      co_return false;
+    }
+    std::string addresses;
+    for (const auto& entry : results) {
+      addresses += (addresses.empty() ? "" : ", ") + entry.endpoint().address().to_string();
+    }
+    add("dns", Verdict::fine, host + ": " + addresses);
+    co_return true;
+  }
+
+  Task<bool> connect() {
+    const bool tls = workspace_.base_url.starts_with("https:");
+    const auto pool =
+        transport::make_stream_pool(executor_, system_clock(), upstream_->peer(),
+                                    {.connect_timeout = config_.delivery.connect_timeout});
+    const auto acquired = co_await pool->acquire(true);
+    const std::string what = tls ? "tls" : "connect";
+    if (!acquired) {
+      add(what, Verdict::unavailable,
+          acquired.error().detail +
+              (tls ? "; check base_url, ca_file, and what is between here and there"
+                   : "; check base_url"));
+      co_return false;
+    }
+    add(what, Verdict::fine,
+        tls ? "connected; the certificate is trusted" : "connected, without TLS");
+    co_return true;
+  }
+
+  // With basic there is nothing to log in to: the first request tells.
+  Task<bool> log_in() {
+    if (workspace_.auth.method != config::AuthMethod::jwt) {
+      co_return true;
+    }
+    const auto arrival = std::make_shared<Arrival<Result<std::string>>>();
+    upstream_->authorize(
+        [arrival](Result<std::string> value) { arrival->arrive(std::move(value)); });
+    const Result<std::string> token = co_await arrival->wait();
+    if (!token) {
+      add("login", Verdict::misconfigured, token.error().message + "; check auth.api_key");
+      co_return false;
+    }
+    add("login", Verdict::fine, "a token was given");
+    co_return true;
+  }
+
+  Task<UpstreamAnswer> post(std::string_view path, std::string_view body) {
+    const auto arrival = std::make_shared<Arrival<UpstreamAnswer>>();
+    upstream_->post(path, body,
+                    [arrival](UpstreamAnswer answer) { arrival->arrive(std::move(answer)); });
+    co_return co_await arrival->wait();
+  }
+
+  // The first request with credentials. False: no other will fare better.
+  Task<bool> ask_permissions() {
+    std::vector<std::string> names{std::string(api::transactions_batch_permission)};
+    if (workspace_.passthrough) {
+      names.insert(names.end(), {"API_BATCH_CLIENT_CREATE", "CATALOGS_ITEM_BATCH_CATALOG_CREATE"});
+    }
+    const std::string question = deliver::permission_question(names);
+    const UpstreamAnswer answer = co_await post(api::permission_check_path, question);
+    if (answer.failure != Failure::none) {
+      add("login",
+          answer.failure == Failure::credentials ? Verdict::misconfigured : Verdict::unavailable,
+          answer.detail);
+      co_return false;
+    }
+    look_at_clock(answer);
+    const bool by_basic = workspace_.auth.method == config::AuthMethod::basic;
+    if (answer.status == 401) {
+      add("login", Verdict::misconfigured,
+          by_basic ? "401: the API refuses workspace_guid and api_key; Basic must be enabled for "
+                     "the key"
+                   : "401: the API refuses the token that it gave");
+      co_return false;
+    }
+    const auto permissions =
+        answer.status / 100 == 2
+            ? deliver::parse_permissions(answer.body)
+            : failure(std::errc::bad_message, fmt::format("it answers {}", answer.status));
+    if (by_basic) {
+      add("login", Verdict::fine,
+          permissions && !permissions->business_profile.empty()
+              ? "the key is taken, for `" + permissions->business_profile + "`"
+              : "the key is taken");
+    }
+    if (!permissions) {
+      add("permissions", Verdict::doubtful,
+          "the API does not tell the key's permissions: " + permissions.error().message);
+      co_return answer.status < 500;
+    }
+    for (const std::string& name : names) {
+      look_at_permission(*permissions, name);
+    }
+    co_return true;
+  }
+
+  void look_at_permission(const deliver::Permissions& permissions, const std::string& name) {
+    const auto found = permissions.granted.find(name);
+    const bool is_granted = found != permissions.granted.end() && found->second;
+    const bool is_needed = name == api::transactions_batch_permission;
+    add("permission " + name,
+        is_granted  ? Verdict::fine
+        : is_needed ? Verdict::misconfigured
+                    : Verdict::doubtful,
+        is_granted  ? "the key has it"
+        : is_needed ? "the key lacks it: transactions will not be delivered"
+                    : "the key lacks it: such calls will not pass through");
+  }
+
+  void look_at_clock(const UpstreamAnswer& answer) {
+    const WallTime now = system_clock().wall_now();
+    const auto date =
+        answer.date ? deliver::parse_http_date(*answer.date, now) : std::optional<WallTime>();
+    if (!date) {
+      add("clock", Verdict::doubtful, "the API says no Date that the clock could be held against");
+      return;
+    }
+    // The answer's second began before it was sent, and that was half a round trip ago.
+    const auto sent = now - std::chrono::floor<std::chrono::milliseconds>(answer.duration / 2);
+    const auto ahead = sent - *date;
+    add(judge_clock(ahead >= std::chrono::seconds(1) ? ahead - std::chrono::seconds(1)
+                    : ahead > ahead.zero()           ? ahead.zero()
+                                                     : ahead));
+  }
+
+  Task<> post_empty_batch(std::string_view path) {
+    const UpstreamAnswer answer = co_await post(path, empty_batch);
+    if (answer.failure != Failure::none) {
+      add("permission " + std::string(path), Verdict::unavailable, answer.detail);
+      co_return;
+    }
+    add(judge_empty_batch(std::string(path), answer.status));
+  }
+
+  asio::any_io_executor executor_;
+  net::Gate& gate_;
+  const config::Config& config_;
+  const config::Workspace& workspace_;
+  std::unique_ptr<transport::HttpUpstream> upstream_;
+  std::vector<Finding> findings_;
+};
+
+Finding of_gateway(std::string what, Verdict verdict, std::string detail) {
+  return {
+      .of = "gateway", .what = std::move(what), .verdict = verdict, .detail = std::move(detail)};
+}
+
+Finding check_address(asio::io_context& context, const std::string& key,
+                      const config::ListenAddress& address) {
+  const std::string what = "listen " + net::to_string(address);
+  const auto acceptor = net::listen(context.get_executor(), address);
+  if (!acceptor) {
+    const bool is_taken = acceptor.error().code == std::errc::address_in_use;
+    return of_gateway(what, is_taken ? Verdict::unavailable : Verdict::misconfigured,
+                      key + ": " + acceptor.error().message);
+  }
+  if (const auto* socket = std::get_if<config::UnixAddress>(&address)) {
+    std::error_code ignored;
+    fs::remove(socket->path, ignored);
+  }
+  return of_gateway(what, Verdict::fine, key + " can be had");
+}
+
+// The folder itself, or the one in which it, and what is above it, will be made.
+Finding check_folder(const std::string& key, const std::string& path) {
+  std::error_code error;
+  fs::path existing = fs::absolute(path, error);
+  while (!existing.empty() && !fs::exists(existing, error) && existing != existing.parent_path()) {
+    existing = existing.parent_path();
+  }
+  const std::string what = "folder " + path;
+  if (!fs::is_directory(existing, error)) {
+    return of_gateway(what, Verdict::misconfigured,
+                      key + ": " + existing.string() + " is no folder");
+  }
+  if (::access(existing.c_str(), W_OK | X_OK) != 0) {
+    return of_gateway(what, Verdict::misconfigured,
+                      key + ": this user may not write to " + existing.string());
+  }
+  return of_gateway(what, Verdict::fine,
+                    existing == fs::absolute(path, error)
+                        ? key + " can be written to"
+                        : key + " will be made in " + existing.string());
+}
+
+}  // namespace
+
+Finding judge_empty_batch(const std::string& path, unsigned status) {
+  Finding finding{.of = {}, .what = "permission " + path, .verdict = Verdict::fine, .detail = {}};
+  const std::string said = fmt::format("an empty batch is answered {}", status);
+  if (status == 401 || status == 403) {
+    finding.verdict = Verdict::misconfigured;
+    finding.detail = said + ": the key lacks the permission for it";
+  } else if (status == 429 || status == 408) {
+    finding.verdict = Verdict::doubtful;
+    finding.detail = said + ": not known at the moment";
+  } else if (status >= 500) {
+    finding.verdict = Verdict::unavailable;
+    finding.detail = said;
+  } else if (status / 100 == 3 || status == 404 || status == 405 || status == 410) {
+    finding.verdict = Verdict::misconfigured;
+    finding.detail = said + ": there is no events API at base_url";
+  } else {
+    finding.detail = said + ", which the key may send";
+  }
+  return finding;
+}
+
+Finding judge_clock(std::chrono::milliseconds ahead) {
+  const auto skew = std::chrono::abs(ahead);
+  const std::string text = fmt::format("this machine's clock is {:.1f} s {} the API's",
+                                       std::chrono::duration<double>(skew).count(),
+                                       ahead.count() >= 0 ? "ahead of" : "behind");
+  Finding finding{.of = {}, .what = "clock", .verdict = Verdict::fine, .detail = text};
+  if (skew > skew_wrong) {
+    finding.verdict = Verdict::misconfigured;
+  } else if (skew > skew_doubtful) {
+    finding.verdict = Verdict::doubtful;
+  }
+  if (finding.verdict != Verdict::fine) {
+    finding.detail += ": let it follow a time server";
+  }
+  return finding;
+}
+
+std::vector<Finding> check_upstreams(const config::Config& config) {
+  asio::io_context context(1);
+  net::Gate gate("check");
+  std::vector<std::unique_ptr<UpstreamCheck>> checks;
+  for (const config::Workspace& workspace : config.workspaces) {
+    checks.push_back(std::make_unique<UpstreamCheck>(context, gate, config, workspace));
+    net::spawn(context.get_executor(), gate, checks.back()->run());
+  }
+  context.run();
+  std::vector<Finding> findings;
+  for (const auto& check : checks) {
+    std::ranges::move(check->take(), std::back_inserter(findings));
+  }
+  return findings;
+}
+
+std::vector<Finding> check_listening(const config::Config& config) {
+  asio::io_context context(1);
+  std::vector<Finding> findings;
+  for (const config::ListenAddress& address : config.ingest.listen) {
+    findings.push_back(check_address(context, "ingest.listen", address));
+  }
+  findings.push_back(check_address(context, "admin.listen", config.admin.listen));
+  if (config.buffer.type == config::BufferType::disk) {
+    findings.push_back(check_folder("buffer.path", config.buffer.path));
+  }
+  findings.push_back(check_folder("dead_letter.path", config.dead_letter.path));
+  return findings;
+}
+
+}  // namespace sluice::cli
