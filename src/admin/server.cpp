@@ -5,7 +5,9 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http.hpp>
 
 #include <sluice/admin/server.hpp>
@@ -104,6 +106,25 @@ struct Probe {
 
 using Parser = http::request_parser<http::string_body>;
 
+constexpr std::string_view continue_answer = "HTTP/1.1 100 Continue\r\n\r\n";
+
+// Takes one before a request, as clients that count wrongly send it behind a body (RFC 9112, 2.2).
+// False: what is there may be half of one.
+bool skip_empty_line(boost::beast::flat_buffer& buffer) {
+  const std::string_view text(static_cast<const char*>(buffer.data().data()), buffer.size());
+  if (text.starts_with("\r\n")) {
+    buffer.consume(2);
+  }
+  return buffer.size() > 0 && text != "\r";
+}
+
+// Whether the client wants to be told to send its body (RFC 9110, 10.1.1), and has sent none of it.
+bool waits_to_continue(const Parser& parser, const boost::beast::flat_buffer& buffer) {
+  const Request& request = parser.get();
+  return !parser.is_done() && buffer.size() == 0 && request.version() >= 11 &&
+         boost::beast::iequals(request[http::field::expect], "100-continue");
+}
+
 // Reads one request. Its bytes are counted here: Beast compares its limit of a head with what it is
 // given at once, and has none for what is around the chunks of a body.
 Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::flat_buffer& buffer,
@@ -119,6 +140,10 @@ Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::
       }
       buffer.commit(bytes);
     }
+    if (!parser.got_some() && !skip_empty_line(buffer)) {
+      error = http::error::need_more;
+      continue;
+    }
     const bool had_head = parser.is_header_done();
     const std::size_t taken = parser.put(buffer.data(), error);
     buffer.consume(taken);
@@ -131,6 +156,13 @@ Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::
     }
     if (error && error != http::error::need_more) {
       co_return error;
+    }
+    if (!had_head && parser.is_header_done() && waits_to_continue(parser, buffer)) {
+      const auto [write_error, bytes] =
+          co_await asio::async_write(socket, asio::buffer(continue_answer), as_result);
+      if (write_error) {
+        co_return write_error;
+      }
     }
   }
   co_return boost::system::error_code();

@@ -110,6 +110,21 @@ TEST(EarlyAnswers, OfTheAdminServerAreReadToo) {
                 413);
 }
 
+TEST(EarlyAnswers, AnAdminClientThatAsksFirstIsToldToGoOn) {
+  const RunningGateway gateway;
+  RawConnection client = RawConnection::to(gateway.admin_port());
+  client.write(
+      "POST /dlq/purge HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+  EXPECT_EQ(client.read_head(), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.write("{}");
+  EXPECT_THAT(client.read_head(), StartsWith("HTTP/1.1 403 "));
+  RawConnection large = RawConnection::to(gateway.admin_port());
+  large.write(
+      "POST /dlq/purge HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2000000\r\n"
+      "\r\n");
+  EXPECT_THAT(large.read_head(), StartsWith("HTTP/1.1 413 "));
+}
+
 // What a client that keeps its connection reads: the head alone, then the answer to its next
 // request.
 void expect_no_body(std::uint16_t port, std::string_view target, std::string_view status) {
@@ -157,6 +172,17 @@ TEST(LoadBalancers, AreToldHowTheGatewayIsWithoutAKey) {
         << line;
   }
   EXPECT_EQ(gateway.metric("ingest_requests_total", R"(route="/readyz")"), 3);
+}
+
+TEST(EmptyLines, BeforeARequestAreSkippedOnEitherAddress) {
+  const RunningGateway gateway;
+  for (const std::uint16_t port : {gateway.port(), gateway.admin_port()}) {
+    RawConnection connection = RawConnection::to(port);
+    connection.write("\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n\r");
+    EXPECT_THAT(connection.read_until("ok\n"), StartsWith("HTTP/1.1 200 "));
+    connection.write("\nGET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    EXPECT_THAT(connection.read_to_end(), StartsWith("HTTP/1.1 200 "));
+  }
 }
 
 TEST(AdminTargets, MayNameTheServerWhichThenMustBeThisOne) {
