@@ -7,41 +7,70 @@
 namespace sluice {
 namespace {
 
+constexpr FieldHint meant_custom_id{"customId",
+                                    "the API knows no such field: did you mean `customId`?"};
+constexpr FieldHint meant_email{"email", "the API knows no such field: did you mean `email`?"};
+constexpr FieldHint meant_uuid{"uuid", "the API knows no such field: did you mean `uuid`?"};
+constexpr FieldHint meant_id{"id", "the API knows no such field: did you mean `id`?"};
+constexpr FieldHint meant_time{"time", "the API knows no such field: did you mean `time`?"};
+constexpr FieldHint meant_event_salt{"eventSalt",
+                                     "the API knows no such field: did you mean `eventSalt`?"};
+constexpr FieldHint meant_action{"action", "the API knows no such field: did you mean `action`?"};
+constexpr FieldHint meant_client{"client", "the API knows no such field: did you mean `client`?"};
+constexpr FieldHint meant_params{"params", "the API knows no such field: did you mean `params`?"};
+constexpr FieldHint meant_recorded_at{"recordedAt",
+                                      "the API knows no such field: did you mean `recordedAt`?"};
+constexpr FieldHint meant_order_id{"orderId",
+                                   "the API knows no such field: did you mean `orderId`?"};
+
 struct Alias {
   std::string_view written;  // in lower case, without `_` and `-`
-  std::string_view meant;
+  FieldHint hint;
 };
 
-constexpr std::array<Alias, 14> of_client{{{"customid", "customId"},
-                                           {"customerid", "customId"},
-                                           {"customidentifier", "customId"},
-                                           {"externalid", "customId"},
-                                           {"userid", "customId"},
-                                           {"email", "email"},
-                                           {"emailaddress", "email"},
-                                           {"mail", "email"},
-                                           {"uuid", "uuid"},
-                                           {"clientuuid", "uuid"},
-                                           {"guid", "uuid"},
-                                           {"id", "id"},
-                                           {"clientid", "id"},
-                                           {"profileid", "id"}}};
-constexpr std::array<Alias, 16> of_event{{{"time", "time"},
-                                          {"timestamp", "time"},
-                                          {"eventtime", "time"},
-                                          {"eventtimestamp", "time"},
-                                          {"datetime", "time"},
-                                          {"occurredat", "time"},
-                                          {"createdat", "time"},
-                                          {"eventsalt", "eventSalt"},
-                                          {"salt", "eventSalt"},
-                                          {"action", "action"},
-                                          {"eventname", "action"},
-                                          {"client", "client"},
-                                          {"profile", "client"},
-                                          {"params", "params"},
-                                          {"parameters", "params"},
-                                          {"properties", "params"}}};
+constexpr std::array<Alias, 14> of_client{{{"customid", meant_custom_id},
+                                           {"customerid", meant_custom_id},
+                                           {"customidentifier", meant_custom_id},
+                                           {"externalid", meant_custom_id},
+                                           {"userid", meant_custom_id},
+                                           {"email", meant_email},
+                                           {"emailaddress", meant_email},
+                                           {"mail", meant_email},
+                                           {"uuid", meant_uuid},
+                                           {"clientuuid", meant_uuid},
+                                           {"guid", meant_uuid},
+                                           {"id", meant_id},
+                                           {"clientid", meant_id},
+                                           {"profileid", meant_id}}};
+constexpr std::array<Alias, 17> of_event{{{"time", meant_time},
+                                          {"timestamp", meant_time},
+                                          {"eventtime", meant_time},
+                                          {"eventtimestamp", meant_time},
+                                          {"datetime", meant_time},
+                                          {"recordedat", meant_time},
+                                          {"occurredat", meant_time},
+                                          {"createdat", meant_time},
+                                          {"eventsalt", meant_event_salt},
+                                          {"salt", meant_event_salt},
+                                          {"action", meant_action},
+                                          {"eventname", meant_action},
+                                          {"client", meant_client},
+                                          {"profile", meant_client},
+                                          {"params", meant_params},
+                                          {"parameters", meant_params},
+                                          {"properties", meant_params}}};
+constexpr std::array<Alias, 12> of_transaction{{{"recordedat", meant_recorded_at},
+                                                {"time", meant_recorded_at},
+                                                {"timestamp", meant_recorded_at},
+                                                {"eventtime", meant_recorded_at},
+                                                {"datetime", meant_recorded_at},
+                                                {"occurredat", meant_recorded_at},
+                                                {"createdat", meant_recorded_at},
+                                                {"eventsalt", meant_event_salt},
+                                                {"salt", meant_event_salt},
+                                                {"client", meant_client},
+                                                {"profile", meant_client},
+                                                {"orderid", meant_order_id}}};
 constexpr std::size_t alias_bytes_max = 16;
 
 struct Word {
@@ -67,11 +96,11 @@ std::optional<Word> word_of(std::string_view name) {
 }
 
 template <class Aliases>
-std::string_view look_up(const Aliases& aliases, std::string_view name) {
+FieldHint look_up(const Aliases& aliases, std::string_view name) {
   const std::optional<Word> word = word_of(name);
   for (const Alias& alias : aliases) {
     if (word && alias.written == word->text()) {
-      return alias.meant == name ? std::string_view() : alias.meant;
+      return alias.hint.meant == name ? FieldHint() : alias.hint;
     }
   }
   return {};
@@ -79,10 +108,16 @@ std::string_view look_up(const Aliases& aliases, std::string_view name) {
 
 }  // namespace
 
-std::string_view hint_for(std::string_view parent, std::string_view name) {
-  return parent == "client" ? look_up(of_client, name)
-         : parent.empty()   ? look_up(of_event, name)
-                            : std::string_view();
+FieldHint hint_for(FieldOf parent, std::string_view name) {
+  switch (parent) {
+    case FieldOf::event:
+      return look_up(of_event, name);
+    case FieldOf::transaction:
+      return look_up(of_transaction, name);
+    case FieldOf::client:
+      return look_up(of_client, name);
+  }
+  return {};
 }
 
 }  // namespace sluice

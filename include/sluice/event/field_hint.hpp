@@ -2,12 +2,20 @@
 // that an event is refused for lack of an identifier, or silently has another time than it should.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
 namespace sluice {
 
-// The API's name for what `name` looks like, such as `customId` for `custom_id`, in the object
-// `parent`: `client`, or empty for the event itself. Empty: it looks like none, or is one.
-[[nodiscard]] std::string_view hint_for(std::string_view parent, std::string_view name);
+struct FieldHint {
+  std::string_view meant;    // the API's name; empty: what was written looks like none, or is one
+  std::string_view message;  // static: a clause that asks whether that was meant
+};
+
+// Where the field stands.
+enum class FieldOf : std::uint8_t { event, transaction, client };
+
+// Such as `customId` for `custom_id` of a client, or `time` for `timestamp` of an event.
+[[nodiscard]] FieldHint hint_for(FieldOf parent, std::string_view name);
 
 }  // namespace sluice
