@@ -123,12 +123,14 @@ INGEST = [
     graph("What became of them", "eps", [
         (rate("events_accepted_total", INSTANCE), "accepted"),
         (rate("events_duplicate_total", INSTANCE), "duplicate"),
-        (rate("events_rejected_total", INSTANCE), "rejected")], stack=True),
+        (rate("events_rejected_total", INSTANCE), "rejected"),
+        (rate("events_ignored_total", INSTANCE), "ignored")], stack=True),
     graph("Events rejected", "eps", [
         (rate("events_rejected_total", INSTANCE, "reason") + " > 0", "{{reason}}")],
           text="By reason.", stack=True),
     graph("Events mended", "eps", [
         (rate("nulls_removed_total", INSTANCE), "nulls left out"),
+        (rate("mapping_nulls_total", INSTANCE), "values that stand for none"),
         (rate("identifiers_trimmed_total", INSTANCE), "identifiers trimmed"),
         (rate("future_times_clamped_total", INSTANCE), "future times set to now"),
         (rate("params_reserved_dropped_total", INSTANCE), "reserved params left out")]),
@@ -243,7 +245,8 @@ SATURATION = [
     graph("Events that do not add up", "short", [
         (f"sum(sluice_events_received_total{{{INSTANCE}}}) - sum(sluice_events_accepted_total"
          f"{{{INSTANCE}}}) - sum(sluice_events_duplicate_total{{{INSTANCE}}}) - "
-         f"sum(sluice_events_rejected_total{{{INSTANCE}}})",
+         f"sum(sluice_events_rejected_total{{{INSTANCE}}}) - "
+         f"(sum(sluice_events_ignored_total{{{INSTANCE}}}) or vector(0))",
          "received, but neither taken nor refused"),
         (f"sum(sluice_events_accepted_total{{{INSTANCE}}}) + sum(sluice_events_recovered_total"
          f"{{{INSTANCE}}}) - sum(sluice_events_delivered_total{{{INSTANCE}}}) - "

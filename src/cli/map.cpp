@@ -41,6 +41,13 @@ void append_rejection(std::string& out, std::uint32_t index, std::string_view fi
   out += "}\n";
 }
 
+// Rules are numbered from 1, as the metrics number them.
+void append_ignored(std::string& out, std::uint32_t index, std::size_t rule) {
+  out += "{\"ignored\":" + std::to_string(index) + ",\"rule\":";
+  out += rule == mapping::no_rule_index ? "\"unmatched\"" : std::to_string(rule + 1);
+  out += "}\n";
+}
+
 }  // namespace
 
 int map(const std::string& config_file, const MapOptions& options) {
@@ -74,6 +81,10 @@ int map(const std::string& config_file, const MapOptions& options) {
     if (!outcome) {
       append_rejection(printed, index++, outcome.error().field, outcome.error().message);
       all_valid = false;
+      return;
+    }
+    if (outcome->ignored) {
+      append_ignored(printed, index++, outcome->rule);
       return;
     }
     events.clear();

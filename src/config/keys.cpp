@@ -38,10 +38,12 @@ const std::vector<Keys>& all_keys() {
       {"dedup", {"window", "max_entries"}},
       {"dead_letter", {"path", "max_bytes"}},
       {"log", {"level", "format"}},
-      {"source", {"name", "workspace", "event", "transaction", "rules"}},
-      {"rule", {"when", "event", "transaction"}},
+      {"source",
+       {"name", "workspace", "event", "transaction", "rules", "on_unmatched", "success_status"}},
+      {"rule", {"when", "event", "transaction", "ignore"}},
       {"condition",
-       {"from", "exists", "equals", "not_equals", "in", "not_in", "prefix", "below", "above"}},
+       {"from", "exists", "equals", "not_equals", "in", "not_in", "prefix", "below", "above",
+        "literal"}},
       {"event", {"type", "action", "label", "client", "time", "eventSalt", "params"}},
       {"transaction",
        {"client", "orderId", "products", "revenue", "value", "paymentInfo", "source",
@@ -49,7 +51,7 @@ const std::vector<Keys>& all_keys() {
       {"client", {"id", "customId", "uuid", "email"}},
       {"value",
        {"value", "from", "template", "object", "array", "each", "item", "type", "required",
-        "default", "format", "zone"}},
+        "default", "format", "zone", "null_if", "literal"}},
   };
   return table;
 }

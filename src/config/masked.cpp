@@ -274,6 +274,10 @@ void write(Writer& out, const mapping::Value& value) {
       out.text("format", value.time->format);
       out.optional_text("zone", value.time->zone);
     }
+    if (value.null_if) {
+      out.list("null_if", *value.null_if, [&](const std::string& text) { out.text(text); });
+    }
+    if (value.literal) out.flag("literal", true);
   });
 }
 
@@ -284,6 +288,7 @@ void write(Writer& out, const mapping::Condition& condition) {
   };
   out.map([&] {
     out.text("from", condition.pointer);
+    if (condition.literal) out.flag("literal", true);
     switch (condition.test) {
       case Test::exists:
         return out.flag("exists", true);
@@ -309,6 +314,7 @@ void write(Writer& out, const mapping::Rule& rule) {
       out.list("when", rule.when,
                [&](const mapping::Condition& condition) { write(out, condition); });
     }
+    if (rule.ignore) return out.flag("ignore", true);
     out.map(rule.kind == EventKind::event ? "event" : "transaction", [&] {
       for (const auto& [name, value] : rule.shape.members) {
         out.key(name);
@@ -327,6 +333,8 @@ void write(Writer& out, const mapping::Source& source) {
   out.map([&] {
     out.text("name", source.name);
     out.text("workspace", source.workspace);
+    out.word("on_unmatched", name_of(on_unmatched_names, source.ignore_unmatched));
+    out.word("success_status", name_of(success_status_names, source.success_status));
     out.list("rules", source.rules, [&](const mapping::Rule& rule) { write(out, rule); });
   });
 }

@@ -35,6 +35,11 @@ inline constexpr std::array log_level_names{
 inline constexpr std::array log_format_names{Name{"human", log::Format::human},
                                              Name{"json", log::Format::json}};
 inline constexpr std::array boolean_names{Name{"true", true}, Name{"false", false}};
+inline constexpr std::array on_unmatched_names{Name{"reject", false}, Name{"ignore", true}};
+// 202 says what is true of all events: they are on their way. The others are for callers that want
+// their own.
+inline constexpr std::array success_status_names{Name{"200", 200U}, Name{"201", 201U},
+                                                 Name{"202", 202U}, Name{"204", 204U}};
 inline constexpr std::array value_type_names{
     Name{"any", mapping::ValueType::any}, Name{"string", mapping::ValueType::string},
     Name{"number", mapping::ValueType::number}, Name{"integer", mapping::ValueType::integer},

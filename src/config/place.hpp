@@ -47,9 +47,9 @@ class Place {
   [[nodiscard]] bool is_scalar() const { return node_.IsScalar(); }
   [[nodiscard]] bool is_list() const { return node_.IsSequence(); }
   [[nodiscard]] bool is_map() const { return node_.IsMap(); }
-  // A scalar that begins like this, as it is written.
-  [[nodiscard]] bool starts_with(char c) const {
-    return is_scalar() && node_.Scalar().starts_with(c);
+  // A scalar as it is written, its variables not replaced; empty for anything else.
+  [[nodiscard]] std::string_view written() const {
+    return is_scalar() ? std::string_view(node_.Scalar()) : std::string_view();
   }
   // A scalar without quotes, which can stand for a number or a boolean.
   [[nodiscard]] bool is_plain() const { return node_.Tag() == "?"; }

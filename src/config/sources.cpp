@@ -8,6 +8,8 @@
 #include <sluice/event/event_type.hpp>
 #include <sluice/normalise/mapper.hpp>
 
+#include "keys.hpp"
+#include "lookalikes.hpp"
 #include "sections.hpp"
 #include "text_checks.hpp"
 
@@ -19,28 +21,76 @@ using mapping::Value;
 
 mapping::Value read_value(const Place& at);
 
+// --- What looks as if something else was meant ---
+
+constexpr std::array<std::string_view, 6> value_forms{"value",  "from",  "template",
+                                                      "object", "array", "each"};
+
+constexpr std::string_view said_literally =
+    "; if it is meant so, write {value: ..., literal: true}, or literal: true beside it";
+
+using Members = std::vector<std::pair<std::string, Place>>;
+
+// Whether it has the keys of a value's rule, and no others.
+bool looks_like_rule(const Members& members) {
+  const std::vector<std::string_view>& known = keys_of("value").names;
+  const auto has_key = [](const auto& keys) {
+    return [&](const auto& member) { return std::ranges::find(keys, member.first) != keys.end(); };
+  };
+  return std::ranges::all_of(members, has_key(known)) &&
+         std::ranges::any_of(members, has_key(value_forms));
+}
+
+void check_constant(const Place& at, std::string_view text) {
+  auto mend = mend_of_expression(text);
+  if (!mend) mend = mend_of_pointer(text);
+  if (!mend) return;
+  at.mistake(fmt::format("is \"{}\", which would be sent as it stands", text),
+             mend->append(said_literally));
+}
+
 // --- Constants: any YAML as compact JSON ---
 
 bool is_json_word(std::string_view text) {
   return text == "true" || text == "false" || is_json_number(text);
 }
 
-void append_json(const Place& at, std::string& json) {
+// Reads a constant: `literal`, whatever it looks like; of one that looks like a rule, `rule_mend`
+// says what to do.
+struct ConstantReader {
+  bool literal = false;
+  std::string_view rule_mend;
+
+  void append(const Place& at, std::string& json) const;
+  void append_map(const Place& at, std::string& json) const;
+};
+
+void ConstantReader::append_map(const Place& at, std::string& json) const {
+  const Members members = at.members();
+  if (!literal && looks_like_rule(members)) {
+    at.mistake("is a map with the keys of a rule, which would be sent as it stands",
+               std::string(rule_mend).append(said_literally));
+    return;
+  }
+  char separator = '{';
+  for (const auto& [key, member] : members) {
+    json += separator;
+    append_json_string(json, key);
+    json += ':';
+    append(member, json);
+    separator = ',';
+  }
+  json += separator == '{' ? "{}" : "}";
+}
+
+void ConstantReader::append(const Place& at, std::string& json) const {
   if (at.is_map()) {
-    char separator = '{';
-    for (const auto& [key, member] : at.members()) {
-      json += separator;
-      append_json_string(json, key);
-      json += ':';
-      append_json(member, json);
-      separator = ',';
-    }
-    json += separator == '{' ? "{}" : "}";
+    append_map(at, json);
   } else if (at.is_list()) {
     char separator = '[';
     for (const Place& item : at.items()) {
       json += separator;
-      append_json(item, json);
+      append(item, json);
       separator = ',';
     }
     json += separator == '[' ? "[]" : "]";
@@ -50,24 +100,39 @@ void append_json(const Place& at, std::string& json) {
     if (at.is_plain() && is_json_word(*text)) {
       json += *text;
     } else {
+      if (!literal) check_constant(at, *text);
       append_json_string(json, *text);
     }
   }
 }
 
-std::string json_of(const Place& at) {
+std::string read_constant(const Place& at, const ConstantReader& reader) {
   std::string json;
-  append_json(at, json);
+  reader.append(at, json);
   return json;
 }
 
 // --- Values ---
 
-std::string read_pointer(const Place& at) {
-  return at.text(is_json_pointer, "a JSON Pointer such as /order/id").value_or("");
+// Reports what keeps a pointer from ever finding anything.
+void check_pointer(const Place& at, std::string_view pointer) {
+  if (const auto fault = pointer_fault(pointer)) {
+    at.mistake(fmt::format("is \"{}\", which {}", pointer, fault->what),
+               fault->mend + "; if it is meant so, write literal: true beside it");
+  }
 }
 
-using Members = std::vector<std::pair<std::string, Place>>;
+std::string read_pointer(const Place& at, bool literal) {
+  const auto written = at.text();
+  if (!written) return {};
+  if (!is_json_pointer(*written)) {
+    at.mistake(fmt::format("is \"{}\", which is not a JSON Pointer such as /order/id", *written),
+               fmt::format("write {}", pointer_for(*written).value_or("a JSON Pointer")));
+    return {};
+  }
+  if (!literal) check_pointer(at, *written);
+  return *written;
+}
 
 mapping::Object read_members(const Members& members) {
   mapping::Object object;
@@ -81,17 +146,34 @@ mapping::Array read_array(const Place& at) {
   return array;
 }
 
-mapping::Template read_template(const Place& at) {
+// Reports a template that makes another text than it seems to.
+void check_template(const Place& at, std::string_view text) {
+  const TemplateParts parts = template_parts(text);
+  if (parts.pointers.empty() || mend_of_expression(parts.literal)) {
+    at.mistake(
+        fmt::format("is \"{}\", {}", text,
+                    parts.pointers.empty() ? "which has no value in it and makes the same text for "
+                                             "every event"
+                                           : "in which doubled braces stand for braces"),
+        "write {/pointer} for a value, once braced, or {value: ...} for a constant; if it is meant "
+        "so, write literal: true beside it");
+  }
+  for (const std::string_view pointer : parts.pointers) check_pointer(at, pointer);
+}
+
+mapping::Template read_template(const Place& at, bool literal) {
   mapping::Template made{at.text().value_or("")};
   if (const auto fault = template_fault(made.text)) {
     at.mistake(fmt::format("is \"{}\", which {}", made.text, *fault),
                "write {/pointer} for a value, {{ and }} for braces");
+  } else if (!literal && at.is_scalar()) {
+    check_template(at, made.text);
   }
   return made;
 }
 
-mapping::Each read_each(const Place& at, const Section& section) {
-  mapping::Each each{.pointer = read_pointer(at), .item = nullptr};
+mapping::Each read_each(const Place& at, const Section& section, bool literal) {
+  mapping::Each each{.pointer = read_pointer(at, literal), .item = nullptr};
   const auto item = section.require("item", "write item: and what each element becomes");
   each.item = std::make_unique<const Value>(item ? read_value(*item) : Value{});
   return each;
@@ -116,15 +198,22 @@ std::optional<mapping::TimeFormat> read_time_format(const Section& section) {
   return made;
 }
 
-constexpr std::array<std::string_view, 6> value_forms{"value",  "from",  "template",
-                                                      "object", "array", "each"};
-
 // The options that say nothing beside this form.
 std::vector<std::string_view> idle_options(std::string_view form) {
   if (form == "from" || form == "template") return {"item"};
-  if (form == "value") return {"item", "type", "required", "default", "format", "zone"};
-  if (form == "each") return {"type", "format", "zone"};
-  return {"item", "type", "format", "zone"};
+  if (form == "value") {
+    return {"item", "type", "required", "default", "format", "zone", "null_if"};
+  }
+  if (form == "each") return {"type", "format", "zone", "null_if"};
+  return {"item", "type", "format", "zone", "null_if"};
+}
+
+std::optional<std::vector<std::string>> read_null_if(const Section& section) {
+  const auto at = section.find("null_if");
+  if (!at) return std::nullopt;
+  std::vector<std::string> texts;
+  for (const Place& item : at->items_or_one()) texts.push_back(item.text().value_or(""));
+  return texts;
 }
 
 void read_options(const Section& section, std::string_view form, Value& value) {
@@ -136,11 +225,14 @@ void read_options(const Section& section, std::string_view form, Value& value) {
   section.read("type", value.type, value_type_names);
   section.read("required", value.required);
   if (const auto at = section.find("default")) {
-    value.default_json = json_of(*at);
+    value.default_json = read_constant(
+        *at, {.literal = value.literal,
+              .rule_mend = "a default is a constant: write one, or a second rule for the event"});
     if (value.required) {
       at->mistake("is never used, as the value is required", "keep one of default and required");
     }
   }
+  value.null_if = read_null_if(section);
   value.time = read_time_format(section);
   const bool is_text =
       value.type == mapping::ValueType::any || value.type == mapping::ValueType::string;
@@ -152,19 +244,26 @@ void read_options(const Section& section, std::string_view form, Value& value) {
 
 void read_form(const Section& section, std::string_view form, Value& value) {
   const Place at = section.place_of(form);
-  if (form == "value") value.source = mapping::Constant{json_of(at)};
-  if (form == "from") value.source = mapping::From{read_pointer(at)};
-  if (form == "template") value.source = read_template(at);
+  if (form == "value") {
+    value.source = mapping::Constant{read_constant(
+        at,
+        {.literal = value.literal, .rule_mend = "write the rule in its place, without value:"})};
+  }
+  if (form == "from") value.source = mapping::From{read_pointer(at, value.literal)};
+  if (form == "template") value.source = read_template(at, value.literal);
   if (form == "object") value.source = read_members(at.members());
   if (form == "array") value.source = read_array(at);
-  if (form == "each") value.source = read_each(at, section);
+  if (form == "each") value.source = read_each(at, section, value.literal);
 }
 
 Value read_value(const Place& at) {
   Value value;
   if (at.is_scalar()) {
     mapping::Constant constant;
-    if (const auto text = at.text()) append_json_string(constant.json, *text);
+    if (const auto text = at.text()) {
+      check_constant(at, *text);
+      append_json_string(constant.json, *text);
+    }
     value.source = std::move(constant);
     return value;
   }
@@ -180,6 +279,7 @@ Value read_value(const Place& at) {
         "an object go below object:");
     return value;
   }
+  section.read("literal", value.literal);
   read_form(section, forms.front(), value);
   read_options(section, forms.front(), value);
   return value;
@@ -187,12 +287,16 @@ Value read_value(const Place& at) {
 
 // --- Shapes: what an event or a transaction is made of ---
 
-// {from: /pointer} takes a whole object out of the raw event. A constant param named `from` that
-// begins with a slash is written {value: ...}.
+// {from: /pointer} takes a whole object out of the raw event, {from: ""} all of it. A constant
+// param named `from` that looks so is written {value: ...}.
 bool is_object_from(const Members& members) {
-  return std::ranges::any_of(members, [](const auto& member) {
-    return member.first == "from" && member.second.starts_with('/');
-  });
+  const auto is_from = [](const auto& member) {
+    return member.first == "from" && member.second.is_scalar();
+  };
+  const auto from = std::ranges::find_if(members, is_from);
+  if (from == members.end()) return false;
+  const std::string_view written = from->second.written();
+  return written.starts_with('/') || looks_like_rule(members);
 }
 
 Value read_plain_object(const Place& at, std::string_view name) {
@@ -241,6 +345,19 @@ void check_type_and_action(const Section& event, const mapping::Object& shape) {
   }
 }
 
+// A salt that events share makes each of them replace the one before, where the rest is the same.
+void check_salt(const Section& section, const mapping::Object& shape) {
+  const auto salt = std::ranges::find(shape.members, "eventSalt", &mapping::Member::name);
+  if (salt == shape.members.end() || salt->value.literal) return;
+  const bool is_constant = std::holds_alternative<mapping::Constant>(salt->value.source);
+  if (!is_constant && !salt->value.default_json) return;
+  section.place_of("eventSalt")
+      .mistake(is_constant ? "is the same for every event, so that one can replace another"
+                           : "has a default, which events share, so that one can replace another",
+               "make it from what identifies the event, or leave it out; if it is meant so, write "
+               "literal: true beside it");
+}
+
 // What the API asks of every event and transaction (event_type.hpp has what it asks of each type).
 // A label that is left out is filled in.
 std::vector<std::string_view> required_members(EventKind kind) {
@@ -259,7 +376,14 @@ mapping::Object read_shape(const Place& at, EventKind kind) {
     shape.members.emplace_back(
         name, is_plain_object(name) ? read_plain_object(member, name) : read_value(member));
   }
-  if (is_event) check_type_and_action(section, shape);
+  if (is_event) {
+    check_type_and_action(section, shape);
+    // The API asks for params, which may be empty.
+    if (!section.has("params")) {
+      shape.members.emplace_back("params", Value{}).value.source = mapping::Object{};
+    }
+  }
+  check_salt(section, shape);
   return shape;
 }
 
@@ -293,11 +417,22 @@ constexpr std::array test_forms{
     TestForm{"above", Condition::Test::above, read_number},
 };
 
+// A condition compares with constants, not with other raw values.
+void check_operands(const Place& at, const std::vector<std::string>& operands) {
+  for (const std::string& operand : operands) {
+    if (!mend_of_expression(operand)) continue;
+    at.mistake(fmt::format("is \"{}\", which is compared as it stands", operand),
+               "write the text itself, as conditions know no other raw value; if it is meant so, "
+               "write literal: true beside it");
+  }
+}
+
 Condition read_condition(const Place& at) {
   const Section section(at, "condition");
   Condition condition;
+  section.read("literal", condition.literal);
   if (const auto from = section.require("from", "write from: and a JSON Pointer")) {
-    condition.pointer = read_pointer(*from);
+    condition.pointer = read_pointer(*from, condition.literal);
   }
   int tests = 0;
   if (section.has("exists")) {
@@ -312,6 +447,7 @@ Condition read_condition(const Place& at) {
     ++tests;
     condition.test = form.test;
     condition.operands = form.read_operands(*operand);
+    if (!condition.literal) check_operands(*operand, condition.operands);
   }
   if (tests != 1) {
     section.mistake(
@@ -333,6 +469,17 @@ void read_rule_shape(const Section& section, mapping::Rule& rule) {
   } else {
     rule.kind = event ? EventKind::event : EventKind::transaction;
     rule.shape = read_shape(event ? *event : *transaction, rule.kind);
+  }
+}
+
+// A rule makes something, or says that nothing is to be made.
+void read_rule_outcome(const Section& section, mapping::Rule& rule) {
+  section.read("ignore", rule.ignore);
+  if (!rule.ignore) return read_rule_shape(section, rule);
+  for (const std::string_view other : {"event", "transaction"}) {
+    if (const auto at = section.find(other)) {
+      at->mistake("is there beside ignore: true", "keep one of them, or write two rules");
+    }
   }
 }
 
@@ -359,7 +506,7 @@ std::vector<mapping::Rule> read_rules(const Section& source) {
         rule.when.push_back(read_condition(condition));
       }
     }
-    read_rule_shape(section, rule);
+    read_rule_outcome(section, rule);
   }
   return rules;
 }
@@ -386,6 +533,8 @@ std::vector<std::shared_ptr<const mapping::Source>> read_sources(
     source->name = read_unique_name(section, names);
     source->workspace = read_workspace_reference(section, workspaces);
     source->rules = read_rules(section);
+    section.read("on_unmatched", source->ignore_unmatched, on_unmatched_names);
+    section.read("success_status", source->success_status, success_status_names);
     if (item.is_faultless_so_far()) check_compiles(item, *source);
     made.push_back(std::move(source));
   }

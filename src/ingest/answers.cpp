@@ -49,7 +49,8 @@ void append_errors(std::string& out, std::span<const normalise::Rejection> rejec
 
 }  // namespace
 
-void AnswerWriter::accepted(std::string& out, const AnswerHead& head, const Counts& counts,
+void AnswerWriter::accepted(std::string& out, const AnswerHead& head, unsigned status,
+                            const Counts& counts,
                             std::span<const normalise::Rejection> rejections) {
   body_ = "{\"accepted\":";
   append_number(body_, counts.accepted);
@@ -57,8 +58,12 @@ void AnswerWriter::accepted(std::string& out, const AnswerHead& head, const Coun
   append_number(body_, counts.rejected);
   body_ += ",\"duplicates\":";
   append_number(body_, counts.duplicates);
+  if (counts.ignored > 0) {
+    body_ += ",\"ignored\":";
+    append_number(body_, counts.ignored);
+  }
   append_errors(body_, rejections);
-  write(out, head, 202, nullptr);
+  write(out, head, status, nullptr);
 }
 
 void AnswerWriter::probed(std::string& out, const AnswerHead& head, bool is_well) {
@@ -117,10 +122,13 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
   out += reason_phrase(status);
   out += "\r\nDate: ";
   out += date(head.now);
-  out += "\r\nContent-Type: ";
-  out += content_type;
-  out += "\r\nContent-Length: ";
-  append_number(out, body_.size());
+  const bool has_body = status != 204;  // RFC 9110, 15.3.5
+  if (has_body) {
+    out += "\r\nContent-Type: ";
+    out += content_type;
+    out += "\r\nContent-Length: ";
+    append_number(out, body_.size());
+  }
   out += "\r\nX-Request-Id: ";
   out += head.request_id;
   if (head.pressure >= 0) {
@@ -149,7 +157,7 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
     out += "\r\nConnection: close";
   }
   out += "\r\n\r\n";
-  if (!head.to_head) {
+  if (has_body && !head.to_head) {
     out += body_;
   }
 }

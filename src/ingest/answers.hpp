@@ -29,13 +29,14 @@ struct Counts {
   std::uint32_t accepted = 0;
   std::uint32_t rejected = 0;
   std::uint32_t duplicates = 0;
+  std::uint32_t ignored = 0;  // by the rules of a source; listed where there are any
 };
 
 // One per ingest thread: keeps what answers have in common between requests. Not thread-safe.
 class AnswerWriter {
  public:
-  // 202, with the rejections of the events that were not accepted.
-  void accepted(std::string& out, const AnswerHead& head, const Counts& counts,
+  // `status`, with the rejections of the events that were not accepted; 204 has no body.
+  void accepted(std::string& out, const AnswerHead& head, unsigned status, const Counts& counts,
                 std::span<const normalise::Rejection> rejections);
   // 200 or 503 to who asks whether the gateway lives, or is ready.
   void probed(std::string& out, const AnswerHead& head, bool is_well);

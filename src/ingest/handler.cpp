@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/event/traceparent.hpp>
 
 #include "route_hint.hpp"
@@ -41,6 +42,22 @@ std::optional<normalise::Framing> find_framing(std::string_view content_type) {
     }
   }
   return std::nullopt;
+}
+
+// What a shop tries a webhook out with when it is saved: WooCommerce posts `webhook_id=7` as a
+// form, with no event in it. A form that is anything else is a producer's mistake.
+bool is_webhook_ping(std::string_view form) {
+  constexpr std::size_t bytes_max = 1'024;
+  constexpr std::string_view field = "webhook_id=";
+  if (form.size() > bytes_max) {
+    return false;
+  }
+  const std::size_t at = form.starts_with(field) ? 0 : form.find("&webhook_id=");
+  if (at == std::string_view::npos) {
+    return false;
+  }
+  const std::string_view id = form.substr(at + field.size() + (at == 0 ? 0 : 1));
+  return !id.empty() && is_digit(id.front());
 }
 
 // The level that `Prefer: sluice-ack=` asks for (RFC 7240; one that is not known is ignored).
@@ -98,6 +115,9 @@ bool asks_server(const RequestHead& head) {
   return head.method == boost::beast::http::verb::options &&
          (head.path() == "/" || head.path() == "*");
 }
+
+constexpr std::string_view media_types_wanted =
+    "the body's media type must be application/json or application/x-ndjson: set Content-Type";
 
 // By which the buffers tell producers apart; 0: nobody in particular.
 std::uint32_t index_of(const Producer* producer) {
@@ -251,16 +271,8 @@ Result<Admitted, Problem> Handler::look_at(const RequestHead& head, Peer* peer) 
   if (route->id == RouteId::refresh) {
     return admitted;
   }
-  const auto framing = find_framing(head.content_type);
-  if (!framing) {
-    return refused(
-        Refusal::unsupported_type,
-        "the body's media type must be application/json or application/x-ndjson: set Content-Type");
-  }
-  admitted.framing = route->single ? normalise::Framing::object : *framing;
-  if (route->single && *framing == normalise::Framing::lines) {
-    return refused(Refusal::unsupported_type,
-                   "this path takes one JSON object: post NDJSON to the batch endpoint");
+  if (const auto readable = find_media(head, admitted); !readable) {
+    return std::unexpected(readable.error());
   }
   const auto coding = find_content_coding(head.content_encoding);
   if (!coding) {
@@ -300,6 +312,25 @@ bool Handler::is_ready(const HandlerOptions& options) const {
   return !draining() && std::ranges::all_of(options.tables->workspaces, [](const auto& workspace) {
     return !workspace.admission->must_refuse() && workspace.buffer->trouble().empty();
   });
+}
+
+Result<void, Problem> Handler::find_media(const RequestHead& head, Admitted& admitted) {
+  if (admitted.source != nullptr &&
+      equals_ignoring_case(media_type(head.content_type), "application/x-www-form-urlencoded")) {
+    admitted.is_ping = true;
+    return {};
+  }
+  const auto framing = find_framing(head.content_type);
+  if (!framing) {
+    return refused(Refusal::unsupported_type, std::string(media_types_wanted));
+  }
+  const bool is_single = admitted.route.single;
+  if (is_single && *framing == normalise::Framing::lines) {
+    return refused(Refusal::unsupported_type,
+                   "this path takes one JSON object: post NDJSON to the batch endpoint");
+  }
+  admitted.framing = is_single ? normalise::Framing::object : *framing;
+  return {};
 }
 
 Result<void, Problem> Handler::identify(const RequestHead& head, Peer* peer, Admitted& admitted) {
@@ -428,6 +459,10 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
     log_in(head, admitted, body, keep_alive, out);
     return std::nullopt;
   }
+  if (admitted.is_ping) {
+    acknowledge_ping(head, admitted, {body.data(), body.size()}, keep_alive, out);
+    return std::nullopt;
+  }
   const auto refuse_with = [&](const Problem& problem) {
     refuse(head, admitted.route.id, problem, keep_alive, out);
     return std::nullopt;
@@ -444,10 +479,12 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   }
   Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size()),
                 .rejected = events_.rejected_events,
-                .duplicates = *duplicates};
+                .duplicates = *duplicates,
+                .ignored = ignored_};
   const buffer::AckLevel level = std::min(
       wanted_level(head.prefer).value_or(workspace.buffer->level()), workspace.buffer->level());
   Handed handed{.route = admitted.route.id,
+                .status = admitted.source == nullptr ? 202U : admitted.source->success_status,
                 .workspace = admitted.workspace,
                 .events = counts.accepted,
                 .bytes = 0,
@@ -471,7 +508,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   if (wanted_level(head.prefer)) {
     answer.preference_applied = level_name(level);
   }
-  answers_.accepted(out, answer, counts, events_.rejections);
+  answers_.accepted(out, answer, handed.status, counts, events_.rejections);
   if (group != nullptr && is_tapped()) {
     show_accepted(head, admitted, now);
   }
@@ -490,7 +527,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
 void Handler::settle(const Handed& handed, bool kept) {
   settle_events(handed, kept);
   if (kept) {
-    probe_.count_request(handed.route, 202);
+    probe_.count_request(handed.route, handed.status);
   }
 }
 
@@ -552,7 +589,7 @@ void Handler::charge(const Admitted& admitted, std::size_t valid, std::size_t by
     return;
   }
   const MonoTime now = options_->clock->mono_now();
-  const std::size_t examined = std::max(events_.examined(), bytes / bytes_of_an_event);
+  const std::size_t examined = std::max(events_.examined() + ignored_, bytes / bytes_of_an_event);
   admitted.producer->rate_limit->charge(valid, now);
   admitted.producer->rate_limit->charge_in_vain(examined - std::min(examined, valid), now);
 }
@@ -591,6 +628,7 @@ Result<std::span<char>, Problem> Handler::decode(const Admitted& admitted, std::
 Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted& admitted,
                                          std::span<char> body) {
   events_.clear();
+  ignored_ = 0;
   idempotency_key_.clear();
   received_at_ = options_->clock->wall_now();
   normalise::Request request{.framing = admitted.framing,
@@ -626,6 +664,7 @@ Result<void, Problem> Handler::map(const Admitted& admitted, std::span<char> bod
   const auto take = [&](const mapping::MappingOutcome& outcome) {
     fits = fits && events_.size() <= bytes_max;
     if (fits) {
+      count_mapped(outcome, admitted.source->slot);
       take_mapped(outcome, index++, request, rules);
     }
   };
@@ -648,6 +687,35 @@ Result<void, Problem> Handler::map(const Admitted& admitted, std::span<char> bod
   return {};
 }
 
+void Handler::count_mapped(const mapping::MappingOutcome& outcome, std::size_t slot) {
+  if (!outcome) {
+    probe_.nulled[slot].of_rule(outcome.error().rule).add(outcome.error().nulled);
+  } else if (outcome->ignored) {
+    probe_.ignored[slot].of_rule(outcome->rule).add();
+  } else if (outcome->nulled > 0) {
+    probe_.nulled[slot].of_rule(outcome->rule).add(outcome->nulled);
+  }
+}
+
+void Handler::acknowledge_ping(const RequestHead& head, const Admitted& admitted,
+                               std::string_view body, bool keep_alive, std::string& out) {
+  if (!is_webhook_ping(body)) {
+    refuse(head, admitted.route.id,
+           {.refusal = Refusal::unsupported_type, .message = std::string(media_types_wanted)},
+           keep_alive, out);
+    return;
+  }
+  const unsigned status = admitted.source->success_status;
+  const WorkspaceTarget& workspace = admitted.options->tables->workspaces[admitted.workspace];
+  answers_.accepted(
+      out,
+      answer_head(head, options_->clock->wall_now(), workspace.admission->pressure(), keep_alive),
+      status, {.ignored = 1}, {});
+  probe_.ignored[admitted.source->slot].pings.add();
+  probe_.received[admitted.source->slot].add();
+  probe_.count_request(admitted.route.id, status);
+}
+
 void Handler::take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t index,
                           const normalise::Request& request, const normalise::Rules& rules) {
   if (!outcome) {
@@ -656,6 +724,10 @@ void Handler::take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t 
                     .field = outcome.error().field,
                     .message = outcome.error().message},
                    true);
+    return;
+  }
+  if (outcome->ignored) {
+    ++ignored_;
     return;
   }
   normalise::Request one = request;
@@ -667,7 +739,7 @@ void Handler::take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t 
 
 void Handler::count_events(const Admitted& admitted) {
   const std::size_t source = admitted.source == nullptr ? 0 : admitted.source->slot;
-  probe_.received[source].add(events_.records.size() + events_.rejected_events);
+  probe_.received[source].add(events_.records.size() + events_.rejected_events + ignored_);
   if (events_.rejected_events > 0) {
     for (std::size_t i = 0; i < normalise::reject_reason_count; ++i) {
       probe_.rejected[i].add(events_.rejected_by_reason[i]);
@@ -687,7 +759,7 @@ Result<void, Problem> Handler::judge(const Admitted& admitted) {
   if (admitted.route.single) {
     return refused(Refusal::invalid_events, "the event is invalid");
   }
-  if (events_.records.empty()) {
+  if (events_.records.empty() && ignored_ == 0) {
     return refused(Refusal::invalid_events, "none of the events is valid");
   }
   if (admitted.options->reject_request_on_invalid) {

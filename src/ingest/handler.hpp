@@ -77,6 +77,7 @@ struct Admitted {
   const SourceTarget* source = nullptr;
   normalise::Framing framing{};
   ContentCoding coding{};
+  bool is_ping = false;            // of a webhook: acknowledged, if it is one
   std::size_t body_bytes_max = 0;  // after decompression
   // Where it is passed through to, and whether the workspace's credentials are put in.
   PassthroughTarget* passthrough = nullptr;
@@ -101,6 +102,7 @@ struct Inquiry {
 // What has been handed to the buffer and is not settled yet.
 struct Handed {
   RouteId route{};
+  unsigned status = 202;  // of the answer
   std::size_t workspace = 0;
   std::uint32_t events = 0;
   std::uint64_t bytes = 0;  // as admitted
@@ -200,6 +202,12 @@ class Handler {
                             const normalise::Request& request, const normalise::Rules& rules);
   void take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t index,
                    const normalise::Request& request, const normalise::Rules& rules);
+  void count_mapped(const mapping::MappingOutcome& outcome, std::size_t slot);
+  // Whether the media type is one that the route reads.
+  Result<void, Problem> find_media(const RequestHead& head, Admitted& admitted);
+  // Acknowledges what a webhook is tried out with.
+  void acknowledge_ping(const RequestHead& head, const Admitted& admitted, std::string_view body,
+                        bool keep_alive, std::string& out);
   void normalise_again(const Replay& replay, const normalise::Rules& rules);
   void count_events(const Admitted& admitted);
   // One relaxed load while nobody looks.
@@ -233,6 +241,7 @@ class Handler {
   std::optional<std::span<char>> decoded_;  // by is_bulky(), of the body that is handled next
   std::string idempotency_key_;             // with the producer's name; empty: the request has none
   std::string mapped_;                      // the event that a source's rules made last
+  std::uint32_t ignored_ = 0;               // raw events of the request, by a source's rules
   std::string made_request_id_;
   std::string request_id_prefix_;
   std::uint64_t requests_ = 0;

@@ -48,6 +48,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
 // Each for itself: one that is broken must not take others with it.
 void Handler::normalise_again(const Replay& replay, const normalise::Rules& rules) {
   events_.clear();
+  ignored_ = 0;
   idempotency_key_.clear();
   received_at_ = options_->clock->wall_now();
   std::string body;

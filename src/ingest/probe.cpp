@@ -99,6 +99,27 @@ void expose_refused_bodies(Probes probes, metrics::Exposition& exposition) {
   }
 }
 
+// What the rules of sources did; those that did nothing of the kind are left out.
+void expose_rules(Probes probes, std::span<const std::string> source_names,
+                  std::vector<RuleCounters> Probe::* cells, std::string_view name,
+                  std::string_view help, metrics::Exposition& exposition) {
+  for (std::size_t slot = 1; slot <= source_names.size(); ++slot) {
+    const auto expose_cell = [&](std::string_view rule, auto pick) {
+      const std::uint64_t count =
+          sum(probes, [&](const Probe& p) -> auto& { return pick((p.*cells)[slot]); });
+      if (count > 0) {
+        exposition.counter(name, help, {{"source", source_names[slot - 1]}, {"rule", rule}}, count);
+      }
+    };
+    for (std::size_t rule = 0; rule <= RuleCounters::rules_apart; ++rule) {
+      expose_cell(rule < RuleCounters::rules_apart ? std::to_string(rule + 1) : "others",
+                  [rule](const RuleCounters& of) -> auto& { return of.rules[rule]; });
+    }
+    expose_cell("unmatched", [](const RuleCounters& of) -> auto& { return of.unmatched; });
+    expose_cell("ping", [](const RuleCounters& of) -> auto& { return of.pings; });
+  }
+}
+
 struct PlainCounter {
   metrics::Counter Probe::* cell;
   std::string_view name;
@@ -178,6 +199,11 @@ void expose(Probes probes, std::span<const std::string> source_names,
   exposition.counter("events_accepted_total", "Events answered 202 and taken into the buffer.", {},
                      accepted);
   expose_rejected(probes, exposition);
+  expose_rules(probes, source_names, &Probe::ignored, "events_ignored_total",
+               "Raw events that were taken and of which nothing was made, by source and rule.",
+               exposition);
+  expose_rules(probes, source_names, &Probe::nulled, "mapping_nulls_total",
+               "Raw values that stood for none (null_if), by source and rule.", exposition);
   for (const PlainCounter& counter : plain_counters) {
     exposition.counter(counter.name, counter.help, {},
                        sum(probes, [&](const Probe& p) -> auto& { return p.*counter.cell; }));

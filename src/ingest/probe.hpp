@@ -1,6 +1,7 @@
 // What one ingest thread counts; summed over the threads at a scrape.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,8 +21,8 @@
 
 namespace sluice::ingest {
 
-inline constexpr std::array<unsigned, 16> counted_statuses{200, 202, 400, 401, 403, 404, 405, 408,
-                                                           413, 415, 429, 431, 500, 502, 503, 504};
+inline constexpr std::array<unsigned, 18> counted_statuses{
+    200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 502, 503, 504};
 
 // Sources that can be added by reloading, over the life of the process.
 inline constexpr std::size_t spare_sources = 256;
@@ -55,9 +56,25 @@ struct PassthroughProbe {
   metrics::Histogram<metrics::delivery_seconds.size()> duration{metrics::delivery_seconds};
 };
 
+// Of one source, what its rules did. Rules beyond those that are counted apart share a cell.
+struct RuleCounters {
+  static constexpr std::size_t rules_apart = 32;
+
+  // Of the rule with this index, or of none.
+  metrics::Counter& of_rule(std::size_t rule) {
+    return rule == mapping::no_rule_index ? unmatched : rules[std::min(rule, rules_apart)];
+  }
+
+  std::array<metrics::Counter, rules_apart + 1> rules;
+  metrics::Counter unmatched;
+  metrics::Counter pings;  // of webhooks, which no rule sees
+};
+
 struct Probe {
   explicit Probe(const Tables& tables)
       : received(1 + tables.sources.size() + spare_sources),
+        ignored(received.size()),
+        nulled(received.size()),
         accepted(tables.workspaces.size()),
         passthrough(tables.workspaces.size()) {}
 
@@ -67,6 +84,8 @@ struct Probe {
   std::array<std::array<metrics::Counter, counted_statuses.size()>, route_count> requests;
   metrics::Histogram<metrics::accept_seconds.size()> duration{metrics::accept_seconds};
   std::vector<metrics::Counter> received;     // per source, by its slot; at 0 the /v4 API
+  std::vector<RuleCounters> ignored;          // likewise: raw events of which nothing was made
+  std::vector<RuleCounters> nulled;           // likewise: raw values that stood for none
   std::vector<metrics::Counter> accepted;     // per workspace
   std::vector<PassthroughProbe> passthrough;  // per workspace
   metrics::Counter duplicates;

@@ -100,11 +100,15 @@ MappingOutcome Pass::captured_event() {
   };
   const auto rule = std::ranges::find_if(program_.rules, fits);
   if (rule == program_.rules.end()) {
+    if (program_.ignores_unmatched) return MappedEvent{.ignored = true, .rule = no_rule_index};
     return refuse(MappingErrc::no_rule,
                   fmt::format("fits none of the rules of source {}: add a rule for it, or one "
-                              "without `when` at the end for all that is left",
+                              "without `when` at the end for all that is left, or on_unmatched: "
+                              "ignore to the source",
                               program_.name));
   }
+  const auto rule_index = static_cast<std::size_t>(rule - program_.rules.begin());
+  if (rule->ignore) return MappedEvent{.ignored = true, .rule = rule_index};
   const std::size_t begin = out_.size();
   auto step = run.value(rule->shape, 0);
   if (!step) {
@@ -115,10 +119,13 @@ MappingOutcome Pass::captured_event() {
       error.pointer.clear();
     }
     if (!error.pointer.empty()) error.message.insert(0, error.pointer + " is ");
+    error.rule = rule_index;
+    error.nulled = run.values_nulled();
     return std::unexpected(std::move(error));
   }
   return MappedEvent{.kind = rule->kind,
-                     .rule = static_cast<std::size_t>(rule - program_.rules.begin()),
+                     .rule = rule_index,
+                     .nulled = run.values_nulled(),
                      .offset = begin,
                      .size = out_.size() - begin};
 }

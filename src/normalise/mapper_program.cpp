@@ -10,6 +10,8 @@
 
 #include <sluice/base/json_text.hpp>
 
+#include "number_text.hpp"
+
 namespace sluice::mapping {
 namespace {
 
@@ -86,6 +88,32 @@ Result<TemplatePlan> Compiler::pieces(std::string_view text, const std::string& 
   return plan;
 }
 
+// Numbers that say the same become the same text.
+std::vector<std::string> comparable_texts(const std::vector<std::string>& texts) {
+  std::vector<std::string> made;
+  for (const std::string& text : texts) {
+    std::string scratch;
+    const bool is_number = normalise::number_form(text) != normalise::NumberForm::none;
+    const auto digits = is_number ? normalise::integer_digits(text, scratch) : text;
+    made.emplace_back(digits.value_or(text));
+  }
+  return made;
+}
+
+Identity identity_of(std::string_view member) {
+  const bool is_thing = member == "eventSalt" || member == "orderId" || member == "sku";
+  return is_thing ? Identity::thing : Identity::none;
+}
+
+// A number is the same identifier however it is spelt; 0 and blanks, which shops give to guests,
+// are none.
+void mark_profile(ObjectPlan& client) {
+  for (ObjectPlan::Member& member : client.members) {
+    member.value.identity = Identity::profile;
+    if (!member.value.has_null_if) member.value.null_if = {"0", ""};
+  }
+}
+
 Result<ObjectPlan> Compiler::object(const Object& object, const std::string& place) {
   ObjectPlan plan;
   for (const auto& [name, member] : object.members) {
@@ -94,6 +122,7 @@ Result<ObjectPlan> Compiler::object(const Object& object, const std::string& pla
     std::string key;
     append_json_string(key, name);
     key += ':';
+    made->identity = identity_of(name);
     plan.members.push_back({.name = name, .key = std::move(key), .value = std::move(*made)});
   }
   return plan;
@@ -146,6 +175,8 @@ Result<ValuePlan> Compiler::value(const Value& value, const std::string& place) 
   plan->type = value.type;
   plan->required = value.required;
   plan->default_json = value.default_json;
+  plan->has_null_if = value.null_if.has_value();
+  plan->null_if = comparable_texts(value.null_if.value_or(std::vector<std::string>{}));
   if (value.time) {
     auto reader = TimeReader::make(*value.time);
     if (!reader) return invalid(place, reader.error().message);
@@ -188,11 +219,15 @@ void add_custom_type(const Rule& rule, ObjectPlan& shape) {
                        {.name = "type", .key = R"("type":)", .value = std::move(custom)});
 }
 
-// An empty `client` stays, so that validation can say which identifiers it needs.
-void keep_empty_client(ObjectPlan& shape) {
+// An empty `client` stays, so that validation can say which identifiers it needs, and so do empty
+// `params`, without which there is no event.
+void settle_plain_objects(const Rule& rule, ObjectPlan& shape) {
   for (ObjectPlan::Member& member : shape.members) {
-    const bool is_object = std::holds_alternative<ObjectPlan>(member.value.source);
-    if (member.name == "client" && is_object && !member.value.default_json) {
+    auto* const object = std::get_if<ObjectPlan>(&member.value.source);
+    const bool is_client = member.name == "client" && object != nullptr;
+    const bool is_params = member.name == "params" && rule.kind == EventKind::event;
+    if (is_client) mark_profile(*object);
+    if ((is_client || is_params) && !member.value.default_json && !member.value.required) {
       member.value.default_json = "{}";
     }
   }
@@ -202,6 +237,7 @@ Result<RulePlan> compile_rule(const Rule& rule, PointerTree& tree, const std::st
   Compiler compiler(tree);
   RulePlan plan;
   plan.kind = rule.kind;
+  plan.ignore = rule.ignore;
   for (const Condition& condition : rule.when) {
     auto made = compiler.condition(condition, place + ", when");
     if (!made) return std::unexpected(std::move(made.error()));
@@ -211,7 +247,7 @@ Result<RulePlan> compile_rule(const Rule& rule, PointerTree& tree, const std::st
       rule.shape, place + (rule.kind == EventKind::event ? ", event" : ", transaction"));
   if (!shape) return std::unexpected(std::move(shape.error()));
   add_custom_type(rule, *shape);
-  keep_empty_client(*shape);
+  settle_plain_objects(rule, *shape);
   plan.shape.source = std::move(*shape);
   plan.shape.default_json = "{}";
   return plan;
@@ -252,6 +288,7 @@ std::optional<double> comparable(std::string_view text) {
 Result<std::unique_ptr<const Program>> Program::make(const Source& source) {
   auto program = std::make_unique<Program>();
   program->name = source.name;
+  program->ignores_unmatched = source.ignore_unmatched;
   for (const Rule& rule : source.rules) {
     auto plan =
         compile_rule(rule, program->tree,

@@ -49,12 +49,22 @@ struct EachPlan {
   std::unique_ptr<const ValuePlan> item;
 };
 
+// What a value identifies, so that a number in it must not change with its spelling.
+enum class Identity : std::uint8_t {
+  none,
+  thing,    // an order, a product, the event itself: an integer is written as one
+  profile,  // likewise, and what is no integer is refused
+};
+
 struct ValuePlan {
   std::variant<ConstantPlan, FromPlan, TemplatePlan, ObjectPlan, ArrayPlan, EachPlan> source;
   ValueType type = ValueType::any;
   bool required = false;
   std::optional<std::string> default_json;
   std::optional<TimeReader> time;
+  Identity identity = Identity::none;
+  bool has_null_if = false;          // of its own
+  std::vector<std::string> null_if;  // numbers as their integer, where they are one
 };
 struct ObjectPlan::Member {
   std::string name;
@@ -75,6 +85,7 @@ struct ConditionPlan {
 struct RulePlan {
   std::vector<ConditionPlan> when;
   EventKind kind{};
+  bool ignore = false;
   ValuePlan shape;  // an object
 };
 
@@ -82,6 +93,7 @@ struct Program {
   std::string name;
   PointerTree tree;  // the raw event's frame
   std::vector<RulePlan> rules;
+  bool ignores_unmatched = false;
 
   [[nodiscard]] static Result<std::unique_ptr<const Program>> make(const Source& source);
 };

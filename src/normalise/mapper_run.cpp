@@ -10,12 +10,16 @@
 #include <sluice/base/assert.hpp>
 #include <sluice/base/json_text.hpp>
 
+#include "number_text.hpp"
 #include "time_fields.hpp"
 
 namespace sluice::mapping {
 namespace {
 
 using normalise::JsonWalker;
+using normalise::NoInteger;
+using normalise::number_form;
+using normalise::NumberForm;
 
 // A little of a raw value, for a message; cut between two characters.
 std::string excerpt(std::string_view text) {
@@ -38,33 +42,6 @@ Run::Step below(Run::Step step, std::string_view place) {
   const bool needs_dot = !field.empty() && field.front() != '[';
   field = fmt::format("{}{}{}", place, needs_dot ? "." : "", field);
   return step;
-}
-
-bool take_digits(std::string_view& text) {
-  const std::size_t before = text.size();
-  while (!text.empty() && is_digit(text.front())) text.remove_prefix(1);
-  return text.size() < before;
-}
-
-bool take_any(std::string_view& text, std::string_view characters) {
-  if (text.empty() || !characters.contains(text.front())) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
-enum class NumberForm : std::uint8_t { none, integer, decimal };
-
-// What kind of number, as RFC 8259 writes them, the text is.
-NumberForm number_form(std::string_view text) {
-  take_any(text, "-");
-  if (!take_any(text, "0") && !take_digits(text)) return NumberForm::none;
-  if (text.empty()) return NumberForm::integer;
-  if (take_any(text, ".") && !take_digits(text)) return NumberForm::none;
-  if (take_any(text, "eE")) {
-    take_any(text, "+-");
-    if (!take_digits(text)) return NumberForm::none;
-  }
-  return text.empty() ? NumberForm::decimal : NumberForm::none;
 }
 
 bool is_blank(std::string_view text) {
@@ -112,12 +89,15 @@ std::string_view Run::raw_json(const RawPlan& raw, Frame frame) {
   const std::string_view json = state_.slots[frame + raw.slot].json;
   if (!json.empty() && json != "null") return json;
   absent_ = raw.pointer;
+  absent_is_nulled_ = false;
   return {};
 }
 
 std::optional<Scalar> Run::scalar(std::string_view json) {
   if (json.front() == '{' || json.front() == '[') return std::nullopt;
-  if (json.front() != '"') return Scalar{.text = json};
+  if (json.front() != '"') {
+    return Scalar{.text = json, .is_number = json != "true" && json != "false"};
+  }
   const std::string_view raw = json.substr(1, json.size() - 2);
   if (!raw.contains('\\')) return Scalar{.text = raw, .is_string = true};
   state_.text.clear();
@@ -174,8 +154,10 @@ Run::Step Run::value(const ValuePlan& plan, Frame frame) {
     step = true;
   }
   if (!*step && plan.required) {
-    return refuse(MappingErrc::missing_required, absent_,
-                  "absent, null or blank, and required: send it, or give it a default");
+    return refuse(
+        MappingErrc::missing_required, absent_,
+        fmt::format("{}, and required: send it, or give it a default",
+                    absent_is_nulled_ ? "no value by its null_if" : "absent, null or blank"));
   }
   if (out_.size() - begin_ > event_bytes_max_) {
     return refuse(MappingErrc::too_large, {},
@@ -185,14 +167,59 @@ Run::Step Run::value(const ValuePlan& plan, Frame frame) {
   return step;
 }
 
+// Whether the plan takes this value for none.
+bool Run::stands_for_none(const ValuePlan& plan, const Scalar& scalar) {
+  const auto is_among = [&](std::string_view text) {
+    return std::ranges::find(plan.null_if, text) != plan.null_if.end();
+  };
+  if (plan.null_if.empty()) return false;
+  if (is_blank(scalar.text)) return is_among("");
+  if (is_among(scalar.text)) return true;
+  if (number_form(scalar.text) != NumberForm::decimal && scalar.text != "-0") return false;
+  const auto digits = normalise::integer_digits(scalar.text, state_.digits);
+  return digits && is_among(*digits);
+}
+
+// Makes a number that is an identity its integer: one customer is one profile, however the number
+// is spelt.
+Result<void, MappingError> Run::settle_identity(const ValuePlan& plan, Scalar& scalar,
+                                                std::string_view pointer) {
+  if (plan.identity == Identity::none || scalar.is_string) return {};
+  const bool is_profile = plan.identity == Identity::profile;
+  if (!scalar.is_number) {
+    if (!is_profile) return {};
+    return refuse(
+        MappingErrc::wrong_type, pointer,
+        fmt::format("{}, which identifies nobody: send the identifier, or none", scalar.text));
+  }
+  const auto digits = normalise::integer_digits(scalar.text, state_.digits);
+  if (digits) {
+    scalar.text = *digits;
+  } else if (is_profile) {
+    return refuse(MappingErrc::wrong_type, pointer,
+                  fmt::format("{}, which as an identifier {}: send it as an integer or a text",
+                              excerpt(scalar.text),
+                              digits.error() == NoInteger::fraction
+                                  ? "has a fraction"
+                                  : "is too large to be exact in this form"));
+  }
+  return {};
+}
+
 Run::Step Run::from(const ValuePlan& plan, const RawPlan& raw, Frame frame) {
   const std::string_view json = raw_json(raw, frame);
   if (json.empty()) return false;
+  auto found = scalar(json);
+  if (found && stands_for_none(plan, *found)) return nulled(raw);
+  if (found) {
+    if (const auto settled = settle_identity(plan, *found, raw.pointer); !settled) {
+      return std::unexpected(settled.error());
+    }
+  }
   if (plan.type == ValueType::any && !plan.time) {
-    append_compact(out_, json);
+    append_compact(out_, found && !found->is_string ? found->text : json);
     return true;
   }
-  const auto found = scalar(json);
   if (!found) {
     return refuse(
         MappingErrc::wrong_type, raw.pointer,
@@ -200,9 +227,17 @@ Run::Step Run::from(const ValuePlan& plan, const RawPlan& raw, Frame frame) {
   }
   if (is_blank(found->text)) {
     absent_ = raw.pointer;
+    absent_is_nulled_ = false;
     return false;
   }
-  return convert(plan, *found, json, raw.pointer);
+  return convert(plan, *found, found->is_string ? json : found->text, raw.pointer);
+}
+
+Run::Step Run::nulled(const RawPlan& raw) {
+  absent_ = raw.pointer;
+  absent_is_nulled_ = true;
+  ++nulled_;
+  return false;
 }
 
 Run::Step Run::text_template(const ValuePlan& plan, const TemplatePlan& pieces, Frame frame) {
@@ -212,7 +247,7 @@ Run::Step Run::text_template(const ValuePlan& plan, const TemplatePlan& pieces, 
     if (piece.raw.slot == no_slot) continue;
     const std::string_view json = raw_json(piece.raw, frame);
     if (json.empty()) return false;
-    const auto found = scalar(json);
+    auto found = scalar(json);
     if (!found) {
       return refuse(MappingErrc::wrong_type, piece.raw.pointer,
                     fmt::format("an {}, {}", json.front() == '{' ? "object" : "array",
@@ -220,7 +255,12 @@ Run::Step Run::text_template(const ValuePlan& plan, const TemplatePlan& pieces, 
     }
     if (is_blank(found->text)) {
       absent_ = piece.raw.pointer;
+      absent_is_nulled_ = false;
       return false;
+    }
+    if (stands_for_none(plan, *found)) return nulled(piece.raw);
+    if (const auto settled = settle_identity(plan, *found, piece.raw.pointer); !settled) {
+      return std::unexpected(settled.error());
     }
     state_.built += found->text;
   }

@@ -15,9 +15,10 @@ namespace sluice::mapping {
 struct RunState {
   normalise::JsonWalker walker;
   std::vector<Captured>
-      slots;          // a stack of frames: of the event, then of the items that are being made
-  std::string text;   // of a string without its escapes
-  std::string built;  // of a template
+      slots;           // a stack of frames: of the event, then of the items that are being made
+  std::string text;    // of a string without its escapes
+  std::string built;   // of a template
+  std::string digits;  // of a number that is spelt another way
   ZoneSpan zone_span;
 
   // Gives back what only an uncommonly large text needed.
@@ -32,6 +33,7 @@ struct RunState {
 struct Scalar {
   std::string_view text;
   bool is_string = false;
+  bool is_number = false;
 };
 
 class Run {
@@ -46,6 +48,8 @@ class Run {
 
   bool holds(const ConditionPlan& condition);  // on the raw event
   Step value(const ValuePlan& plan, Frame frame);
+  // The raw values so far that were there and stood for none.
+  [[nodiscard]] std::uint32_t values_nulled() const { return nulled_; }
 
  private:
   Step from(const ValuePlan& plan, const RawPlan& raw, Frame frame);
@@ -56,6 +60,10 @@ class Run {
   Step item(const EachPlan& plan, std::size_t index, Frame frame, std::size_t first_at);
   Step convert(const ValuePlan& plan, Scalar scalar, std::string_view json,
                std::string_view pointer);
+  bool stands_for_none(const ValuePlan& plan, const Scalar& scalar);
+  Step nulled(const RawPlan& raw);
+  Result<void, MappingError> settle_identity(const ValuePlan& plan, Scalar& scalar,
+                                             std::string_view pointer);
   Step time(const TimeReader& reader, std::string_view text, std::string_view pointer);
 
   // The raw value's JSON; empty: absent or null. Remembers the pointer for the message that it is.
@@ -66,7 +74,9 @@ class Run {
   std::string& out_;
   std::size_t begin_;  // of the event in the output
   std::size_t event_bytes_max_;
-  std::string_view absent_;  // the pointer whose value was found absent last
+  std::uint32_t nulled_ = 0;
+  std::string_view absent_;        // the pointer whose value was found absent last
+  bool absent_is_nulled_ = false;  // by its null_if
 };
 
 }  // namespace sluice::mapping

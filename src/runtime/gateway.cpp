@@ -537,7 +537,8 @@ class RunningGateway final : public Gateway {
       tables.sources.push_back(
           {.name = source->name,
            .workspace = static_cast<std::size_t>(workspace - config.workspaces.begin()),
-           .mapper = std::make_shared<const mapping::Mapper>(std::move(*mapper))});
+           .mapper = std::make_shared<const mapping::Mapper>(std::move(*mapper)),
+           .success_status = source->success_status});
     }
     return tables;
   }

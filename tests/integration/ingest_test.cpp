@@ -379,6 +379,51 @@ sources:
       [&] { return gateway.metric("events_delivered_total", R"(workspace="one")") == 3; }));
 }
 
+// What a WooCommerce-like shop does in its first minutes.
+TEST(IngestOptions, AShopsWebhooksAreAcknowledgedAndItsGuestsAreNoProfile) {
+  RunningGateway gateway({}, plain_yaml(R"(
+sources:
+  - name: shop
+    success_status: 200
+    on_unmatched: ignore
+    rules:
+      - when: {from: /status, equals: draft}
+        ignore: true
+      - when: {from: /status, equals: paid}
+        event:
+          action: order.paid
+          client: {customId: {from: /customer_id, type: string}, email: {from: /email}}
+)"));
+  HttpClient shop(gateway.port());
+  const auto post_event = [&](const std::string& body) {
+    return shop.post("/v1/events/shop", body);
+  };
+  const HttpAnswer ping = post(gateway.port(), "/v1/events/shop", "webhook_id=7",
+                               {{"Content-Type", "application/x-www-form-urlencoded"}});
+  EXPECT_EQ(ping.status, 200);
+  EXPECT_EQ(post(gateway.port(), "/v1/events/shop", "order=7",
+                 {{"Content-Type", "application/x-www-form-urlencoded"}})
+                .status,
+            415);
+  const HttpAnswer some = post_event(
+      R"([{"status":"paid","customer_id":0,"email":"guest@mail.example"},{"status":"draft"},)"
+      R"({"status":"new"},{"status":"paid","customer_id":17850.0}])");
+  EXPECT_EQ(some.status, 200);
+  EXPECT_THAT(some.body,
+              StartsWith(R"({"accepted":2,"rejected":0,"duplicates":0,"ignored":2,"errors":[])"));
+  ASSERT_TRUE(gateway.delivered(2));
+  std::string ledger;
+  for (const simulator::LedgerEntry& entry : gateway.upstream().ledger().entries()) {
+    ledger += entry.body;
+  }
+  EXPECT_THAT(ledger, testing::HasSubstr(R"("client":{"email":"guest@mail.example"},"params":{})"));
+  EXPECT_THAT(ledger, testing::HasSubstr(R"("client":{"customId":"17850"},"params":{})"));
+  EXPECT_EQ(gateway.metric("events_ignored_total", R"(rule="ping")"), 1);
+  EXPECT_EQ(gateway.metric("events_ignored_total", R"(rule="1")"), 1);
+  EXPECT_EQ(gateway.metric("events_ignored_total", R"(rule="unmatched")"), 1);
+  EXPECT_EQ(gateway.metric("mapping_nulls_total", R"(rule="2")"), 1);
+}
+
 TEST_F(Ingest, AbsorbsARetryWithTheSameKey) {
   const std::string body = events(10);
   const Headers keyed{{"Idempotency-Key", "order-77"}};

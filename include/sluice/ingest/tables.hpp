@@ -39,6 +39,7 @@ struct SourceTarget {
   std::string name;
   std::size_t workspace = 0;  // index
   std::shared_ptr<const mapping::Mapper> mapper;
+  unsigned success_status = 202;
   std::size_t slot = 0;  // of its counter, from 1; given by the server
 };
 

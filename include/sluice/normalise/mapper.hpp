@@ -36,18 +36,25 @@ enum class MappingErrc : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(MappingErrc code);
 
+// In the place of a rule's index: no rule fits.
+inline constexpr std::size_t no_rule_index = std::numeric_limits<std::size_t>::max();
+
 struct MappingError {
   MappingErrc code{};
   std::string
       field;  // of the event to be made: `client.customId`, `products[2].sku`; empty: the whole
   std::string pointer;  // to the value in the raw event, from its root; empty: the whole, or none
   std::string message;  // what was found where, and what to do; may quote a little of the raw value
+  std::size_t rule = no_rule_index;  // as of a mapped event
+  std::uint32_t nulled = 0;          // likewise
 };
 
 struct MappedEvent {
   EventKind kind{};
-  std::size_t rule = 0;    // its index in Source::rules
-  std::size_t offset = 0;  // of its JSON in the output
+  bool ignored = false;      // it is to be ignored: nothing was made
+  std::size_t rule = 0;      // its index in Source::rules; no_rule_index: an ignored one fits none
+  std::uint32_t nulled = 0;  // raw values that stood for none (Value::null_if)
+  std::size_t offset = 0;    // of its JSON in the output
   std::size_t size = 0;
 };
 using MappingOutcome = Result<MappedEvent, MappingError>;

@@ -60,6 +60,10 @@ struct Value {
   bool required = false;
   std::optional<std::string> default_json;  // compact JSON text
   std::optional<TimeFormat> time;
+  // Texts of raw values (of each, in a template) that stand for none, and make it absent; numbers
+  // are compared by what they say: "0" is 0.0 as well. Nothing: as is usual for the member.
+  std::optional<std::vector<std::string>> null_if;
+  bool literal = false;  // constants and pointers are meant as they are written, whatever they seem
 };
 
 // One member of an object that is made.
@@ -74,20 +78,24 @@ struct Condition {
   enum class Test : std::uint8_t { exists, absent, in, not_in, prefix, below, above };
   std::string pointer;
   Test test = Test::exists;
-  std::vector<std::string> operands;  // texts for in, not_in, prefix; one number for below, above
+  std::vector<std::string> operands{};  // texts for in, not_in, prefix; one number for below, above
+  bool literal = false;                 // as of a value
 };
 
-// The first rule whose conditions all hold makes the event; a raw event that none fits is rejected.
+// The first rule whose conditions all hold makes the event, or leaves it at that.
 struct Rule {
-  std::vector<Condition> when;  // empty: always
+  std::vector<Condition> when{};  // empty: always
   EventKind kind = EventKind::event;
-  Object shape;  // the members of the event
+  Object shape{};       // the members of the event
+  bool ignore = false;  // makes nothing, and that is no mistake: the shape is empty
 };
 
 struct Source {
   std::string name;
   std::string workspace;
   std::vector<Rule> rules;
+  bool ignore_unmatched = false;  // a raw event that no rule fits is ignored, not rejected
+  unsigned success_status = 202;  // of the answer to a request that is taken
 };
 
 }  // namespace sluice::mapping

@@ -121,7 +121,14 @@ drain_timeout: 15s
 sources:
   - name: "orders"
     workspace: "b"
+    on_unmatched: ignore
+    success_status: 204
     rules:
+      - when:
+          - from: "/-"
+            literal: true
+            exists: true
+        ignore: true
       - when:
           - from: "/a"
             exists: true
@@ -155,9 +162,13 @@ sources:
             "customId":
               template: "$${/a}{{}}"
               required: true
+              null_if:
+                - "0"
+                - "none"
           params:
             "from":
               value: "/constant"
+              literal: true
             "deep $key":
               value:
                 "$a \"b\"":
@@ -166,6 +177,7 @@ sources:
                   - "true"
                   - "1"
                   - "$${x}\n"
+              literal: true
             "list":
               array:
                 - value: 1

@@ -117,7 +117,7 @@ TEST(Example, IsValidWithItsCommentedSectionsToo) {
   ASSERT_EQ(config.ingest.producers.size(), 2U);
   EXPECT_EQ(config.ingest.producers[0].max_body_bytes, 4U << 20);
   ASSERT_EQ(config.sources.size(), 1U);
-  EXPECT_EQ(config.sources[0]->rules.size(), 3U);
+  EXPECT_EQ(config.sources[0]->rules.size(), 4U);
 }
 
 TEST(Demo, RunsWithoutAnyVariableAndWithThem) {

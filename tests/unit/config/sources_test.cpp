@@ -149,6 +149,47 @@ TEST(Sources, ParamsMayBeAWholeObjectOfTheRawEvent) {
             "{action: \"a\", label: \"l\", client: from(/who), params: from(/what) required, }");
 }
 
+TEST(Sources, AnEventHasParamsInAnyCase) {
+  for (const char* params : {"", ", params: {}", ", params: "}) {
+    const auto source =
+        source_of(fmt::format("{{name: s, event: {{action: a, client: {{id: x}}{}}}}}", params));
+    ASSERT_NE(source, nullptr);
+    EXPECT_EQ(describe_member(*source, 2), "{}") << params;
+  }
+  const auto whole =
+      source_of("{name: s, event: {action: a, client: {id: x}, params: {from: ''}}}");
+  ASSERT_NE(whole, nullptr);
+  EXPECT_EQ(describe_member(*whole, 2), "from()");
+}
+
+TEST(Sources, NullIfIsOneTextOrSeveral) {
+  const auto null_if_of = [](std::string_view written) {
+    const auto source = source_of(fmt::format(
+        "{{name: s, event: {{action: a, client: {{customId: {{from: /c{}}}}}}}}}", written));
+    return std::get<mapping::Object>(source->rules.at(0).shape.members.at(1).value.source)
+        .members.at(0)
+        .value.null_if;
+  };
+  EXPECT_EQ(null_if_of(""), std::nullopt);
+  EXPECT_EQ(null_if_of(", null_if: []"), std::vector<std::string>());
+  EXPECT_EQ(null_if_of(", null_if: guest"), std::vector<std::string>({"guest"}));
+  EXPECT_EQ(null_if_of(", null_if: [0, \"\", -1]"), std::vector<std::string>({"0", "", "-1"}));
+}
+
+TEST(Sources, WhatIsIgnoredAndHowSuccessIsAnswered) {
+  const auto plain = source_of("{name: s, event: {action: a, client: {id: x}}}");
+  EXPECT_FALSE(plain->ignore_unmatched);
+  EXPECT_EQ(plain->success_status, 202U);
+  const auto source = source_of(
+      "{name: s, on_unmatched: ignore, success_status: 204, rules: [{when: {from: /t, exists: "
+      "true}, ignore: true}, {event: {action: a, client: {id: x}}}]}");
+  ASSERT_NE(source, nullptr);
+  EXPECT_TRUE(source->ignore_unmatched);
+  EXPECT_EQ(source->success_status, 204U);
+  EXPECT_TRUE(source->rules.at(0).ignore);
+  EXPECT_FALSE(source->rules.at(1).ignore);
+}
+
 TEST(Sources, ParamsMayHaveTheNamesOfForms) {
   const auto source = source_of(
       "{name: s, event: {action: a, label: l, client: {id: x}, params: {from: {from: /a}, value: "
@@ -322,6 +363,153 @@ TEST(Sources, MistakesOfValues) {
                                 c.value)),
         std::string("9: sources[0].event.label") + c.mistake);
   }
+}
+
+// The mistakes of a value in the place of a label, without their place.
+std::vector<std::string> mistakes_of_value(std::string_view value) {
+  return mistakes_in(
+      with_source(fmt::format("name: s\n    event:\n      action: a\n      client: {{id: x}}\n"
+                              "      label: {}",
+                              value)));
+}
+
+TEST(Sources, ConstantsThatLookLikeExpressionsAreMistakes) {
+  struct Case {
+    const char* value;
+    const char* mend;
+  };
+  for (const Case& c : {
+           Case{"'{/id}'", "write {from: /id}"},
+           Case{"{value: '{/id}'}", "write {from: /id}"},
+           Case{"'{{id}}'", "write {from: /id}"},
+           Case{"'{{ order.id }}'", "write {from: /order/id}"},
+           Case{"'$${id}'", "write {from: /id}"},
+           Case{"'%{id}'", "write {from: /id}"},
+           Case{"'{{/a}}-{/b}'", "write {template: \"{/a}-{/b}\"}"},
+           Case{"'no. {id}'", "write {template: \"no. {/id}\"}"},
+           Case{"'{items[0].sku}'", "write {from: /items/0/sku}"},
+           Case{"'{items[*].sku}'", "write {template: \"{/pointer}\"}"},
+           Case{"'<%= id %>'", "write {template: ...}"},
+           Case{"$.id", "write {from: /id}"},
+           Case{"{value: '$.order.items[0].sku'}", "write {from: /order/items/0/sku}"},
+           Case{"\"$['order']['id']\"", "write {from: /order/id}"},
+           Case{"$.items[*].sku", "arrays are addressed by number"},
+           Case{"$id", "write {from: /id}"},
+           Case{"'#/order/id'", "write {from: /order/id}"},
+           Case{"/order/id", "write {from: /order/id}"},
+           Case{"{value: /order/id}", "write {from: /order/id}"},
+           Case{"{from: /a, default: '{/b}'}", "write {from: /b}"},
+           Case{"{from: /a, default: $.b}", "write {from: /b}"},
+           Case{"{from: /a, default: {from: /m}}", "a default is a constant"},
+           Case{"{from: /a, default: {template: '{/m}'}}", "a default is a constant"},
+           Case{"{from: /a, default: {value: x}}", "a default is a constant"},
+           Case{"{value: {from: /m}}", "write the rule in its place, without value:"},
+           Case{"{value: {from: /m, type: string}}", "write the rule in its place"},
+           Case{"{value: {amount: {from: /m}}}", "write the rule in its place"},
+           Case{"{value: [{from: /m}]}", "write the rule in its place"},
+           Case{"{value: {a: ['{/m}']}}", "write {from: /m}"},
+           Case{"{object: {a: /x}}", "write {from: /x}"},
+           Case{"{array: ['{/x}']}", "write {from: /x}"},
+           Case{"{each: /l, item: /x}", "write {from: /x}"},
+           Case{"{template: order}", "write {/pointer} for a value, once braced"},
+           Case{"{template: '{{/id}}'}", "write {/pointer} for a value, once braced"},
+           Case{"{template: '{{id}}-{/x}'}", "write {/pointer} for a value, once braced"},
+           Case{"{template: $.id}", "write {/pointer} for a value, once braced"},
+           Case{"{template: '{/items/*/sku}'}", "arrays are addressed by number"},
+           Case{"{from: /items/*/sku}", "arrays are addressed by number"},
+           Case{"{from: '/items/-'}", "arrays are addressed by number"},
+           Case{"{from: '/items/-1'}", "arrays are addressed by number"},
+           Case{"{from: '/items[0]/sku'}", "arrays are addressed by number"},
+           Case{"{from: '/items[]'}", "arrays are addressed by number"},
+           Case{"{each: '/items/*', item: {from: /sku}}", "arrays are addressed by number"},
+           Case{"{from: /order/}", "leave out the slash"},
+           Case{"{from: '/order '}", "leave out the space"},
+           Case{"{from: order.id}", "write /order/id"},
+           Case{"{from: $.order.id}", "write /order/id"},
+           Case{"{from: '#/order/id'}", "write /order/id"},
+           Case{"{from: 'items[0].id'}", "write /items/0/id"},
+       }) {
+    EXPECT_THAT(mistakes_of_value(c.value),
+                ElementsAre(testing::AllOf(HasSubstr("sluice.yaml:9: sources[0].event.label"),
+                                           HasSubstr(c.mend))))
+        << c.value;
+  }
+}
+
+TEST(Sources, WhatLooksLikeAnExpressionCanBeMeantAllTheSame) {
+  for (const char* value :
+       {"{value: '{/id}', literal: true}", "{value: $.id, literal: true}",
+        "{value: /checkout, literal: true}", "{value: {from: /m}, literal: true}",
+        "{from: /a, default: {from: /m}, literal: true}", "{from: '/a/-', literal: true}",
+        "{from: '/a/*', literal: true}", "{template: '{{id}}-{/x}', literal: true}",
+        "{template: order, literal: true}"}) {
+    EXPECT_THAT(mistakes_of_value(value), IsEmpty()) << value;
+  }
+}
+
+TEST(Sources, ConstantsOfAllOtherKindsAreFine) {
+  for (const char* value : {"a/b",
+                            "/",
+                            "// note",
+                            "and / or",
+                            "50 %",
+                            "'$19.99'",
+                            "US$",
+                            "{value: '{}'}",
+                            "'{\"a\":1}'",
+                            "'a { b, c }'",
+                            "'{0}'",
+                            "{value: {from: 2024-01-01, to: 2024-02-01}}",
+                            "{value: {type: a}}",
+                            "order.line",
+                            "https://shop.example/a?b=c#d",
+                            "{value: []}",
+                            "'[1]'",
+                            "a@b.example",
+                            "'@home'",
+                            "'#1001'"}) {
+    EXPECT_THAT(mistakes_of_value(value), IsEmpty()) << value;
+  }
+}
+
+TEST(Sources, ASaltThatEventsShareIsAMistake) {
+  const auto mistakes = [](const char* salt) {
+    return mistakes_in(with_source(
+        fmt::format("{{name: s, event: {{action: a, client: {{id: x}}, eventSalt: {}}}}}", salt)));
+  };
+  EXPECT_THAT(mistakes("order"), ElementsAre(HasSubstr("is the same for every event")));
+  EXPECT_THAT(mistakes("{value: 1}"), ElementsAre(HasSubstr("is the same for every event")));
+  EXPECT_THAT(mistakes("{from: /id, default: x}"), ElementsAre(HasSubstr("has a default")));
+  EXPECT_THAT(mistakes("{value: 1, literal: true}"), IsEmpty());
+}
+
+TEST(Sources, ConditionsCompareWithConstants) {
+  const auto mistakes = [](const char* condition) {
+    return mistakes_in(with_source(fmt::format(
+        "{{name: s, rules: [{{when: {}, event: {{action: a, client: {{id: x}}}}}}]}}", condition)));
+  };
+  for (const char* wrong :
+       {"{from: /a, equals: '{/b}'}", "{from: /a, in: [x, $.b]}", "{from: /a, prefix: '{{b}}'}"}) {
+    EXPECT_THAT(mistakes(wrong), ElementsAre(HasSubstr("is compared as it stands"))) << wrong;
+  }
+  EXPECT_THAT(mistakes("{from: '/a/*', exists: true}"),
+              ElementsAre(HasSubstr("arrays are addressed by number")));
+  for (const char* right :
+       {"{from: /a, equals: /checkout}", "{from: /a, equals: '{/b}', literal: true}",
+        "{from: '/a/-', exists: true, literal: true}"}) {
+    EXPECT_THAT(mistakes(right), IsEmpty()) << right;
+  }
+}
+
+TEST(Sources, ARuleThatIgnoresMakesNothing) {
+  EXPECT_THAT(mistakes_in(with_source(
+                  "{name: s, rules: [{ignore: true, event: {action: a, client: {id: x}}}]}")),
+              ElementsAre(HasSubstr(".event is there beside ignore: true")));
+  EXPECT_THAT(mistakes_in(with_source("{name: s, rules: [{ignore: false}]}")),
+              ElementsAre(HasSubstr("rules[0] makes nothing")));
+  EXPECT_THAT(mistakes_in(with_source(
+                  "{name: s, success_status: 500, event: {action: a, client: {id: x}}}")),
+              ElementsAre(HasSubstr(".success_status is \"500\", which is not known")));
 }
 
 TEST(Sources, MistakesOfShapes) {

@@ -911,6 +911,136 @@ TEST_F(MappedSessionTest, WhatOneBodyBecomesIsBounded) {
   EXPECT_EQ(buffer_.groups.size(), 1U) << "none of them is taken";
 }
 
+// A source of a shop: paid orders make events, tests are ignored by a rule.
+class ShopSessionTest : public SessionTest {
+ protected:
+  ShopSessionTest() { add_source(true, 200); }
+
+  void add_source(bool ignore_unmatched, unsigned success_status) {
+    using mapping::Condition;
+    const auto value = [](auto source) {
+      mapping::Value made;
+      made.source = std::move(source);
+      return made;
+    };
+    mapping::Rule tests{.when = {{.pointer = "/test"}}, .ignore = true};
+    mapping::Rule paid{
+        .when = {{.pointer = "/status", .test = Condition::Test::in, .operands = {"paid"}}}};
+    mapping::Object client;
+    client.members.emplace_back("customId", value(mapping::From{"/customer"}));
+    client.members.emplace_back("email", value(mapping::From{"/email"}));
+    paid.shape.members.emplace_back("action", value(mapping::Constant{R"("order.paid")"}));
+    paid.shape.members.emplace_back("client", value(std::move(client)));
+    paid.shape.members.emplace_back("params", value(mapping::Object{}));
+    mapping::Source source{.name = "shop", .workspace = "w", .rules = {}};
+    source.rules.push_back(std::move(tests));
+    source.rules.push_back(std::move(paid));
+    source.ignore_unmatched = ignore_unmatched;
+    auto mapper = mapping::Mapper::compile(source);
+    tables_.sources.clear();
+    tables_.sources.push_back(
+        {.name = "shop",
+         .mapper = std::make_shared<const mapping::Mapper>(std::move(mapper.value())),
+         .success_status = success_status,
+         .slot = 1});
+    probe_.emplace(tables_);
+  }
+
+  std::string post(std::string_view body, std::string_view type = "application/json") {
+    feed(
+        fmt::format("POST /v1/events/shop HTTP/1.1\r\nHost: x\r\nContent-Type: {}\r\n"
+                    "Content-Length: {}\r\n\r\n{}",
+                    type, body.size(), body));
+    EXPECT_EQ(next(), Next::write);
+    return written();
+  }
+  static constexpr std::string_view form = "application/x-www-form-urlencoded";
+};
+
+TEST_F(ShopSessionTest, ListsAndCountsWhatIsIgnored) {
+  EXPECT_THAT(
+      post(R"([{"status":"paid","email":"a@b.example"},{"status":"new"},{"test":1},{"test":1}])"),
+      AllOf(StartsWith("HTTP/1.1 200 OK"),
+            HasSubstr(R"({"accepted":1,"rejected":0,"duplicates":0,"ignored":3,"errors":[]})")));
+  EXPECT_EQ(probe_->ignored[1].of_rule(0).value(), 2U);
+  EXPECT_EQ(probe_->ignored[1].unmatched.value(), 1U);
+  EXPECT_EQ(probe_->received[1].value(), 4U);
+  EXPECT_EQ(buffer_.groups.size(), 1U);
+}
+
+TEST_F(ShopSessionTest, ARequestOfWhichNothingIsMadeIsASuccess) {
+  EXPECT_THAT(
+      post(R"({"status":"new"})"),
+      AllOf(StartsWith("HTTP/1.1 200"), HasSubstr(R"("accepted":0)"), HasSubstr(R"("ignored":1)")));
+  EXPECT_TRUE(buffer_.groups.empty());
+  EXPECT_THAT(post(R"({"status":"paid","email":"a@b.example"})"),
+              testing::Not(HasSubstr("ignored")))
+      << "not the last request's";
+}
+
+TEST_F(ShopSessionTest, AnInvalidEventBesideAnIgnoredOneIsListed) {
+  EXPECT_THAT(post(R"([{"status":"new"},{"status":"paid"}])"),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr(R"("rejected":1)"),
+                    HasSubstr(R"("ignored":1)"), HasSubstr(R"("index":1)")));
+  EXPECT_THAT(post(R"([{"status":"paid"}])"), StartsWith("HTTP/1.1 400"));
+}
+
+TEST_F(ShopSessionTest, WhatNoRuleFitsIsRejectedUnlessItIsToBeIgnored) {
+  add_source(false, 202);
+  EXPECT_THAT(post(R"({"status":"new"})"),
+              AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("mapping_failed")));
+  EXPECT_THAT(post(R"({"test":1})"),
+              AllOf(StartsWith("HTTP/1.1 202"), HasSubstr(R"("ignored":1)")));
+}
+
+TEST_F(ShopSessionTest, NoContentHasNoBody) {
+  add_source(true, 204);
+  const std::string answer = post(R"({"status":"paid","email":"a@b.example"})");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 204 No Content\r\n"));
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n")) << answer;
+  EXPECT_THAT(answer, testing::Not(HasSubstr("Content-Length")));
+  EXPECT_EQ(buffer_.groups.size(), 1U);
+  EXPECT_EQ(probe_->requests[static_cast<std::size_t>(RouteId::source)][3].value(), 1U);
+}
+
+TEST_F(ShopSessionTest, AcknowledgesAWebhooksPing) {
+  EXPECT_THAT(post("webhook_id=7", form),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr(R"("ignored":1)")));
+  EXPECT_THAT(post("webhook_id=7", "application/x-www-form-urlencoded; charset=UTF-8"),
+              StartsWith("HTTP/1.1 200"));
+  EXPECT_EQ(probe_->ignored[1].pings.value(), 2U);
+  EXPECT_TRUE(buffer_.groups.empty());
+}
+
+TEST_F(ShopSessionTest, AFormThatIsNoPingIsRefusedSoThatNothingIsLostInSilence) {
+  for (const char* body :
+       {"order=7&total=5", "webhook_id=", "webhook_id=x", "my_webhook_id=7", ""}) {
+    EXPECT_THAT(post(body, form), StartsWith("HTTP/1.1 415")) << body;
+  }
+  EXPECT_THAT(post("webhook_id=7&filler=" + std::string(2'000, 'x'), form),
+              StartsWith("HTTP/1.1 415"));
+  EXPECT_EQ(probe_->ignored[1].pings.value(), 0U);
+}
+
+TEST_F(ShopSessionTest, CountsIdentifiersThatAreNone) {
+  EXPECT_THAT(
+      post(
+          R"([{"status":"paid","customer":0,"email":"a@b.example"},{"status":"paid","customer":0}])"),
+      AllOf(HasSubstr(R"("accepted":1)"), HasSubstr(R"("rejected":1)")));
+  EXPECT_EQ(probe_->nulled[1].of_rule(1).value(), 2U);
+}
+
+TEST(RuleCounters, RulesBeyondThoseCountedApartShareACell) {
+  RuleCounters counters;
+  counters.of_rule(0).add();
+  counters.of_rule(32).add();
+  counters.of_rule(1'000).add();
+  counters.of_rule(mapping::no_rule_index).add();
+  EXPECT_EQ(counters.rules[0].value(), 1U);
+  EXPECT_EQ(counters.rules[RuleCounters::rules_apart].value(), 2U);
+  EXPECT_EQ(counters.unmatched.value(), 1U);
+}
+
 TEST(ProducerRoutes, AreThoseThatTheConfigurationKnows) {
   for (std::size_t i = 0; i < config::ingest_routes.size(); ++i) {
     EXPECT_EQ(to_string(static_cast<RouteId>(i)), config::ingest_routes[i]);

@@ -360,18 +360,189 @@ TEST(Mapper, leaves_out_replaces_or_refuses_what_is_absent) {
             "/x is absent, null or blank, and required: send it, or give it a default");
 }
 
-TEST(Mapper, leaves_out_objects_and_arrays_without_content_but_not_the_client) {
+TEST(Mapper, leaves_out_objects_and_arrays_without_content_but_not_client_and_params) {
   const auto shape = [] {
     return source(
         rule(members(Member{"client", object(Member{"customId", from("/id")})},
                      Member{"params", object(Member{"deep", object(Member{"a", from("/a")})})},
                      Member{"list", array(from("/a"), from("/b"))})));
   };
-  EXPECT_EQ(mapped(shape(), "{}"), R"({"client":{}})");
-  EXPECT_EQ(mapped(shape(), R"({"id":1,"b":2})"), R"({"client":{"customId":1},"list":[2]})");
+  EXPECT_EQ(mapped(shape(), "{}"), R"({"client":{},"params":{}})");
+  EXPECT_EQ(mapped(shape(), R"({"id":1,"b":2})"),
+            R"({"client":{"customId":1},"params":{},"list":[2]})");
   EXPECT_EQ(mapped(shape(), R"({"a":[]})"),
             R"({"client":{},"params":{"deep":{"a":[]}},"list":[[]]})");
   EXPECT_EQ(mapped_value(required(object(Member{"a", from("/a")})), "{}"), "missing_required v /a");
+}
+
+TEST(Mapper, makes_empty_params_of_none) {
+  const auto params = [](Value value, EventKind kind = EventKind::event) {
+    return source(rule(members(Member{"params", std::move(value)}), {}, kind));
+  };
+  EXPECT_EQ(mapped(params(object()), "{}"), R"({"params":{}})");
+  EXPECT_EQ(mapped(params(from("/p")), "{}"), R"({"params":{}})");
+  EXPECT_EQ(mapped(params(from("/p")), R"({"p":null})"), R"({"params":{}})");
+  EXPECT_EQ(mapped(params(required(from("/p"))), "{}"), "missing_required params /p");
+  EXPECT_EQ(mapped(params(with_default(from("/p"), R"({"a":1})")), "{}"), R"({"params":{"a":1}})");
+  EXPECT_EQ(mapped(params(from("/p"), EventKind::transaction), "{}"), "{}");
+}
+
+// --- Identities ---
+
+struct Spelling {
+  std::string_view raw;
+  std::string_view as_string;  // what a customId of type string becomes
+};
+
+// A raw number, by an identifier of this type.
+std::string identified(std::string_view raw, ValueType type, const char* member = "customId") {
+  return mapped(source(rule(members(Member{"client", object(Member{member, from("/x", type)})}))),
+                R"({"x":)" + std::string(raw) + "}");
+}
+
+TEST(Mapper, writes_a_number_that_identifies_a_profile_as_its_integer) {
+  constexpr std::string_view refused = "wrong_type client.customId /x";
+  constexpr Spelling spellings[] = {
+      {"17850", R"("17850")"},
+      {"17850.0", R"("17850")"},
+      {"17850.000", R"("17850")"},
+      {"1785e1", R"("17850")"},
+      {"1.785E+4", R"("17850")"},
+      {"178500e-1", R"("17850")"},
+      {"-17850.0", R"("-17850")"},
+      {"1.4104766822977e+15", R"("1410476682297700")"},
+      {"9007199254740992.0", R"("9007199254740992")"},
+      {"9007199254740993.0", refused},
+      {"1e17", refused},
+      {"1e400", refused},
+      {"1e99999999999999999999", refused},
+      {"1e-99999999999999999999", refused},
+      {"17850.5", refused},
+      {"1e-3", refused},
+      {"820982911946154508", R"("820982911946154508")"},  // spelt as an integer, nothing was lost
+      {"12345678901234567890123", R"("12345678901234567890123")"},
+      {"true", refused},
+      {"false", refused},
+      {R"("17850.0")", R"("17850.0")"},  // a text is what its sender says
+      {R"("007")", R"("007")"},
+  };
+  for (const auto& [raw, made] : spellings) {
+    const bool is_refused = made == refused;
+    EXPECT_EQ(
+        identified(raw, ValueType::string),
+        is_refused ? std::string(refused) : R"({"client":{"customId":)" + std::string(made) + "}}")
+        << raw;
+    const bool is_text = raw.starts_with('"');
+    const std::string bare(is_text || is_refused ? made : made.substr(1, made.size() - 2));
+    EXPECT_EQ(identified(raw, ValueType::any),
+              is_refused ? bare : R"({"client":{"customId":)" + bare + "}}")
+        << raw << " without a type";
+  }
+  EXPECT_EQ(identified("17850.0", ValueType::integer, "id"), R"({"client":{"id":17850}})");
+  EXPECT_EQ(
+      message_of(source(rule(members(
+                     Member{"client", object(Member{"customId", from("/x", ValueType::string)})}))),
+                 R"({"x":17850.5})"),
+      "/x is 17850.5, which as an identifier has a fraction: send it as an integer or a text");
+}
+
+TEST(Mapper, writes_numbers_in_salts_orders_and_products_alike_however_they_are_spelt) {
+  const auto shape = [] {
+    return source(rule(
+        members(Member{"orderId", from("/o", ValueType::string)},
+                Member{"eventSalt", pattern("{/o}-{/t}")},
+                Member{"products", each("/p", object(Member{"sku", from("/s", ValueType::string)},
+                                                     Member{"price", from("/s")}))}),
+        {}, EventKind::transaction));
+  };
+  EXPECT_EQ(mapped(shape(), R"({"o":7.0,"t":1714567890.5,"p":[{"s":1.2e1},{"s":2.50}]})"),
+            R"({"orderId":"7","eventSalt":"7-1714567890.5","products":[{"sku":"12","price":1.2e1},)"
+            R"({"sku":"2.50","price":2.50}]})");
+}
+
+Value null_if(Value value, std::vector<std::string> texts) {
+  value.null_if = std::move(texts);
+  return value;
+}
+
+TEST(Mapper, takes_zero_and_blank_identifiers_for_none) {
+  for (const ValueType type : {ValueType::any, ValueType::string}) {
+    for (const std::string_view none :
+         {"0", "0.0", "-0", "-0.0", "0e5", R"("0")", R"("0.0")", R"("")", R"("  ")", "null"}) {
+      EXPECT_EQ(identified(none, type), R"({"client":{}})") << none;
+    }
+    EXPECT_EQ(identified(R"("00")", type), R"({"client":{"customId":"00"}})");
+    EXPECT_EQ(identified(R"("0x")", type), R"({"client":{"customId":"0x"}})");
+  }
+  const auto client = [](Value value) {
+    return source(rule(members(Member{"client", object(Member{"customId", std::move(value)})})));
+  };
+  EXPECT_EQ(mapped(client(pattern("shop-{/x}")), R"({"x":0})"), R"({"client":{}})");
+  EXPECT_EQ(mapped(client(null_if(pattern("shop-{/x}"), {})), R"({"x":0})"),
+            R"({"client":{"customId":"shop-0"}})");
+  EXPECT_EQ(mapped(client(null_if(from("/x", ValueType::string), {})), R"({"x":0})"),
+            R"({"client":{"customId":"0"}})");
+  EXPECT_EQ(mapped(client(null_if(from("/x"), {"guest", "-1"})), R"({"x":"guest"})"),
+            R"({"client":{}})");
+  EXPECT_EQ(mapped(client(null_if(from("/x"), {"guest", "-1"})), R"({"x":-1.0})"),
+            R"({"client":{}})");
+  EXPECT_EQ(mapped(client(null_if(from("/x"), {"false"})), R"({"x":false})"), R"({"client":{}})");
+  EXPECT_EQ(mapped(client(required(from("/x"))), R"({"x":0})"),
+            "missing_required client.customId /x");
+  EXPECT_EQ(message_of(client(required(from("/x"))), R"({"x":0})"),
+            "/x is no value by its null_if, and required: send it, or give it a default");
+}
+
+TEST(Mapper, takes_for_none_what_a_value_says) {
+  EXPECT_EQ(mapped_value(from("/x"), R"({"x":0})"), "0");
+  EXPECT_EQ(mapped_value(null_if(from("/x"), {"0", ""}), R"({"x":0})"), "{}");
+  EXPECT_EQ(mapped_value(null_if(from("/x"), {"0", ""}), R"({"x":""})"), "{}");
+  EXPECT_EQ(mapped_value(null_if(from("/x"), {"0.00"}), R"({"x":"0"})"), "{}");
+  EXPECT_EQ(mapped_value(null_if(from("/x"), {"2.5"}), R"({"x":2.50})"), "2.50");
+  EXPECT_EQ(mapped_value(with_default(null_if(from("/x"), {"n/a"}), "1"), R"({"x":"n/a"})"), "1");
+  EXPECT_EQ(mapped_value(null_if(from("/x"), {"0"}), R"({"x":[0]})"), "[0]");
+  Value zero_date = null_if(time_from("/x", "%F %T"), {"0000-00-00 00:00:00"});
+  EXPECT_EQ(mapped_value(std::move(zero_date), R"({"x":"0000-00-00 00:00:00"})"), "{}");
+}
+
+TEST(Mapper, counts_what_it_took_for_none) {
+  const Mapper mapper = compiled(source(
+      rule(members(Member{"v", constant("1")}), {{.pointer = "/y", .test = When::exists}}),
+      rule(members(Member{"client", object(Member{"id", from("/a")}, Member{"uuid", from("/b")})},
+                   Member{"v", from("/c", ValueType::number)}))));
+  Mapper::Scratch scratch;
+  std::string out;
+  const auto made = mapper.map(Padded(R"({"a":0,"b":"","c":0})").span(), scratch, out);
+  ASSERT_TRUE(made.has_value());
+  EXPECT_EQ(made->nulled, 2U);
+  EXPECT_EQ(made->rule, 1U);
+  const auto refused = mapper.map(Padded(R"({"a":0,"c":"x"})").span(), scratch, out);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().nulled, 1U);
+  EXPECT_EQ(refused.error().rule, 1U);
+}
+
+TEST(Mapper, ignores_what_it_is_told_to) {
+  Rule ignoring{.when = {{.pointer = "/test", .test = When::in, .operands = {"true"}}},
+                .ignore = true};
+  Source made = source(std::move(ignoring), rule(members(Member{"v", from("/v")}),
+                                                 {{.pointer = "/v", .test = When::exists}}));
+  EXPECT_EQ(mapped(made, R"({"w":1})"), "no_rule  ");
+  made.ignore_unmatched = true;
+  const Mapper mapper = compiled(made);
+  Mapper::Scratch scratch;
+  std::string out = "before";
+  const auto by_rule = mapper.map(Padded(R"({"v":1,"test":true})").span(), scratch, out);
+  ASSERT_TRUE(by_rule.has_value());
+  EXPECT_TRUE(by_rule->ignored);
+  EXPECT_EQ(by_rule->rule, 0U);
+  const auto unmatched = mapper.map(Padded(R"({"w":1})").span(), scratch, out);
+  ASSERT_TRUE(unmatched.has_value());
+  EXPECT_TRUE(unmatched->ignored);
+  EXPECT_EQ(unmatched->rule, no_rule_index);
+  EXPECT_EQ(out, "before");
+  EXPECT_EQ(mapped(made, "[]"), "not_an_object  ");
+  EXPECT_EQ(mapped(made, "{"), "malformed  ");
 }
 
 TEST(Mapper, skips_the_items_of_an_each_that_have_no_value) {
