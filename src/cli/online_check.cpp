@@ -84,8 +84,7 @@ class UpstreamCheck {
       co_return;
     }
     upstream_ = std::move(*made);
-    const bool connected = co_await resolve() && co_await connect() && co_await log_in();
-    if (connected && co_await ask_permissions()) {
+    if (co_await resolve() && co_await connect() && co_await ask_permissions()) {
       co_await post_empty_batch(api::events_batch_path);
       co_await post_empty_batch(api::transactions_batch_path);
     }
@@ -148,23 +147,6 @@ class UpstreamCheck {
     co_return true;
   }
 
-  // With basic there is nothing to log in to: the first request tells.
-  Task<bool> log_in() {
-    if (workspace_.auth.method != config::AuthMethod::jwt) {
-      co_return true;
-    }
-    const auto arrival = std::make_shared<Arrival<Result<std::string>>>();
-    upstream_->authorize(
-        [arrival](Result<std::string> value) { arrival->arrive(std::move(value)); });
-    const Result<std::string> token = co_await arrival->wait();
-    if (!token) {
-      add("login", Verdict::misconfigured, token.error().message + "; check auth.api_key");
-      co_return false;
-    }
-    add("login", Verdict::fine, "a token was given");
-    co_return true;
-  }
-
   Task<UpstreamAnswer> post(std::string_view path, std::string_view body) {
     const auto arrival = std::make_shared<Arrival<UpstreamAnswer>>();
     upstream_->post(path, body,
@@ -181,14 +163,14 @@ class UpstreamCheck {
     const std::string question = deliver::permission_question(names);
     const UpstreamAnswer answer = co_await post(api::permission_check_path, question);
     if (answer.failure != Failure::none) {
-      add("login",
-          answer.failure == Failure::credentials ? Verdict::misconfigured : Verdict::unavailable,
-          answer.detail);
+      const bool is_refused = answer.failure == Failure::credentials;
+      add("login", is_refused ? Verdict::misconfigured : Verdict::unavailable,
+          answer.detail + (is_refused ? "; check auth.api_key" : ""));
       co_return false;
     }
     look_at_clock(answer);
-    const bool by_basic = workspace_.auth.method == config::AuthMethod::basic;
     if (answer.status == 401) {
+      const bool by_basic = workspace_.auth.method == config::AuthMethod::basic;
       add("login", Verdict::misconfigured,
           by_basic ? "401: the API refuses workspace_guid and api_key; Basic must be enabled for "
                      "the key"
@@ -199,12 +181,10 @@ class UpstreamCheck {
         answer.status / 100 == 2
             ? deliver::parse_permissions(answer.body)
             : failure(std::errc::bad_message, fmt::format("it answers {}", answer.status));
-    if (by_basic) {
-      add("login", Verdict::fine,
-          permissions && !permissions->business_profile.empty()
-              ? "the key is taken, for `" + permissions->business_profile + "`"
-              : "the key is taken");
-    }
+    add("login", Verdict::fine,
+        permissions && !permissions->business_profile.empty()
+            ? "the key is taken, for `" + permissions->business_profile + "`"
+            : "the key is taken");
     if (!permissions) {
       add("permissions", Verdict::doubtful,
           "the API does not tell the key's permissions: " + permissions.error().message);

@@ -4,6 +4,7 @@
 #include <array>
 #include <iterator>
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <sluice/base/json_text.hpp>
@@ -107,12 +108,15 @@ Answer refusals_answer(unsigned status, std::span<const Refusal> refusals, std::
   return answer;
 }
 
-Wire to_wire(const Answer& answer, bool keep_alive) {
+Wire to_wire(const Answer& answer, bool keep_alive, WallTime now) {
   Wire wire;
   auto out = std::back_inserter(wire.text);
   wire.text.reserve(256 + answer.body.size());
-  fmt::format_to(out, "HTTP/1.1 {} {}\r\nServer: synerise-sim\r\nContent-Length: {}\r\n",
-                 answer.status, status_name(answer.status), answer.body.size());
+  fmt::format_to(out,
+                 "HTTP/1.1 {} {}\r\nServer: synerise-sim\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\n"
+                 "Content-Length: {}\r\n",
+                 answer.status, status_name(answer.status),
+                 fmt::gmtime(std::chrono::system_clock::to_time_t(now)), answer.body.size());
   const auto append = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) {
       fmt::format_to(out, "{}: {}\r\n", name, value);

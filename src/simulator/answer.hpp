@@ -54,6 +54,6 @@ struct Wire {
   std::string text;
   std::size_t head_size;
 };
-[[nodiscard]] Wire to_wire(const Answer& answer, bool keep_alive);
+[[nodiscard]] Wire to_wire(const Answer& answer, bool keep_alive, WallTime now);
 
 }  // namespace sluice::simulator

@@ -166,7 +166,7 @@ class Session {
       co_await write(garbage);
       co_return false;
     }
-    const Wire wire = to_wire(answer, keep_alive);
+    const Wire wire = to_wire(answer, keep_alive, system_clock().wall_now());
     if (answer.transmission == Transmission::cut) {
       const std::size_t body_size = wire.text.size() - wire.head_size;
       co_await write(std::string_view(wire.text).substr(0, wire.head_size + body_size / 2));

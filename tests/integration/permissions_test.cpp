@@ -146,7 +146,8 @@ TEST_F(OnlineCheck, FindsNothingInTheWayOfAWorkspaceThatWorks) {
         "ok +shop +permission API_BATCH_TRANSACTION_CREATE +the key has it",
         "ok +shop +permission /v4/events/batch +an empty batch is answered .*",
         "ok +shop +permission /v4/transactions/batch +an empty batch is answered .*",
-        "ok +jwt +login +a token was given"}) {
+        "ok +jwt +login +the key is taken, for `Simulated workspace`",
+        "ok +shop +clock +this machine's clock is 0.0 s ahead of the API's"}) {
     EXPECT_THAT(outcome.output, testing::ContainsRegex("(^|\n)" + std::string(line) + "\n"));
   }
   EXPECT_THAT(outcome.output, Not(HasSubstr("upstream-secret")));
@@ -169,6 +170,13 @@ TEST_F(OnlineCheck, SaysWhatStandsInTheWayAndWhoMustAct) {
   EXPECT_THAT(refused.output,
               AllOf(HasSubstr(R"({"ok":false,"findings":[{"of":"jwt","what":"dns",)"),
                     HasSubstr(R"("what":"login","verdict":"misconfigured")")));
+
+  ASSERT_TRUE(simulator.set_faults(R"([{"path":"/uauth/v2/auth/login/profile","status":503}])"));
+  const Outcome no_login = check("  - {name: jwt, base_url: \"" + simulator.base_url() +
+                                     "\", auth: {method: jwt, api_key: upstream-secret}}\n",
+                                 {"--online"});
+  EXPECT_EQ(no_login.code, 69) << no_login.output;
+  EXPECT_THAT(no_login.output, testing::ContainsRegex("unavailable +jwt +login "));
 
   ASSERT_TRUE(simulator.set_faults(R"([{"path":"/v4/events/batch","status":403}])"));
   const Outcome forbidden = check(workspace("shop", simulator.base_url()), {"--online"});

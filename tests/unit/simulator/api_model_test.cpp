@@ -449,7 +449,7 @@ TEST_F(Api, deprecated_header_comes_with_whatever_answer) {
   EXPECT_EQ(refused.status, 503U);
   EXPECT_TRUE(refused.deprecated);
   EXPECT_TRUE(batch(batch_of(1)).deprecated);
-  EXPECT_THAT(to_wire(refused, true).text, HasSubstr("\r\nX-API-DEPRECATED: true\r\n"));
+  EXPECT_THAT(to_wire(refused, true, api_time).text, HasSubstr("\r\nX-API-DEPRECATED: true\r\n"));
 }
 
 TEST_F(Api, poison_refuses_the_batches_that_hold_it) {
@@ -530,12 +530,15 @@ TEST_F(Api, control_shows_and_resets_statistics) {
 }
 
 TEST(Wire, is_an_http_answer) {
-  const Wire wire = to_wire({.status = 429, .body = "{}", .retry_after = "5"}, false);
+  const Wire wire = to_wire({.status = 429, .body = "{}", .retry_after = "5"}, false, api_time);
   EXPECT_EQ(wire.text,
-            "HTTP/1.1 429 Too Many Requests\r\nServer: synerise-sim\r\nContent-Length: 2\r\n"
+            "HTTP/1.1 429 Too Many Requests\r\nServer: synerise-sim\r\n"
+            "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 2\r\n"
             "Content-Type: application/json\r\nRetry-After: 5\r\nConnection: close\r\n\r\n{}");
   EXPECT_EQ(wire.text.substr(wire.head_size), "{}");
-  EXPECT_THAT(to_wire({}, true).text, StartsWith("HTTP/1.1 202 Accepted\r\n"));
+  EXPECT_THAT(to_wire({}, true, WallTime(1'714'564'800'000ms)).text,
+              testing::AllOf(StartsWith("HTTP/1.1 202 Accepted\r\n"),
+                             HasSubstr("\r\nDate: Wed, 01 May 2024 12:00:00 GMT\r\n")));
 }
 
 }  // namespace
