@@ -430,13 +430,18 @@ class RunningGateway final : public Gateway {
     std::vector<store::Workspace> workspaces;
     workspaces.reserve(tenants_.size());
     for (const auto& tenant : tenants_) {
-      workspaces.push_back({.name = tenant->pipeline.name(),
-                            .window = &tenant->pipeline.dedup(),
-                            .wake = wake(*tenant),
-                            .lost = [&pipeline = tenant->pipeline](const store::Backlog& lost,
-                                                                   std::uint32_t producer) {
-                              pipeline.forget_lost(lost.events, lost.bytes, producer);
-                            }});
+      workspaces.push_back(
+          {.name = tenant->pipeline.name(),
+           .window = &tenant->pipeline.dedup(),
+           .wake = wake(*tenant),
+           .lost =
+               [&pipeline = tenant->pipeline](const store::Backlog& lost, std::uint32_t producer) {
+                 pipeline.forget_lost(lost.events, lost.bytes, producer);
+               },
+           .recovered =
+               [&pipeline = tenant->pipeline](const store::Backlog& found) {
+                 pipeline.restore(found.events, found.bytes);
+               }});
     }
     auto store = store::open(store_options(*running_, producers), std::move(workspaces), clock_);
     if (!store) {
@@ -444,8 +449,6 @@ class RunningGateway final : public Gateway {
     }
     store_ = std::move(*store);
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
-      const store::Backlog backlog = store_->recovered(i);
-      tenants_[i]->pipeline.restore(backlog.events, backlog.bytes);
       tenants_[i]->buffer = &store_->buffer(i);
     }
     return {};

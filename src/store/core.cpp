@@ -72,6 +72,11 @@ Result<void> Core::start(std::vector<Workspace> workspaces) {
   if (const auto written = write_known_state(); !written) {
     enter_trouble(written.error());
   }
+  for (const auto& workspace : workspaces_) {
+    if (workspace->config.recovered) {
+      workspace->config.recovered(workspace->recovered);
+    }
+  }
   return {};
 }
 

@@ -48,8 +48,9 @@ class Process {
   // Events that have been accepted and have not ended, or are on their way into the buffer.
   [[nodiscard]] std::uint64_t pending_events() { return pipeline_->admission().events(); }
   [[nodiscard]] std::size_t dedup_entries() { return pipeline_->dedup().size(); }
-  // Which of the promises about counting does not hold; empty: all do.
-  [[nodiscard]] std::string miscounted();
+  // Which of the promises about counting does not hold; empty: all do. So many stored events have
+  // been damaged so far.
+  [[nodiscard]] std::string miscounted(std::uint64_t damaged);
 
  private:
   class Host;

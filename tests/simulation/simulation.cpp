@@ -10,6 +10,7 @@
 
 #include <malloc.h>
 
+#include "codec.hpp"
 #include "memory_engine.hpp"
 #include "process.hpp"
 #include "tracked_events.hpp"
@@ -62,7 +63,7 @@ class Day {
     while (report_.violations.empty() && !is_over() && timeline_.step()) {
       ++report_.steps;
       if (process_ != nullptr) {
-        complain(process_->miscounted());
+        complain(process_->miscounted(damaged_.size()));
       }
     }
     if (options_.faults_end && report_.violations.empty() && !is_settled()) {
@@ -124,9 +125,34 @@ class Day {
     bool survives = true;
     disk_.crash([&] { return survives = survives && rng_.below(2) == 0; });
     process_.reset();
+    if (!options_.compact && rng_.below(3) == 0) {
+      damage_a_group();
+    }
     disk_.broken = false;
     timeline_.crash_process();  // drops what its end has arranged
     in_world(std::chrono::nanoseconds(rng_.below(3'000'000'000)), [this] { start_process(); });
+  }
+
+  // Flips a bit of a stored group.
+  void damage_a_group() {
+    const auto is_group = [](const auto& entry) {
+      return entry.first.front() == static_cast<char>(store::Tag::group);
+    };
+    const auto groups = std::ranges::count_if(disk_.stable, is_group);
+    if (groups == 0) {
+      return;
+    }
+    auto at = std::ranges::find_if(disk_.stable, is_group);
+    std::advance(at, rng_.below(static_cast<std::uint64_t>(groups)));
+    auto& [key, value] = *at;
+    // It may have been damaged before.
+    if (const auto stored = store::decode_group(key, value)) {
+      for (const EventRecord& record : stored->records) {
+        damaged_.insert(test::tracked_event(stored->bytes().substr(record.offset, record.size)));
+      }
+      value[rng_.below(value.size())] ^= 1;
+      disk_.visible[key] = value;
+    }
   }
 
   void break_disk() {
@@ -251,6 +277,9 @@ class Day {
 
   void check() {
     EventChecks checks(acknowledged_, options_.faults_end);
+    for (const TrackedEvent& event : damaged_) {
+      checks.damaged(event);
+    }
     if (!options_.compact) {
       for (const simulator::LedgerEntry& entry : vendor_.ledger().entries()) {
         checks.stored(entry.body);
@@ -295,6 +324,7 @@ class Day {
   std::unique_ptr<Process> process_;
   std::vector<Producer> producers_;
   std::set<TrackedEvent> acknowledged_;  // unless compact
+  std::set<TrackedEvent> damaged_;       // by the disk, stored or not
   std::map<std::chrono::hours, std::uint64_t> acknowledged_by_hour_;
   SimulationReport report_;
 };

@@ -1,5 +1,5 @@
-// A shop's day and its mishaps from a seed: producers, the gateway's crashes, a disk that fails,
-// and a vendor with moods. The same seed gives the same day for ever.
+// A shop's day and its mishaps from a seed: producers, the gateway's crashes, a disk that fails
+// and damages, and a vendor with moods. The same seed gives the same day for ever.
 #pragma once
 
 #include <chrono>

@@ -40,6 +40,9 @@ void EventChecks::stored(std::string_view json) {
     complain(found_, "counts twice", event);
     return;
   }
+  if (damaged_.contains(event)) {
+    return;
+  }
   const auto [last, is_first] = last_.try_emplace(event.profile, event.number);
   if (!is_first && last->second >= event.number) {
     complain(found_, "came after a later one", event);
@@ -60,7 +63,8 @@ std::vector<std::string> EventChecks::violations() const {
     return all;
   }
   for (const TrackedEvent& event : acknowledged_) {
-    if (event.poison ? !dead_.contains(event) : !stored_.contains(event)) {
+    const bool has_ended = event.poison ? dead_.contains(event) : stored_.contains(event);
+    if (!has_ended && !damaged_.contains(event)) {
       complain(all, "is lost", event);
     }
   }

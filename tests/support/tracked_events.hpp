@@ -41,6 +41,10 @@ class EventChecks {
   // A line of the dead-letter store.
   void dead_lettered(std::string_view line);
 
+  // An event whose record the disk has damaged: it may be lost, or have been on its way upstream
+  // when the gateway died, and arrive at any time. Before all else.
+  void damaged(const TrackedEvent& event) { damaged_.insert(event); }
+
   // Once all of it is in: what is not as promised; a few examples are enough.
   [[nodiscard]] std::vector<std::string> violations() const;
   [[nodiscard]] std::size_t dead_letter_count() const { return dead_.size(); }
@@ -53,6 +57,7 @@ class EventChecks {
   bool all_must_have_ended_;
   std::set<TrackedEvent> stored_;
   std::set<TrackedEvent> dead_;
+  std::set<TrackedEvent> damaged_;
   std::map<std::string, std::uint64_t> last_;  // number, by profile
   std::vector<std::string> found_;
 };

@@ -57,6 +57,10 @@ struct Workspace {
   // are logged and counted. Called on any thread, once for each producer whose budget they take;
   // all their events come with the first. May be empty.
   std::function<void(const Backlog&, std::uint32_t producer)> lost;
+  // Called once, while the store is opened and before any other: what was there at the start, and
+  // comes out of read() first. A part of it may be lost at once, so it has to be counted by then.
+  // May be empty.
+  std::function<void(const Backlog&)> recovered = nullptr;
 };
 
 // One per gateway.
@@ -66,7 +70,7 @@ class Store {
   virtual ~Store() = default;
   // Of the workspace with this index at open(). Lives as long as the store.
   [[nodiscard]] virtual buffer::Buffer& buffer(std::size_t workspace) = 0;
-  // What was there at the start, and comes out of read() first; the caller admits it.
+  // What was there at the start.
   [[nodiscard]] virtual Backlog recovered(std::size_t workspace) const = 0;
   // Thread-safe.
   virtual void expose(metrics::Exposition& exposition) const = 0;

@@ -8,6 +8,7 @@
 
 #include <gmock/gmock.h>
 
+#include "codec.hpp"
 #include "store_support.hpp"
 #include "temporary_directory.hpp"
 
@@ -89,6 +90,47 @@ std::uint64_t size_of(const std::string& folder) {
     bytes += entry.is_regular_file() ? entry.file_size() : 0;
   }
   return bytes;
+}
+
+// Otherwise what is lost would be taken off a count that it is not in yet.
+TEST(ThreadedStore, SaysWhatIsThereBeforeAnyOfItIsLost) {
+  Stepped earlier;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    earlier.append(numbered_group(number, earlier.clock));
+  }
+  earlier.commit();
+  Backlog all;
+  for (const Group::Owner& group : earlier.read()) {
+    all.events += group->records().size();
+  }
+  earlier.store.reset();
+  for (auto& [key, value] : earlier.disk.visible) {
+    if (key.front() == static_cast<char>(Tag::group)) {
+      value[0] ^= 1;
+    }
+  }
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::vector<std::pair<std::string, std::uint64_t>> said;
+  const auto say = [&](const char* what, const Backlog& backlog) {
+    const std::lock_guard lock(mutex);
+    said.emplace_back(what, backlog.events);
+    changed.notify_all();
+  };
+  buffer::DedupWindow window({});
+  const auto store =
+      open({},
+           {{.name = "w0",
+             .window = &window,
+             .wake = [] {},
+             .lost = [&](const Backlog& backlog, std::uint32_t) { say("lost", backlog); },
+             .recovered = [&](const Backlog& backlog) { say("recovered", backlog); }}},
+           earlier.clock, std::make_unique<test::MemoryEngine>(earlier.disk));
+  ASSERT_TRUE(store) << store.error().message;
+  std::unique_lock lock(mutex);
+  ASSERT_TRUE(changed.wait_for(lock, patience, [&] { return said.size() >= 2; }));
+  EXPECT_THAT(said, testing::ElementsAre(testing::Pair("recovered", all.events),
+                                         testing::Pair("lost", all.events)));
 }
 
 TEST(RocksDbStore, KeepsWhatItAcknowledgedInTheOrderOfAcceptance) {
