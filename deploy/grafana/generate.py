@@ -188,7 +188,9 @@ BUFFER = [
           stack=True),
     graph("Waiting bytes", "bytes", [
         (f"sum by (workspace) (sluice_buffer_bytes{{{WORKSPACE}}})", "{{workspace}}"),
-        (f"sum(sluice_buffer_disk_bytes{{{INSTANCE}}})", "files on disk")]),
+        (f"sum(sluice_buffer_disk_bytes{{{INSTANCE}}})", "files on disk"),
+        (f"min(sluice_buffer_disk_free_bytes{{{INSTANCE}}})", "free on disk"),
+        (f"min(sluice_buffer_reserve_bytes{{{INSTANCE}}})", "kept for a full disk")]),
     graph("Oldest event", "s", [
         (f"max by (workspace) (sluice_buffer_oldest_event_age_seconds{{{WORKSPACE}}})",
          "{{workspace}}")], thresholds=(60, 300)),
@@ -203,7 +205,8 @@ BUFFER = [
         (rate("buffer_commits_total", INSTANCE), "per second"),
         (rate("buffer_write_failures_total", INSTANCE), "failed per second"),
         (mean("buffer_commit_groups", INSTANCE), "requests in each"),
-        (f"max(sluice_buffer_trouble{{{INSTANCE}}})", "1: the disk takes nothing in")]),
+        (f"max(sluice_buffer_trouble{{{INSTANCE}}})", "1: the disk takes nothing in"),
+        (f"sum(sluice_buffer_unstored_events{{{INSTANCE}}})", "events in memory only")]),
     graph("Written per byte of events", "none", [
         (f"{rate('buffer_written_bytes_total', INSTANCE)} / "
          f"{rate('buffer_appended_bytes_total', INSTANCE)}", "write amplification")],

@@ -385,6 +385,7 @@ void read_buffer(const Section& section, const Ingest& ingest, Buffer& buffer) {
   section.read("sync", buffer.sync, buffer_sync_names);
   section.read("sync_interval", buffer.sync_interval, duration, {.min = 1ms, .max = 1min});
   section.read("max_bytes", buffer.max_bytes, size, {.min = 0, .max = store_bytes_max});
+  buffer.max_bytes_given = section.has("max_bytes");
   section.read("max_events", buffer.max_events, count, {.min = 0, .max = 1'000'000'000'000});
   section.read("high_watermark", buffer.high_watermark, share, {.min = 0.01, .max = 1});
   section.read("low_watermark", buffer.low_watermark, share, {.min = 0.01, .max = 1});

@@ -65,6 +65,10 @@ constexpr std::size_t write_buffer_bytes_min = 4U << 20;
 constexpr std::size_t write_buffer_bytes_max = 32U << 20;
 constexpr std::size_t write_buffer_share_percent = 10;
 
+// What waits may take this part of the room that the disk buffer has: while events are delivered,
+// its files take up to about three times as much.
+constexpr std::uint64_t volume_share = 3;
+
 // Producers that can be added by reloading, over the life of the process.
 constexpr std::size_t spare_producers = 256;
 // How often files with secrets are looked at.
@@ -85,6 +89,30 @@ std::size_t write_buffer_bytes() {
 
 std::ptrdiff_t producers_of(const config::Config& config, const config::Workspace& workspace) {
   return std::ranges::count(config.ingest.producers, workspace.name, &config::Producer::workspace);
+}
+
+// Where buffer.max_bytes is not given, it is no more than the disk has room for.
+void fit_to_volume(config::Config& config, std::optional<std::uint64_t> room_bytes) {
+  config::Buffer& buffer = config.buffer;
+  if (room_bytes && !buffer.max_bytes_given && buffer.type == config::BufferType::disk) {
+    buffer.max_bytes = std::clamp<std::uint64_t>(*room_bytes / volume_share,
+                                                 config.ingest.max_event_bytes, buffer.max_bytes);
+  }
+}
+
+void say_what_fits(const config::Buffer& buffer, std::optional<std::uint64_t> room_bytes) {
+  if (buffer.type != config::BufferType::disk || !room_bytes) {
+    return;
+  }
+  if (buffer.max_bytes > *room_bytes) {
+    SLUICE_LOG(warn,
+               "buffer.max_bytes is more than its file system has room for: events are refused "
+               "when that is full; a third of the room is a value that fits",
+               {"max_bytes", buffer.max_bytes}, {"room_bytes", *room_bytes});
+    return;
+  }
+  SLUICE_LOG(info, "the disk buffer has room", {"max_bytes", buffer.max_bytes},
+             {"room_bytes", *room_bytes});
 }
 
 // The limits of one workspace: the buffer's, in equal shares, so that one that is down cannot take
@@ -248,12 +276,16 @@ class DeliveryContext : public asio::io_context {
 class RunningGateway final : public Gateway {
  public:
   RunningGateway(const config::Config& config, const Clock& clock, Controls controls)
-      : running_(std::make_shared<const config::Config>(config)),
-        controls_(std::move(controls)),
+      : controls_(std::move(controls)),
         clock_(clock),
         storage_thread_(1),
+        room_bytes_(store::room_for_store(config.buffer.path)),
         tls_stamps_(stamps_of_tls(config)),
-        secret_stamps_(stamps_as_read(config, config::process_environment())) {}
+        secret_stamps_(stamps_as_read(config, config::process_environment())) {
+    config::Config fitted = config;
+    fit_to_volume(fitted, room_bytes_);
+    running_ = std::make_shared<const config::Config>(std::move(fitted));
+  }
   ~RunningGateway() override { SLUICE_ASSERT(!delivery_thread_.joinable()); }
 
   Result<void> start() {
@@ -427,6 +459,7 @@ class RunningGateway final : public Gateway {
   }
 
   Result<void> open_store(std::size_t producers) {
+    say_what_fits(running_->buffer, room_bytes_);
     std::vector<store::Workspace> workspaces;
     workspaces.reserve(tenants_.size());
     for (const auto& tenant : tenants_) {
@@ -582,6 +615,7 @@ class RunningGateway final : public Gateway {
     if (!wanted) {
       return {.mistakes = wanted.error()};
     }
+    fit_to_volume(*wanted, room_bytes_);
     FileStamps secret_stamps = stamps_as_read(*wanted, config::process_environment());
     ReloadPlan plan = plan_reload(*running(), *wanted);
     if (plan.next.ingest.tls == running()->ingest.tls && tls_stamps != tls_stamps_) {
@@ -810,6 +844,8 @@ class RunningGateway final : public Gateway {
   net::Gate gate_{"delivery"};
   DeliveryContext context_;
   asio::thread_pool storage_thread_;
+  // What the disk buffer had for its files at the start.
+  const std::optional<std::uint64_t> room_bytes_;
   FileStamps tls_stamps_;     // of the files as they were taken over
   FileStamps secret_stamps_;  // likewise
   asio::steady_timer file_check_{context_};

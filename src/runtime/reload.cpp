@@ -139,6 +139,7 @@ void compare_buffer(Differ& differ, config::Buffer& running, const config::Buffe
   differ.keep("buffer.sync", running.sync, wanted.sync);
   differ.keep("buffer.sync_interval", running.sync_interval, wanted.sync_interval);
   differ.take("buffer.max_bytes", running.max_bytes, wanted.max_bytes);
+  running.max_bytes_given = wanted.max_bytes_given;
   differ.take("buffer.max_events", running.max_events, wanted.max_events);
   differ.take("buffer.high_watermark", running.high_watermark, wanted.high_watermark);
   differ.take("buffer.low_watermark", running.low_watermark, wanted.low_watermark);

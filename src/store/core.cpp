@@ -29,6 +29,12 @@ std::string describe(const Error& error, const std::string& path) {
     return "the disk is full: free space on the file system of " + path +
            "; events are taken in again by themselves then";
   }
+  if (error.code == Errc::gone) {
+    return "the disk buffer's files are gone from " + path +
+           " (deleted, renamed, or under another mount): put them back; what waits for its "
+           "delivery "
+           "is in memory only";
+  }
   return "the disk buffer cannot write: " + error.message + "; check the device of " + path +
          ", it is tried again each second";
 }
@@ -71,6 +77,8 @@ Result<void> Core::start(std::vector<Workspace> workspaces) {
   // Also a probe: with a full disk the store comes up, delivers what it has, and takes nothing in.
   if (const auto written = write_known_state(); !written) {
     enter_trouble(written.error());
+  } else if (!engine_->has_room()) {
+    run_out_of_room();
   }
   for (const auto& workspace : workspaces_) {
     if (workspace->config.recovered) {
@@ -166,14 +174,17 @@ Result<void> Core::restore_window(WorkspaceBuffer& workspace) {
 MonoTime Core::commit_step() {
   const MonoTime now = clock_.mono_now();
   queue_.drain(waiting_);
-  const MonoTime due = trouble_.exists() ? wait_out_trouble(now) : work(now);
+  if (!trouble_.exists() && !waiting_.empty() && !engine_->has_room()) {
+    run_out_of_room();
+  }
+  const MonoTime due = !trouble_.exists() ? work(now)
+                       : awaiting_room_   ? await_room(now)
+                                          : wait_out_trouble(now);
   return queue_.try_sleep() ? due : now;
 }
 
 MonoTime Core::work(MonoTime now) {
-  const bool has_releases = std::ranges::any_of(
-      workspaces_, [](const auto& workspace) { return workspace->has_releases(); });
-  if (has_releases && !releases_due_) {
+  if (has_releases() && !releases_due_) {
     releases_due_ = now + release_wait;
   }
   if (proof_wanted_.exchange(false, std::memory_order_relaxed)) {
@@ -204,10 +215,61 @@ MonoTime Core::wait_out_trouble(MonoTime now) {
     enter_trouble(recovered.error());
     return recover_at_;
   }
+  awaiting_room_ = true;
+  unstored_events_.store(0, std::memory_order_relaxed);
+  return await_room(now);
+}
+
+// Delivery goes on, and what it has ended is removed; that may make the room that is missing.
+MonoTime Core::await_room(MonoTime now) {
+  refuse(waiting_);
+  sync_when_due(now);
+  if (awaiting_room_ && now >= recover_at_ && has_releases()) {
+    commit(true);
+  }
+  if (!awaiting_room_ || now < recover_at_) {  // a failure comes with its own time
+    return std::min(recover_at_, sync_due_.value_or(MonoTime::max()));
+  }
+  if (!engine_->has_room()) {
+    if (const auto made = engine_->make_room(live_bytes()); !made) {
+      enter_trouble(made.error());
+      return recover_at_;
+    }
+  }
+  if (!engine_->has_room()) {
+    recover_at_ = clock_.mono_now() + recover_interval;
+    return recover_at_;
+  }
   SLUICE_LOG(info, "the disk buffer works again");
   probe_.recoveries.add();
+  awaiting_room_ = false;
   trouble_.set({});
   return now;
+}
+
+bool Core::has_releases() const {
+  return std::ranges::any_of(workspaces_,
+                             [](const auto& workspace) { return workspace->has_releases(); });
+}
+
+std::uint64_t Core::backlog_events() const {
+  std::uint64_t events = 0;
+  for (const auto& workspace : workspaces_) {
+    events += workspace->releases.backlog(workspace->next).events;
+  }
+  return events;
+}
+
+// Of what is stored and was not released, at most: it may be stored compressed.
+std::uint64_t Core::live_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& workspace : workspaces_) {
+    bytes += workspace->releases.backlog(workspace->next).bytes + workspace->dedup.stored_bytes();
+  }
+  for (const Orphan& orphan : orphans_) {
+    bytes += orphan.backlog.bytes;
+  }
+  return bytes;
 }
 
 void Core::commit(bool sync) {
@@ -251,7 +313,7 @@ Result<void> Core::write_commit(bool sync) {
 void Core::place_appends() {
   format_needed_ = 0;
   std::size_t events_bytes = 0;  // before they are compressed, which takes its time too
-  while (!waiting_.empty() &&
+  while (!waiting_.empty() && !awaiting_room_ &&
          std::max(batch_.size_bytes(), events_bytes) < options_.commit_bytes_max) {
     Append& append = committing_.emplace_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -278,12 +340,18 @@ void Core::place_appends() {
   }
 }
 
-void Core::place_releases() {
+void Core::take_releases() {
   releases_due_.reset();
   for (const auto& workspace : workspaces_) {
     for (const WorkspaceBuffer::Release& release : workspace->take_releases()) {
       workspace->releases.add(release.begin, release.end, release.totals);
     }
+  }
+}
+
+void Core::place_releases() {
+  take_releases();
+  for (const auto& workspace : workspaces_) {
     if (workspace->releases.has_changes()) {
       workspace->releases.write_changes(batch_);
     }
@@ -349,7 +417,7 @@ void Core::undo_commit(const Error& error) {
 }
 
 void Core::sync_when_due(MonoTime now) {
-  if (!sync_due_ || *sync_due_ > now || trouble_.exists()) {
+  if (!sync_due_ || *sync_due_ > now || (trouble_.exists() && !awaiting_room_)) {
     return;
   }
   sync_due_.reset();
@@ -375,13 +443,25 @@ void Core::refuse(std::deque<Append>& appends) {
 
 void Core::enter_trouble(const Error& error) {
   probe_.failures.add();
+  awaiting_room_ = false;
   trouble_.set(describe(error, options_.path));
+  unstored_events_.store(error.code == Errc::gone ? backlog_events() : 0,
+                         std::memory_order_relaxed);
   recover_at_ = clock_.mono_now() + recover_interval;
   SLUICE_LOG(error, "the disk buffer takes nothing in", {"reason", trouble_.text()},
              {"error", error.message});
 }
 
+// Nothing has failed yet, and nothing shall: what is stored has to be delivered and removed.
+void Core::run_out_of_room() {
+  trouble_.set(describe({.code = Errc::disk_full, .message = {}}, options_.path));
+  awaiting_room_ = true;
+  recover_at_ = clock_.mono_now();
+  SLUICE_LOG(error, "the disk buffer takes nothing in", {"reason", trouble_.text()});
+}
+
 Result<void> Core::recover() {
+  take_releases();  // they may make room
   if (auto reopened = engine_->reopen(); !reopened) {
     return reopened;
   }
@@ -416,30 +496,45 @@ std::uint64_t Core::close() {
     return 0;
   }
   queue_.drain(waiting_);
-  if (trouble_.exists()) {
+  // What would be lost otherwise may have the last room.
+  const auto spare_nothing = [this] {
+    if (std::exchange(awaiting_room_, false)) {
+      trouble_.set({});
+    }
+  };
+  spare_nothing();
+  if (trouble_.exists() || !commit_all()) {
     recover_at_ = MonoTime::min();
     static_cast<void>(wait_out_trouble(clock_.mono_now()));
-  }
-  while (!waiting_.empty() && !trouble_.exists()) {
-    commit(true);
-  }
-  if (!trouble_.exists()) {
-    commit(true);
+    spare_nothing();
+    static_cast<void>(commit_all());
   }
   const std::uint64_t given_up = abandon_waiting();
   engine_->close();
   return given_up;
 }
 
-// Acknowledged at the level memory, and the disk does not take them: they go with the process.
+// All that waits; whether it could be done.
+bool Core::commit_all() {
+  while (!trouble_.exists()) {
+    const bool is_last = waiting_.empty();
+    commit(true);
+    if (is_last) {
+      break;
+    }
+  }
+  return !trouble_.exists();
+}
+
+// Acknowledged, and the disk does not take them, or its files are gone: they go with the process.
 std::uint64_t Core::abandon_waiting() {
-  std::uint64_t events = 0;
+  std::uint64_t events = unstored_events_.load(std::memory_order_relaxed);
   for (const Append& append : waiting_) {
     events += append.group->records().size();
   }
   waiting_.clear();
   if (events > 0) {
-    SLUICE_LOG(error, "events that were acknowledged at the level memory are lost: the disk fails",
+    SLUICE_LOG(error, "events that were acknowledged and are in memory only are lost",
                {"events", events}, {"reason", trouble_.text()});
   }
   return events;
@@ -575,6 +670,9 @@ void Core::expose(metrics::Exposition& exposition) const {
                      probe_.failures.value());
   exposition.gauge("buffer_trouble", "1 while the disk buffer takes nothing in.", {},
                    trouble_.exists() ? 1 : 0);
+  exposition.gauge("buffer_unstored_events",
+                   "Acknowledged events that are in memory only, as the buffer's files are gone.",
+                   {}, static_cast<double>(unstored_events_.load(std::memory_order_relaxed)));
   exposition.counter("buffer_appended_bytes_total", "Canonical bytes of events committed.", {},
                      probe_.appended_bytes.value());
   const Engine::Stats stats = engine_->stats();
@@ -583,6 +681,11 @@ void Core::expose(metrics::Exposition& exposition) const {
                      stats.written_bytes);
   exposition.gauge("buffer_disk_bytes", "Bytes that the buffer's files take.", {},
                    static_cast<double>(stats.disk_bytes));
+  exposition.gauge("buffer_disk_free_bytes", "Bytes that are free on the buffer's file system.", {},
+                   static_cast<double>(stats.free_bytes));
+  exposition.gauge("buffer_reserve_bytes",
+                   "Bytes kept for when the disk is full; 0: given back, or none are kept.", {},
+                   static_cast<double>(stats.reserve_bytes));
   exposition.counter("buffer_log_dropped_bytes_total",
                      "Bytes of the write-ahead log that were unreadable at the start.", {},
                      stats.log_dropped_bytes);

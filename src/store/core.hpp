@@ -53,9 +53,14 @@ class Core final : public SteppedStore {
 
   [[nodiscard]] MonoTime work(MonoTime now);
   [[nodiscard]] MonoTime wait_out_trouble(MonoTime now);
+  [[nodiscard]] MonoTime await_room(MonoTime now);
+  [[nodiscard]] bool has_releases() const;
+  [[nodiscard]] std::uint64_t live_bytes() const;
+  [[nodiscard]] std::uint64_t backlog_events() const;
   void commit(bool sync);
   [[nodiscard]] Result<void> write_commit(bool sync);
   void place_appends();
+  void take_releases();
   void place_releases();
   void put_appended(const WorkspaceBuffer& workspace);
   void finish_commit();
@@ -64,8 +69,10 @@ class Core final : public SteppedStore {
   void sync_when_due(MonoTime now);
   void refuse(std::deque<Append>& appends);
   void enter_trouble(const Error& error);
+  void run_out_of_room();
   [[nodiscard]] Result<void> recover();
   [[nodiscard]] Result<void> write_known_state();
+  [[nodiscard]] bool commit_all();
   [[nodiscard]] std::uint64_t abandon_waiting();
 
   // Whether it is to be tried again at once; nothing after a failure.
@@ -91,6 +98,8 @@ class Core final : public SteppedStore {
   std::atomic<bool> proof_wanted_{false};
   std::atomic<MonoTime> proven_at_{MonoTime::min()};
 
+  std::atomic<std::uint64_t> unstored_events_{0};  // while the files are gone
+
   // The commit thread's.
   std::deque<Append> waiting_;
   std::deque<Append> committing_;
@@ -101,6 +110,7 @@ class Core final : public SteppedStore {
   std::optional<MonoTime> releases_due_;
   std::optional<MonoTime> sync_due_;
   MonoTime recover_at_;
+  bool awaiting_room_ = false;  // in trouble; all works, but nothing may be taken in
   CommitProbe probe_;
 };
 

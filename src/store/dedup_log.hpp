@@ -17,6 +17,8 @@ class DedupLog {
 
   // How many entries the group has for the window; 0 if the window keeps none.
   [[nodiscard]] std::uint64_t entries_of(const Group& group) const;
+  // About what is stored takes.
+  [[nodiscard]] std::uint64_t stored_bytes() const { return keys_ * sizeof(DedupKey); }
   // Adds the group's keys to the batch.
   void put(Batch& batch, const Group& group);
   // Notes what is stored: in ascending order of tickets.

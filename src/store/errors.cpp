@@ -23,6 +23,8 @@ class Category final : public std::error_category {
         return "the store has another format";
       case Errc::unreadable:
         return "the device refuses to read a part of the store";
+      case Errc::gone:
+        return "the store's files are not where they were";
     }
     return "unknown";
   }

@@ -15,6 +15,7 @@
 #include <sluice/store/engine.hpp>
 
 #include "codec.hpp"
+#include "file_identity.hpp"
 
 namespace sluice::store {
 namespace {
@@ -158,6 +159,24 @@ Result<void> Folder::write_format(std::uint32_t version) {
 
 Result<void> Folder::raise_format(std::uint32_t format) {
   return format_version_ < format ? write_format(format) : Result<void>();
+}
+
+Result<void> Folder::restore() {
+  const auto ours = identity_of(lock_);
+  if (ours && identity_of(path_ + "/LOCK") == ours) {
+    return {};
+  }
+  auto again = open(path_, Missing::create);
+  if (!again) {
+    return std::unexpected(again.error());
+  }
+  if (again->format_version_ < format_version_) {
+    if (auto raised = again->write_format(format_version_); !raised) {
+      return raised;
+    }
+  }
+  std::swap(lock_, again->lock_);
+  return sync_folder(fs::path(path_).parent_path());
 }
 
 void Folder::quarantine(const std::string& workspace, Ticket ticket, std::string_view record) {

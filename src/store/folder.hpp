@@ -3,6 +3,7 @@
 //   LOCK            held by the process that has the store open
 //   FORMAT          the format, and who wrote it
 //   db/             RocksDB
+//   reserve         room for when the disk is full
 //   quarantine/     records that could not be read
 //   corrupt-<time>/ a db/ that was beyond repair
 #pragma once
@@ -27,10 +28,14 @@ class Folder {
   ~Folder();
 
   [[nodiscard]] std::string database_path() const { return path_ + "/db"; }
+  [[nodiscard]] std::string reserve_path() const { return path_ + "/reserve"; }
   // As of the file FORMAT.
   [[nodiscard]] const std::string& format() const { return format_; }
   // The store has what no format before this one has: on disk when it returns without an error.
   [[nodiscard]] Result<void> raise_format(std::uint32_t format);
+  // It may have been deleted or replaced while it was open: makes it again where it is missing, and
+  // locks it.
+  [[nodiscard]] Result<void> restore();
   // Keeps a record for people, up to a bound. One thread at a time.
   void quarantine(const std::string& workspace, Ticket ticket, std::string_view record);
 

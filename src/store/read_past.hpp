@@ -42,6 +42,10 @@ class ReadPast final : public Engine {
   void reclaim(std::string_view from, std::string_view to, bool thoroughly) override {
     engine_.reclaim(from, to, thoroughly);
   }
+  [[nodiscard]] bool has_room() override { return engine_.has_room(); }
+  Result<void> make_room(std::uint64_t live_bytes) override {
+    return engine_.make_room(live_bytes);
+  }
   Result<void> reopen() override { return engine_.reopen(); }
   void close() override { engine_.close(); }
   [[nodiscard]] Stats stats() const override { return engine_.stats(); }

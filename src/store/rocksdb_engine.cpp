@@ -23,8 +23,13 @@
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
+#include <sys/stat.h>
 
 #include <sluice/base/log.hpp>
+
+#include "file_identity.hpp"
+#include "reserve.hpp"
+#include "rocksdb_copy.hpp"
 
 namespace sluice::store {
 namespace {
@@ -115,6 +120,43 @@ class WriteCounter final : public rocksdb::EventListener {
   std::atomic<std::uint64_t>& bytes_;
 };
 
+// A log may be given so much of the disk ahead as its memtable can take.
+constexpr std::uint64_t ample_room_bytes = 1U << 30;
+// What opening writes besides tables of what was in the logs, and what tables have besides records.
+constexpr std::uint64_t small_change_bytes = 1U << 20;
+// More than a log can have, so that no table has to be written.
+constexpr std::size_t frugal_write_buffer_bytes = 1U << 30;
+
+struct LogFiles {
+  std::uint64_t size_bytes = 0;
+  std::uint64_t disk_bytes = 0;  // with what was set aside for more
+};
+
+LogFiles log_files(const std::string& path) {
+  LogFiles found;
+  std::error_code error;
+  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    struct stat status{};
+    if (at->path().extension() == ".log" && ::stat(at->path().c_str(), &status) == 0) {
+      found.size_bytes += static_cast<std::uint64_t>(status.st_size);
+      found.disk_bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
+    }
+  }
+  return found;
+}
+
+// A process that was killed leaves what its log had been given ahead.
+void trim_logs(const std::string& path) {
+  std::error_code error;
+  for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;
+    if (const std::uintmax_t size = at->file_size(gone);
+        !gone && at->path().extension() == ".log") {
+      fs::resize_file(at->path(), size, gone);
+    }
+  }
+}
+
 // For a queue: groups are written in order, live shortly, and go in order. What was released before
 // its memtable is full is never written to a table; the rest goes to level 0, and once more to
 // level 1, where files lie one behind the other and can be dropped whole.
@@ -161,7 +203,8 @@ rocksdb::Options rocksdb_options(std::size_t write_buffer_bytes) {
 
 class RocksDbEngine final : public Engine {
  public:
-  explicit RocksDbEngine(RocksDbOptions options) : options_(std::move(options)) {
+  explicit RocksDbEngine(RocksDbOptions options)
+      : options_(std::move(options)), reserve_(options_.reserve_path) {
     settings_ = rocksdb_options(options_.write_buffer_bytes);
     settings_.info_log = std::make_shared<Log>(dropped_bytes_);
     settings_.listeners.push_back(std::make_shared<WriteCounter>(written_bytes_));
@@ -177,20 +220,28 @@ class RocksDbEngine final : public Engine {
   ~RocksDbEngine() override { close(); }
 
   [[nodiscard]] Result<void> open() {
-    rocksdb::Status status = open_with(settings_);
+    const auto room = room_on(options_.path);
+    settings_.allow_fallocate = !room || room->free_bytes >= ample_room_bytes;
+    rocksdb::Status status = rocksdb::Status::NoSpace();
+    if (options_.read_only || !room ||
+        room->free_bytes >= log_files(options_.path).size_bytes + small_change_bytes) {
+      status = open_with(settings_, options_.read_only);
+    }
     is_frugal_ = false;
-    if (!status.ok() && code_of(status) == Errc::disk_full) {
-      // There may be room for a new log, if not for a table of what was in the last one.
-      rocksdb::Options frugal = settings_;
-      frugal.avoid_flush_during_recovery = true;
-      frugal.write_buffer_size = 128U << 20;  // more than a log can have
-      status = open_with(frugal);
-      is_frugal_ = status.ok();
+    is_stand_in_ = false;
+    if (is_disk_full(status) && !options_.read_only) {
+      status = open_frugally();
+    }
+    if (is_disk_full(status)) {
+      // Delivery can begin. Each reopen() tries again.
+      status = open_with(settings_, true);
+      is_stand_in_ = status.ok();
     }
     return to_result(status);
   }
   [[nodiscard]] Result<void> repair() {
     repairs_.fetch_add(1, std::memory_order_relaxed);
+    reserve_.give_back();  // it writes tables anew
     return to_result(rocksdb::RepairDB(options_.path, settings_));
   }
   [[nodiscard]] Result<void> set_aside() {
@@ -207,8 +258,8 @@ class RocksDbEngine final : public Engine {
 
   Result<void> write(const Batch& batch, bool sync) override {
     const std::shared_lock lock(mutex_);
-    if (db_ == nullptr) {
-      return closed();
+    if (db_ == nullptr || is_stand_in_) {
+      return db_ == nullptr ? closed() : no_room();
     }
     writes_.Clear();
     rocksdb::Status status;
@@ -224,12 +275,16 @@ class RocksDbEngine final : public Engine {
       end_frugality();
     }
     written_bytes_.fetch_add(writes_.GetDataSize(), std::memory_order_relaxed);
-    return to_result(status);
+    return status.ok() && !is_in_place() ? gone() : to_result(status);
   }
 
   Result<void> sync() override {
     const std::shared_lock lock(mutex_);
-    return db_ == nullptr ? closed() : to_result(db_->SyncWAL());
+    if (db_ == nullptr || is_stand_in_) {
+      return db_ == nullptr ? closed() : no_room();
+    }
+    const rocksdb::Status status = db_->SyncWAL();
+    return status.ok() && !is_in_place() ? gone() : to_result(status);
   }
 
   Result<void> read(std::string_view from, std::string_view to, const Sink& sink) override {
@@ -243,7 +298,7 @@ class RocksDbEngine final : public Engine {
     while (iterator->Valid() && sink(view(iterator->key()), view(iterator->value()))) {
       iterator->Next();
     }
-    return to_read_result(iterator->status());
+    return unless_gone(to_read_result(iterator->status()));
   }
 
   Result<std::optional<std::string>> get(std::string_view key) override {
@@ -258,7 +313,7 @@ class RocksDbEngine final : public Engine {
     if (status.IsNotFound()) {
       return std::nullopt;
     }
-    if (auto outcome = to_read_result(status); !outcome) {
+    if (auto outcome = unless_gone(to_read_result(status)); !outcome) {
       return std::unexpected(outcome.error());
     }
     return value;
@@ -266,7 +321,7 @@ class RocksDbEngine final : public Engine {
 
   void reclaim(std::string_view from, std::string_view to, bool thoroughly) override {
     const std::shared_lock lock(mutex_);
-    if (db_ == nullptr) {
+    if (db_ == nullptr || is_stand_in_) {
       return;
     }
     const rocksdb::Slice begin = slice(from);
@@ -284,9 +339,64 @@ class RocksDbEngine final : public Engine {
     }
   }
 
+  [[nodiscard]] bool has_room() override {
+    const std::shared_lock lock(mutex_);
+    if (options_.reserve_path.empty()) {
+      return true;
+    }
+    if (db_ == nullptr || is_stand_in_ || (is_in_place() && !reserve_.try_take())) {
+      return false;
+    }
+    const auto room = room_on(options_.path);
+    if (!room || !is_in_place()) {
+      return true;  // write() tells
+    }
+    // What is in memory has to become a table.
+    std::uint64_t needed = reserve_.size_bytes();
+    if (room->free_bytes < needed + 4 * options_.write_buffer_bytes) {
+      needed += memtable_bytes();
+    }
+    return room->free_bytes >= needed;
+  }
+
+  Result<void> make_room(std::uint64_t live_bytes) override {
+    const auto room = room_on(options_.path);
+    if (!room) {
+      return {};
+    }
+    const LogFiles logs = log_files(options_.path);
+    const std::uint64_t live = std::min(live_bytes, logs.size_bytes);
+    const std::uint64_t needed = live + live / 8 + small_change_bytes;
+    if (logs.disk_bytes > 2 * needed && room->free_bytes + reserve_.held_bytes() > needed) {
+      // Opening makes a table of what is live in the logs, and removes them.
+      reserve_.give_back();
+      close();
+      if (const auto status = open_with(settings_, false); !status.ok()) {
+        return open();
+      }
+      is_frugal_ = false;
+      is_stand_in_ = false;
+    }
+    compact_if_worthwhile(live_bytes);
+    return {};
+  }
+
   Result<void> reopen() override {
+    if (is_stand_in_) {
+      make_way();
+      const auto room = room_on(options_.path);
+      if (room && room->free_bytes < small_change_bytes) {
+        return no_room();
+      }
+    }
+    if (db_ != nullptr && !is_stand_in_ && !is_in_place()) {
+      if (auto moved = move_into_place(); !moved) {
+        return moved;
+      }
+    }
     close();
-    return open();
+    auto opened = open();
+    return opened && is_stand_in_ ? no_room() : opened;
   }
 
   void close() override {
@@ -303,7 +413,9 @@ class RocksDbEngine final : public Engine {
             .written_bytes = written_bytes_.load(std::memory_order_relaxed),
             .log_dropped_bytes = dropped_bytes_.load(std::memory_order_relaxed),
             .repairs = repairs_.load(std::memory_order_relaxed),
-            .set_aside = set_aside_.load(std::memory_order_relaxed)};
+            .set_aside = set_aside_.load(std::memory_order_relaxed),
+            .reserve_bytes = reserve_.held_bytes(),
+            .free_bytes = room_on(options_.path).value_or(FileSystemRoom{}).free_bytes};
   }
 
  private:
@@ -311,27 +423,160 @@ class RocksDbEngine final : public Engine {
     return failure(Errc::failed, "the store is not open");
   }
 
-  rocksdb::Status open_with(const rocksdb::Options& settings) {
+  [[nodiscard]] static Result<void> no_room() {
+    return failure(Errc::disk_full, "there is no room for what opening the store has to write");
+  }
+  [[nodiscard]] static bool is_disk_full(const rocksdb::Status& status) {
+    return !status.ok() && code_of(status) == Errc::disk_full;
+  }
+
+  rocksdb::Status open_with(const rocksdb::Options& settings, bool read_only) {
     rocksdb::DB* db = nullptr;
     const std::unique_lock lock(mutex_);
-    const rocksdb::Status status = options_.read_only
+    const rocksdb::Status status = read_only
                                        ? rocksdb::DB::OpenForReadOnly(settings, options_.path, &db)
                                        : rocksdb::DB::Open(settings, options_.path, &db);
     db_.reset(db);
+    if (const auto found = identity_of(options_.path); found && db != nullptr) {
+      place_ = *found;
+    }
     return status;
+  }
+
+  [[nodiscard]] static Result<void> gone() {
+    return failure(Errc::gone, std::error_code(Errc::gone).message());
+  }
+  // Whether the next start would find what is written: RocksDB itself does not notice, it has the
+  // files open. A few system calls, where a sync takes a hundred times as long.
+  [[nodiscard]] bool is_in_place() const {
+    std::unique_ptr<rocksdb::LogFile> log;
+    return identity_of(options_.path) == place_ && identity_of(options_.path + "/CURRENT") &&
+           (options_.read_only || is_stand_in_ || db_->GetCurrentWalFile(&log).ok());
+  }
+  // A file that is not there is damage, unless all are elsewhere.
+  [[nodiscard]] Result<void> unless_gone(Result<void> outcome) const {
+    return !outcome && outcome.error().code == Errc::corrupt && !is_in_place() ? gone() : outcome;
+  }
+
+  // Saves what can be read to where the next start looks for it. Not onto another file system: that
+  // is the one below, and the right one may come back.
+  [[nodiscard]] Result<void> move_into_place() {
+    const auto found = identity_of(options_.path);
+    const bool is_ours = found == place_;
+    if (!options_.restore_folder || !is_on_our_device(fs::path(options_.path).parent_path()) ||
+        (found && !is_ours && !is_empty_folder(options_.path))) {
+      return gone();
+    }
+    if (const auto restored = options_.restore_folder(); !restored) {
+      return failure(Errc::gone, restored.error().message);
+    }
+    const std::string draft = options_.path + ".new";
+    if (const auto status = save_to(draft); !status.ok()) {
+      return failure(Errc::gone, status.ToString());
+    }
+    return put_in_place(draft, is_ours);
+  }
+  [[nodiscard]] rocksdb::Status save_to(const std::string& draft) {
+    // Its own files are no more: it must not touch those of the new one, which have the same names.
+    rocksdb::Status status = db_->DisableFileDeletions();
+    if (status.ok()) {
+      status = db_->PauseBackgroundWork();
+    }
+    std::error_code error;
+    fs::remove_all(draft, error);
+    rocksdb::DB* made = nullptr;
+    if (status.ok()) {
+      status = rocksdb::DB::Open(settings_, draft, &made);
+    }
+    const std::unique_ptr<rocksdb::DB> copy(made);
+    if (copy != nullptr) {
+      status = copy_database(*db_, *copy);
+      copy->Close().PermitUncheckedError();
+    }
+    return status;
+  }
+  [[nodiscard]] static bool is_empty_folder(const std::string& path) {
+    std::error_code error;
+    return fs::is_directory(path, error) && fs::is_empty(path, error);
+  }
+  [[nodiscard]] bool is_on_our_device(fs::path folder) const {
+    while (!identity_of(folder) && folder != folder.parent_path()) {
+      folder = folder.parent_path();
+    }
+    const auto found = identity_of(folder);
+    return found && found->device == place_.device;
+  }
+  [[nodiscard]] Result<void> put_in_place(const std::string& draft, bool remains) {
+    close();
+    reserve_.give_back();  // its file went with the folder
+    if (remains) {
+      if (const auto aside = set_database_aside(options_.path); !aside) {
+        return std::unexpected(aside.error());
+      }
+    }
+    std::error_code error;
+    fs::rename(draft, options_.path, error);
+    if (error) {
+      return failure(Errc::failed, "cannot rename " + draft + ": " + error.message());
+    }
+    SLUICE_LOG(warn, "the disk buffer's files were gone: what could be saved was written anew",
+               {"path", options_.path});
+    return {};
+  }
+
+  // There may be room for a new log, if not for a table of what was in the last one.
+  rocksdb::Status open_frugally() {
+    make_way();
+    rocksdb::Options frugal = settings_;
+    frugal.avoid_flush_during_recovery = true;
+    frugal.write_buffer_size = frugal_write_buffer_bytes;
+    frugal.disable_auto_compactions = true;  // they would take the last room, and fail
+    const rocksdb::Status status = open_with(frugal, false);
+    is_frugal_ = status.ok();
+    return status;
+  }
+  void make_way() {
+    reserve_.give_back();
+    trim_logs(options_.path);
+  }
+
+  [[nodiscard]] std::uint64_t memtable_bytes() const {
+    std::uint64_t bytes = 0;
+    static_cast<void>(db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes));
+    return bytes;
+  }
+
+  // A table of which most was removed is written anew without that.
+  void compact_if_worthwhile(std::uint64_t live_bytes) {
+    const std::shared_lock lock(mutex_);
+    std::uint64_t tables = 0;
+    const auto room = room_on(options_.path);
+    if (db_ == nullptr || is_stand_in_ || !room ||
+        !db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &tables) ||
+        tables < 2 * std::max(live_bytes, compacted_bytes_) + 8 * small_change_bytes ||
+        room->free_bytes < live_bytes + memtable_bytes() + small_change_bytes) {
+      return;
+    }
+    rocksdb::CompactRangeOptions how;
+    how.exclusive_manual_compaction = false;
+    const rocksdb::Status status = db_->CompactRange(how, nullptr, nullptr);
+    if (!status.ok()) {
+      SLUICE_LOG(warn, "the buffer cannot give disk space back at present",
+                 {"error", status.ToString()});
+    }
+    static_cast<void>(
+        db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &compacted_bytes_));
   }
 
   // Once there is room for a table of what is in memory, it need not grow beyond what was wanted.
   void end_frugality() {
-    std::uint64_t in_memory = 0;
-    std::error_code error;
-    const fs::space_info space = fs::space(options_.path, error);
-    if (error || !db_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory) ||
-        space.available < 2 * in_memory + options_.write_buffer_bytes) {
+    const auto room = room_on(options_.path);
+    if (!room || room->free_bytes < 2 * memtable_bytes() + options_.write_buffer_bytes) {
       return;
     }
     const rocksdb::Status status =
-        db_->SetOptions({{"write_buffer_size", std::to_string(options_.write_buffer_bytes)}});
+        db_->SetOptions({{"write_buffer_size", std::to_string(options_.write_buffer_bytes)},
+                         {"disable_auto_compactions", "false"}});
     is_frugal_ = !status.ok();
   }
 
@@ -392,8 +637,13 @@ class RocksDbEngine final : public Engine {
   std::atomic<std::uint64_t> set_aside_{0};
   mutable std::shared_mutex mutex_;  // exclusive: opens and closes
   std::unique_ptr<rocksdb::DB> db_;
-  bool is_frugal_ = false;      // the writer's, as the next one
-  rocksdb::WriteBatch writes_;  // keeps its memory
+  // The writer's, as all that follows.
+  bool is_frugal_ = false;
+  std::atomic<bool> is_stand_in_{false};  // can only be read; read by any
+  Reserve reserve_;
+  FileIdentity place_{};               // of the folder that was opened
+  std::uint64_t compacted_bytes_ = 0;  // tables, when they were last written anew
+  rocksdb::WriteBatch writes_;         // keeps its memory
 };
 
 }  // namespace

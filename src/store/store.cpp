@@ -1,6 +1,5 @@
 #include <condition_variable>
 #include <mutex>
-#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -60,7 +59,7 @@ class Turns {
 
 class ThreadedStore final : public Store {
  public:
-  explicit ThreadedStore(std::optional<Folder> folder) : folder_(std::move(folder)) {}
+  explicit ThreadedStore(std::shared_ptr<Folder> folder) : folder_(std::move(folder)) {}
   ~ThreadedStore() override { close(); }
 
   [[nodiscard]] Result<void> start(const Options& options, std::vector<Workspace> workspaces,
@@ -99,7 +98,7 @@ class ThreadedStore final : public Store {
   }
 
  private:
-  std::optional<Folder> folder_;  // locked until the very end
+  std::shared_ptr<Folder> folder_;  // locked until the very end; none: the engine is a test's
   Turns commits_;
   Turns reads_;
   std::unique_ptr<SteppedStore> core_;
@@ -109,15 +108,17 @@ class ThreadedStore final : public Store {
 
 Result<std::unique_ptr<Store>> open(const Options& options, std::vector<Workspace> workspaces,
                                     const Clock& clock, std::unique_ptr<Engine> engine) {
-  std::optional<Folder> folder;
+  std::shared_ptr<Folder> folder;
   if (engine == nullptr) {
     auto opened_folder = Folder::open(options.path, Folder::Missing::create);
     if (!opened_folder) {
       return std::unexpected(opened_folder.error());
     }
-    folder.emplace(*std::move(opened_folder));
-    auto opened = open_rocksdb(
-        {.path = folder->database_path(), .write_buffer_bytes = options.write_buffer_bytes});
+    folder = std::make_shared<Folder>(*std::move(opened_folder));
+    auto opened = open_rocksdb({.path = folder->database_path(),
+                                .write_buffer_bytes = options.write_buffer_bytes,
+                                .reserve_path = folder->reserve_path(),
+                                .restore_folder = [folder] { return folder->restore(); }});
     if (!opened) {
       return failure(opened.error().code,
                      "cannot open the store in " + options.path + ": " + opened.error().message);

@@ -62,6 +62,7 @@ class MemoryDisk {
   std::optional<store::Errc> sync_fails;   // it is written, and may survive
   std::optional<store::Errc> read_fails;
   std::optional<store::Errc> reopen_fails;
+  bool room = true;                               // for more
   std::set<std::string, std::less<>> unreadable;  // keys of which a read fails as corrupt
   std::set<std::string, std::less<>> bad;         // likewise, as the device refuses
 
@@ -70,6 +71,7 @@ class MemoryDisk {
   std::uint64_t writes = 0;
   std::uint64_t syncs = 0;
   std::uint64_t reclaims = 0;
+  std::vector<std::uint64_t> room_wanted;  // what was live, each time
 
   std::mutex mutex;
   Entries stable;
@@ -134,6 +136,15 @@ class MemoryEngine final : public store::Engine {
       entries->erase(entries->lower_bound(from), entries->lower_bound(to));
     }
     ++disk_.reclaims;
+  }
+  [[nodiscard]] bool has_room() override {
+    const std::lock_guard lock(disk_.mutex);
+    return disk_.room;
+  }
+  Result<void> make_room(std::uint64_t live_bytes) override {
+    const std::lock_guard lock(disk_.mutex);
+    disk_.room_wanted.push_back(live_bytes);
+    return refuse(std::nullopt);
   }
   Result<void> reopen() override {
     const std::lock_guard lock(disk_.mutex);

@@ -25,6 +25,7 @@ enum class Errc : std::uint8_t {
   locked,      // another process has it open
   format,      // written in a format that this version does not read
   unreadable,  // the device refuses to read this, and perhaps nothing else; may work again
+  gone,  // its files are not where they were: deleted, renamed, or something mounted over them
 };
 [[nodiscard]] std::error_code make_error_code(Errc code);
 
@@ -83,8 +84,9 @@ class Batch {
   std::vector<Place> places_;
 };
 
-// Keys are ordered by their bytes. write(), sync(), reopen() and close() belong to one thread, the
-// others may be called on any, also meanwhile. Every failure is one of Errc.
+// Keys are ordered by their bytes. write(), sync(), has_room(), make_room(), reopen() and close()
+// belong to one thread, the others may be called on any, also meanwhile. Every failure is one of
+// Errc.
 class Engine {
  public:
   // Takes an entry, valid during the call. False: enough.
@@ -96,11 +98,14 @@ class Engine {
     std::uint64_t log_dropped_bytes = 0;  // of the write-ahead log, unreadable when it was opened
     std::uint64_t repairs = 0;            // of an engine that could not be opened otherwise
     std::uint64_t set_aside = 0;          // stores that could not even be repaired
+    std::uint64_t reserve_bytes = 0;      // kept for when the disk is full; 0: given back, or none
+    std::uint64_t free_bytes = 0;         // on its file system
   };
 
   virtual ~Engine() = default;
 
-  // Visible to reads when it returns without an error, and, with `sync`, on stable storage. After
+  // Visible to reads when it returns without an error, and, with `sync`, on stable storage, where
+  // the next start finds it. After
   // an error the batch may be there in part or whole, now or after the next reopen().
   virtual Result<void> write(const Batch& batch, bool sync) = 0;
   // What was written before is on stable storage.
@@ -116,7 +121,16 @@ class Engine {
   // Gives space back to the file system: everything in that range was removed, which is on stable
   // storage. `thoroughly` may take long.
   virtual void reclaim(std::string_view from, std::string_view to, bool thoroughly) = 0;
-  // Closes and opens again, after failures.
+  // Whether more may be taken in: what it takes to open the store again, and to remove what has
+  // ended, stays free then. Cheap: asked before each commit.
+  [[nodiscard]] virtual bool has_room() = 0;
+  // There is none: gives back what was removed, as far as that is worth while and works on a full
+  // disk. So many bytes are not removed, at most. May take long; an error means that reopen() has
+  // to follow.
+  virtual Result<void> make_room(std::uint64_t live_bytes) = 0;
+  // Closes and opens again, after failures. After Errc::gone it does so when the files are back;
+  // where their folder can be made again instead, what can still be read is saved there. Until then
+  // it fails with Errc::gone, and what can be read stays so.
   virtual Result<void> reopen() = 0;
   // Nothing but stats() is called afterwards.
   virtual void close() = 0;

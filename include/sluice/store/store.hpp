@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,10 @@ class Store {
   // many events were given up: acknowledged at the level memory, and the disk does not take them.
   virtual std::uint64_t close() = 0;
 };
+
+// What a store at the path has for its files: what is free on its file system, and what they take
+// already. Nothing if it cannot be told.
+[[nodiscard]] std::optional<std::uint64_t> room_for_store(const std::string& path);
 
 // Opens the store at `options.path`, or on `engine` if one is given, and starts its threads. Comes
 // up whenever it can: what is unreadable is set aside, counted and logged. Fails when another

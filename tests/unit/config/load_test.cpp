@@ -87,6 +87,7 @@ TEST(Load, DesignExampleDelivery) {
   EXPECT_EQ(config.buffer, (Buffer{.type = BufferType::memory,
                                    .path = "/data",
                                    .max_bytes = std::size_t{4} << 30,
+                                   .max_bytes_given = true,
                                    .max_events = 7}));
   EXPECT_EQ(config.batch, (Batch{.max_events = 500, .max_bytes = 900'000, .linger = 50ms}));
   EXPECT_EQ(config.delivery, (Delivery{.lanes = 8,

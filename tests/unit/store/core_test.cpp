@@ -630,6 +630,87 @@ TEST(Core, AWorkspaceThatIsNotConfiguredKeepsItsEvents) {
   EXPECT_GT(store->recovered(0).events, 0);
 }
 
+// What has ended could not be removed otherwise, and there would never be room again.
+TEST(Core, WithoutRoomNothingIsTakenInAndWhatHasEndedIsRemoved) {
+  Stepped stepped;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    stepped.append(numbered_group(number, stepped.clock));
+  }
+  stepped.commit();
+  const auto stored = [&] {
+    return std::ranges::count_if(stepped.disk.stable, [](const auto& entry) {
+      return entry.first.front() == static_cast<char>(Tag::group);
+    });
+  };
+  ASSERT_EQ(stored(), 3);
+  stepped.disk.room = false;
+  const auto refused = stepped.append(numbered_group(4, stepped.clock));
+  const auto in_memory =
+      stepped.append(numbered_group(5, stepped.clock), 0, buffer::AckLevel::memory);
+  stepped.commit();
+  EXPECT_FALSE(refused->kept.value());
+  EXPECT_TRUE(in_memory->kept.value());
+  EXPECT_THAT(stepped.store->buffer(0).trouble(), HasSubstr("the disk is full"));
+  release_all(stepped, stepped.read_all());
+  stepped.clock.advance(1s);
+  stepped.commit();
+  EXPECT_EQ(stored(), 0) << "and nothing else is stored";
+  ASSERT_GE(stepped.disk.room_wanted.size(), 2U);
+  EXPECT_LT(stepped.disk.room_wanted.back(), stepped.disk.room_wanted.front());
+  EXPECT_THAT(stepped.store->buffer(0).trouble(), HasSubstr("the disk is full"));
+  stepped.disk.room = true;
+  stepped.clock.advance(1s);
+  stepped.commit();
+  EXPECT_EQ(stepped.store->buffer(0).trouble(), "");
+  const auto kept = stepped.append(numbered_group(6, stepped.clock));
+  stepped.commit();
+  EXPECT_TRUE(kept->kept.value());
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(5, 6));
+}
+
+// What keeps room for delivery would be what loses events otherwise.
+TEST(Core, WithoutRoomAStopStillStoresWhatIsOnlyInMemory) {
+  Stepped stepped;
+  stepped.disk.room = false;
+  stepped.append(numbered_group(1, stepped.clock), 0, buffer::AckLevel::memory);
+  stepped.commit();
+  EXPECT_EQ(stepped.store->close(), 0U);
+  stepped.disk.room = true;
+  stepped.restart();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1));
+}
+
+TEST(Core, WhileItsFilesAreGoneItSaysHowManyEventsAreInMemoryOnly) {
+  Stepped stepped;
+  const auto unstored = [&] {
+    metrics::Exposition exposition;
+    stepped.store->expose(exposition);
+    const std::string text = exposition.to_text();
+    return text.substr(text.find("\nsluice_buffer_unstored_events") + 1, 32);
+  };
+  std::uint64_t events = 0;
+  for (std::uint64_t number = 1; number <= 3; ++number) {
+    Group::Owner group = numbered_group(number, stepped.clock);
+    events += group->records().size();
+    stepped.append(std::move(group));
+  }
+  stepped.commit();
+  stepped.disk.write_fails = Errc::gone;
+  stepped.disk.reopen_fails = Errc::gone;
+  const auto refused = stepped.append(numbered_group(4, stepped.clock));
+  stepped.commit();
+  EXPECT_FALSE(refused->kept.value());
+  EXPECT_THAT(stepped.store->buffer(0).trouble(), HasSubstr("are gone from"));
+  EXPECT_THAT(unstored(), HasSubstr(" " + std::to_string(events) + "\n"));
+  std::vector<Group::Owner> groups = stepped.read();
+  events -= groups.front()->records().size();
+  stepped.store->buffer(0).release(std::move(groups.front()));
+  stepped.clock.advance(1s);
+  stepped.commit();
+  EXPECT_THAT(unstored(), HasSubstr(" " + std::to_string(events) + "\n"));
+  EXPECT_EQ(stepped.store->close(), events) << "they go with the process";
+}
+
 TEST(Core, WithAnIntervalTheSyncComesAfterwards) {
   Stepped stepped(1, {.path = {}, .sync = SyncPolicy::interval, .sync_interval = 100ms});
   const auto outcome = stepped.append(numbered_group(1, stepped.clock));

@@ -145,7 +145,7 @@ class Model {
   }
 
   void disturb() {
-    switch (rng_.below(5)) {
+    switch (rng_.below(6)) {
       case 0:
         stepped_.disk.write_fails = Errc::disk_full;
         break;
@@ -156,6 +156,9 @@ class Model {
         stepped_.disk.read_fails = Errc::failed;
         break;
       case 3:
+        stepped_.disk.room = false;
+        break;
+      case 4:
         mend();
         break;
       default:
@@ -168,6 +171,7 @@ class Model {
     stepped_.disk.write_fails.reset();
     stepped_.disk.sync_fails.reset();
     stepped_.disk.read_fails.reset();
+    stepped_.disk.room = true;
   }
 
   // Everything that was acknowledged comes again, unless it was released; what was read and not
