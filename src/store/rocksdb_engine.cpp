@@ -344,19 +344,10 @@ class RocksDbEngine final : public Engine {
     if (options_.reserve_path.empty()) {
       return true;
     }
-    if (db_ == nullptr || is_stand_in_ || (is_in_place() && !reserve_.try_take())) {
+    if (db_ == nullptr || is_stand_in_) {
       return false;
     }
-    const auto room = room_on(options_.path);
-    if (!room || !is_in_place()) {
-      return true;  // write() tells
-    }
-    // What is in memory has to become a table.
-    std::uint64_t needed = reserve_.size_bytes();
-    if (room->free_bytes < needed + 4 * options_.write_buffer_bytes) {
-      needed += memtable_bytes();
-    }
-    return room->free_bytes >= needed;
+    return has_spare_room() || !is_in_place();  // that is for write() to tell
   }
 
   Result<void> make_room(std::uint64_t live_bytes) override {
@@ -423,6 +414,21 @@ class RocksDbEngine final : public Engine {
     return failure(Errc::failed, "the store is not open");
   }
 
+  [[nodiscard]] bool has_spare_room() {
+    if (!reserve_.is_held() && (!is_in_place() || !reserve_.try_take())) {
+      return false;
+    }
+    const auto room = room_on(options_.path);
+    if (!room) {
+      return true;
+    }
+    // What is in memory has to become a table.
+    std::uint64_t needed = reserve_.size_bytes();
+    if (room->free_bytes < needed + 4 * options_.write_buffer_bytes) {
+      needed += memtable_bytes();
+    }
+    return room->free_bytes >= needed;
+  }
   [[nodiscard]] static Result<void> no_room() {
     return failure(Errc::disk_full, "there is no room for what opening the store has to write");
   }
