@@ -40,7 +40,7 @@ inline constexpr std::size_t login_body_bytes_max = 8U << 10;
 inline constexpr std::size_t light_body_bytes_max = 32U << 10;
 // One that is no larger is read where it comes in, whatever its producer has sent before: handing
 // it over would take as long.
-inline constexpr std::size_t slight_body_bytes_max = 2U << 10;
+inline constexpr std::size_t slight_body_bytes_max = 1U << 10;
 
 // What the handlers of all threads share. Immutable: a reload replaces it as a whole, and requests
 // that are under way keep the one they began with.
