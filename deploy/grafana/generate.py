@@ -128,6 +128,9 @@ INGEST = [
     graph("Events rejected", "eps", [
         (rate("events_rejected_total", INSTANCE, "reason") + " > 0", "{{reason}}")],
           text="By reason.", stack=True),
+    graph("Events that strict would refuse", "eps", [
+        (rate("events_warned_total", INSTANCE, "rule") + " > 0", "{{rule}}")],
+          text="By rule of docs/validation.md. They were accepted.", stack=True),
     graph("Events mended", "eps", [
         (rate("nulls_removed_total", INSTANCE), "nulls left out"),
         (rate("mapping_nulls_total", INSTANCE), "values that stand for none"),

@@ -188,11 +188,13 @@ def report(producer, status, metrics, stats, ledger, agrees):
     clamped = int(metrics["sluice_future_times_clamped_total"][""])
     trimmed = int(metrics["sluice_identifiers_trimmed_total"][""])
     nulls = int(metrics["sluice_nulls_removed_total"][""])
+    warned = int(sum(metrics["sluice_events_warned_total"].values()))
     requests = len(producer.seconds)
     rows = [("events sent", producer.sent, f"in {requests:,} requests on one connection"),
             ("accepted", status["accepted"],
              f"{trimmed} identifiers trimmed, {nulls} nulls left out, "
              f"{clamped} future times mended"),
+            ("  told of", warned, "broken rules of the vendor's SDK that the API may let pass"),
             ("retried", producer.retried, "with its Idempotency-Key: answered the same, absorbed"),
             ("rejected", producer.rejected, "each with its reason, none at the cost of another:")]
     rows += [("  " + reason, count, "") for reason, count in reasons]

@@ -96,6 +96,11 @@ int map(const std::string& config_file, const MapOptions& options) {
       append_rejection(printed, index, rejection.field, rejection.message);
       all_valid = false;
     }
+    for (const normalise::Warning& warning : events.warnings) {
+      std::cerr << "sluice map: event " << index << ": " << warning.field << ' ' << warning.message
+                << " (goes on; validation: strict refuses it by its rule "
+                << normalise::info(warning.rule).name << ")\n";
+    }
     printed.append(events.bytes()).append(events.records.empty() ? "" : "\n");
     ++index;
   };

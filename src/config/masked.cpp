@@ -162,6 +162,8 @@ void write(Writer& out, const Workspace& workspace) {
       out.secret("api_key", workspace.auth.api_key);
     });
     out.word("validation", name_of(validation_names, workspace.validation));
+    out.text("time_zone", workspace.time_zone);
+    out.word("partial_status", name_of(partial_status_names, workspace.partial_status));
     out.flag("generated_salts", workspace.generated_salts);
     out.list("actions", workspace.actions, [&](const std::string& action) { out.text(action); });
     out.flag("passthrough", workspace.passthrough);

@@ -23,8 +23,11 @@ inline constexpr std::array client_auth_names{Name{"required", ClientAuth::requi
                                               Name{"optional", ClientAuth::optional}};
 inline constexpr std::array auth_method_names{Name{"basic", AuthMethod::basic},
                                               Name{"jwt", AuthMethod::jwt}};
-inline constexpr std::array validation_names{Name{"strict", Validation::strict},
-                                             Name{"lenient", Validation::lenient}};
+// The first name of a value is the one that is written.
+inline constexpr std::array validation_names{Name{"api", Validation::api},
+                                             Name{"strict", Validation::strict},
+                                             Name{"lenient", Validation::api}};
+inline constexpr std::array partial_status_names{Name{"202", 202U}, Name{"207", 207U}};
 inline constexpr std::array buffer_sync_names{Name{"always", BufferSync::always},
                                               Name{"interval", BufferSync::interval}};
 inline constexpr std::array buffer_type_names{Name{"disk", BufferType::disk},

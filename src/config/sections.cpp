@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <sluice/event/api_limits.hpp>
+#include <sluice/normalise/time_zone.hpp>
 
 #include "address.hpp"
 #include "sources.hpp"
@@ -359,6 +360,14 @@ Workspace read_workspace(const Place& at, std::vector<std::string>& names) {
   read_file_path(section, "ca_file", workspace.ca_file);
   read_auth(section, workspace.auth);
   section.read("validation", workspace.validation, validation_names);
+  section.read("partial_status", workspace.partial_status, partial_status_names);
+  if (const auto zone = section.find("time_zone")) {
+    workspace.time_zone = zone->text().value_or(workspace.time_zone);
+    if (const auto found = normalise::TimeZone::find(workspace.time_zone); !found) {
+      zone->mistake("is no zone that is known",
+                    "write an IANA name such as Europe/Warsaw; the package tzdata has them");
+    }
+  }
   section.read("generated_salts", workspace.generated_salts);
   section.read("passthrough", workspace.passthrough);
   if (const auto actions = section.find("actions")) {

@@ -39,6 +39,9 @@ constexpr std::array<EventTypeInfo, event_type_count> types{{
     {push_viewed, "push/viewed", "push.view", false, {}},
     {push_clicked, "push/clicked", "push.click", false, {}},
     {push_cancelled, "push/cancelled", "push.cancel", false, {}},
+    {recommendation_seen, "recommendation-seen", "recommendation-seen", false, {}, true},
+    {recommendation_click, "recommendation-click", "recommendation-click", false, {}, true},
+    {completed_transaction, "completed-transaction", "completed-transaction", false, {}, true},
 }};
 
 constexpr bool indexed_by_enumerator() {

@@ -27,31 +27,56 @@ void append_share(std::string& out, double share) {
   out += static_cast<char>('0' + hundredths % 10);
 }
 
-// The last member of both kinds of body, and the end of it.
+// `code` is a number because the vendor's clients take nothing else.
+void append_about_event(std::string& out, std::uint32_t index, normalise::RejectReason reason) {
+  if (out.back() != '[') {
+    out += ',';
+  }
+  out += "{\"index\":";
+  append_number(out, index);
+  out += ",\"code\":";
+  append_number(out, normalise::code_of(reason));
+  out += ",\"reason\":";
+  append_json_string(out, normalise::to_string(reason));
+}
+
+void append_what(std::string& out, std::string_view field, std::string_view message) {
+  out += ",\"field\":";
+  append_json_string(out, field);
+  out += ",\"message\":";
+  append_json_string(out, message);
+  out += '}';
+}
+
+// A member of both kinds of body.
 void append_errors(std::string& out, std::span<const normalise::Rejection> rejections) {
   out += ",\"errors\":[";
   for (const normalise::Rejection& rejection : rejections) {
-    if (out.back() != '[') {
-      out += ',';
-    }
-    out += "{\"index\":";
-    append_number(out, rejection.index);
-    out += ",\"code\":";
-    append_json_string(out, normalise::to_string(rejection.reason));
-    out += ",\"field\":";
-    append_json_string(out, rejection.field);
-    out += ",\"message\":";
-    append_json_string(out, rejection.message);
-    out += '}';
+    append_about_event(out, rejection.index, rejection.reason);
+    append_what(out, rejection.field, rejection.message);
   }
-  out += "]}";
+  out += ']';
+}
+
+void append_warnings(std::string& out, const Warnings& warnings) {
+  out += ",\"warning_count\":";
+  append_number(out, warnings.count);
+  out += ",\"warnings\":[";
+  for (const normalise::Warning& warning : warnings.listed) {
+    const normalise::RuleInfo& rule = normalise::info(warning.rule);
+    append_about_event(out, warning.index, rule.reason);
+    out += ",\"rule\":";
+    append_json_string(out, rule.name);
+    append_what(out, warning.field, warning.message);
+  }
+  out += ']';
 }
 
 }  // namespace
 
 void AnswerWriter::accepted(std::string& out, const AnswerHead& head, unsigned status,
-                            const Counts& counts,
-                            std::span<const normalise::Rejection> rejections) {
+                            const Counts& counts, std::span<const normalise::Rejection> rejections,
+                            const Warnings& warnings) {
   body_ = "{\"accepted\":";
   append_number(body_, counts.accepted);
   body_ += ",\"rejected\":";
@@ -63,6 +88,10 @@ void AnswerWriter::accepted(std::string& out, const AnswerHead& head, unsigned s
     append_number(body_, counts.ignored);
   }
   append_errors(body_, rejections);
+  if (warnings.count > 0) {
+    append_warnings(body_, warnings);
+  }
+  body_ += '}';
   write(out, head, status, nullptr);
 }
 
@@ -111,6 +140,7 @@ void AnswerWriter::problem(std::string& out, const AnswerHead& head, const Probl
   body_ += ",\"path\":";
   append_json_string(body_, path);
   append_errors(body_, rejections);
+  body_ += '}';
   write(out, head, status, &problem);
 }
 
@@ -134,6 +164,10 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
   if (head.pressure >= 0) {
     out += "\r\nX-Sluice-Pressure: ";
     append_share(out, head.pressure);
+  }
+  if (head.rejected > 0) {
+    out += "\r\nX-Sluice-Rejected: ";
+    append_number(out, head.rejected);
   }
   if (!head.preference_applied.empty()) {
     out += "\r\nPreference-Applied: sluice-ack=";

@@ -20,7 +20,8 @@ struct AnswerHead {
   WallTime now;         // for Date and timestamp
   double pressure = 0;  // X-Sluice-Pressure; below 0: not known, left out
   bool keep_alive = true;
-  bool to_head = false;  // the answer to a HEAD request: it has no body (RFC 9110, 9.3.2)
+  std::uint32_t rejected = 0;  // events: X-Sluice-Rejected
+  bool to_head = false;        // the answer to a HEAD request: it has no body (RFC 9110, 9.3.2)
   // The acknowledgement level that was reached, where the request asked for one; empty: it did not.
   std::string_view preference_applied{};
 };
@@ -32,12 +33,18 @@ struct Counts {
   std::uint32_t ignored = 0;  // by the rules of a source; listed where there are any
 };
 
+// What `strict` would have refused the accepted events for.
+struct Warnings {
+  std::uint64_t count = 0;
+  std::span<const normalise::Warning> listed{};
+};
+
 // One per ingest thread: keeps what answers have in common between requests. Not thread-safe.
 class AnswerWriter {
  public:
   // `status`, with the rejections of the events that were not accepted; 204 has no body.
   void accepted(std::string& out, const AnswerHead& head, unsigned status, const Counts& counts,
-                std::span<const normalise::Rejection> rejections);
+                std::span<const normalise::Rejection> rejections, const Warnings& warnings);
   // 200 or 503 to who asks whether the gateway lives, or is ready.
   void probed(std::string& out, const AnswerHead& head, bool is_well);
   // 200 to a permission check.

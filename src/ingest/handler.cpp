@@ -88,6 +88,8 @@ normalise::RejectReason reject_reason(mapping::MappingErrc code) {
       return normalise::RejectReason::malformed_json;
     case mapping::MappingErrc::too_deep:
       return normalise::RejectReason::too_deep;
+    case mapping::MappingErrc::not_text:
+      return normalise::RejectReason::string_invalid;
     case mapping::MappingErrc::not_an_object:
       return normalise::RejectReason::not_an_object;
     case mapping::MappingErrc::missing_required:
@@ -122,6 +124,15 @@ constexpr std::string_view media_types_wanted =
 // By which the buffers tell producers apart; 0: nobody in particular.
 std::uint32_t index_of(const Producer* producer) {
   return producer == nullptr ? 0 : producer->index;
+}
+
+// What is not 202 by the workspace, where a part was rejected, or else by the source.
+unsigned success_status(const Admitted& admitted, const Counts& counts) {
+  const unsigned partial = admitted.options->tables->workspaces[admitted.workspace].partial_status;
+  if (counts.rejected > 0 && partial != 202) {
+    return partial;
+  }
+  return admitted.source == nullptr ? 202 : admitted.source->success_status;
 }
 
 // What is kept of the space for mapped events between requests.
@@ -484,7 +495,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   const buffer::AckLevel level = std::min(
       wanted_level(head.prefer).value_or(workspace.buffer->level()), workspace.buffer->level());
   Handed handed{.route = admitted.route.id,
-                .status = admitted.source == nullptr ? 202U : admitted.source->success_status,
+                .status = success_status(admitted, counts),
                 .workspace = admitted.workspace,
                 .events = counts.accepted,
                 .bytes = 0,
@@ -505,10 +516,12 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
     }
   }
   AnswerHead answer = answer_head(head, received_at_, workspace.admission->pressure(), keep_alive);
+  answer.rejected = counts.rejected;
   if (wanted_level(head.prefer)) {
     answer.preference_applied = level_name(level);
   }
-  answers_.accepted(out, answer, handed.status, counts, events_.rejections);
+  answers_.accepted(out, answer, handed.status, counts, events_.rejections,
+                    {.count = events_.warning_count, .listed = events_.warnings});
   if (group != nullptr && is_tapped()) {
     show_accepted(head, admitted, now);
   }
@@ -545,9 +558,9 @@ void Handler::settle_events(const Handed& handed, bool kept) {
 void Handler::refuse(const RequestHead& head, RouteId route, const Problem& problem,
                      bool keep_alive, std::string& out) {
   const bool lists_events = problem.refusal == Refusal::invalid_events;
-  answers_.problem(out,
-                   answer_head(head, options_->clock->wall_now(), problem.pressure, keep_alive),
-                   problem, head.path(),
+  AnswerHead answer = answer_head(head, options_->clock->wall_now(), problem.pressure, keep_alive);
+  answer.rejected = lists_events ? events_.rejected_events : 0;
+  answers_.problem(out, answer, problem, head.path(),
                    lists_events ? std::span<const normalise::Rejection>(events_.rejections)
                                 : std::span<const normalise::Rejection>());
   probe_.count_request(route, http_status(problem.refusal));
@@ -710,7 +723,7 @@ void Handler::acknowledge_ping(const RequestHead& head, const Admitted& admitted
   answers_.accepted(
       out,
       answer_head(head, options_->clock->wall_now(), workspace.admission->pressure(), keep_alive),
-      status, {.ignored = 1}, {});
+      status, {.ignored = 1}, {}, {});
   probe_.ignored[admitted.source->slot].pings.add();
   probe_.received[admitted.source->slot].add();
   probe_.count_request(admitted.route.id, status);
@@ -743,6 +756,11 @@ void Handler::count_events(const Admitted& admitted) {
   if (events_.rejected_events > 0) {
     for (std::size_t i = 0; i < normalise::reject_reason_count; ++i) {
       probe_.rejected[i].add(events_.rejected_by_reason[i]);
+    }
+  }
+  if (events_.warning_count > 0) {
+    for (std::size_t i = 0; i < normalise::rule_count; ++i) {
+      probe_.warned[i].add(events_.warned_by_rule[i]);
     }
   }
   probe_.reserved_params_dropped.add(events_.tally.reserved_params_dropped);

@@ -16,7 +16,8 @@ bool quotes_values(const normalise::Rejection& rejection, const Admitted& admitt
 
 tap::Mistake mistake_of(const normalise::Rejection& rejection, const Admitted& admitted) {
   return {.index = rejection.index,
-          .code = normalise::to_string(rejection.reason),
+          .code = normalise::code_of(rejection.reason),
+          .reason = normalise::to_string(rejection.reason),
           .field = rejection.field,
           .message = rejection.message,
           .quotes_values = quotes_values(rejection, admitted)};
@@ -92,7 +93,8 @@ void Handler::show_unreadable(const RequestHead& head, const Admitted& admitted,
       [&](std::size_t) {
         tap::Sample sample = sample_of(head, admitted, tap::Outcome::rejected);
         sample.mistakes.push_back(
-            {.code = normalise::to_string(normalise::RejectReason::malformed_json),
+            {.code = normalise::code_of(normalise::RejectReason::malformed_json),
+             .reason = normalise::to_string(normalise::RejectReason::malformed_json),
              .field = {},
              .message = problem.message});
         return sample;

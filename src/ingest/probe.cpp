@@ -67,6 +67,17 @@ void expose_rejected(Probes probes, metrics::Exposition& exposition) {
   });
 }
 
+void expose_warned(Probes probes, metrics::Exposition& exposition) {
+  for (const normalise::RuleInfo& rule : normalise::validation_rules()) {
+    exposition.counter("events_warned_total",
+                       "Accepted events that validation: strict would have refused, by each rule "
+                       "that they break.",
+                       {{"rule", rule.name}}, sum(probes, [&](const Probe& p) -> auto& {
+                         return p.warned[static_cast<std::size_t>(rule.rule)];
+                       }));
+  }
+}
+
 void expose_refused_connections(Probes probes, metrics::Exposition& exposition) {
   for (const auto& [limit, cell] :
        {std::pair("max_connections", &Probe::connections_refused),
@@ -204,6 +215,7 @@ void expose(Probes probes, std::span<const std::string> source_names,
                exposition);
   expose_rules(probes, source_names, &Probe::nulled, "mapping_nulls_total",
                "Raw values that stood for none (null_if), by source and rule.", exposition);
+  expose_warned(probes, exposition);
   for (const PlainCounter& counter : plain_counters) {
     exposition.counter(counter.name, counter.help, {},
                        sum(probes, [&](const Probe& p) -> auto& { return p.*counter.cell; }));

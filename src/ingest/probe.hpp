@@ -21,8 +21,8 @@
 
 namespace sluice::ingest {
 
-inline constexpr std::array<unsigned, 18> counted_statuses{
-    200, 201, 202, 204, 400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 502, 503, 504};
+inline constexpr std::array<unsigned, 19> counted_statuses{
+    200, 201, 202, 204, 207, 400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 502, 503, 504};
 
 // Sources that can be added by reloading, over the life of the process.
 inline constexpr std::size_t spare_sources = 256;
@@ -90,6 +90,7 @@ struct Probe {
   std::vector<PassthroughProbe> passthrough;  // per workspace
   metrics::Counter duplicates;
   std::array<metrics::Counter, normalise::reject_reason_count> rejected;
+  std::array<metrics::Counter, normalise::rule_count> warned;
   metrics::Counter refused_full;     // events of requests that were refused as a whole: buffer full
   metrics::Counter refused_storage;  // or the buffer could not keep them
   metrics::Counter refused_request;  // or on_invalid: reject_request

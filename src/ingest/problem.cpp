@@ -66,6 +66,8 @@ std::string_view reason_phrase(unsigned status) {
       return "Accepted";
     case 204:
       return "No Content";
+    case 207:
+      return "Multi-Status";
     case 400:
       return "Bad Request";
     case 401:

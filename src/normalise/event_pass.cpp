@@ -7,14 +7,15 @@
 #define XXH_INLINE_ALL  // identifiers and salts are short: a call would cost more than the hash
 #include <xxhash.h>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/base/assert.hpp>
 #include <sluice/event/api_limits.hpp>
-#include <sluice/normalise/time.hpp>
 
 #include "identifiers.hpp"
 #include "limits.hpp"
 #include "name_table.hpp"
 #include "salt.hpp"
+#include "time_fields.hpp"
 
 namespace sluice::normalise {
 namespace {
@@ -99,6 +100,7 @@ const std::array<std::uint32_t, event_type_count>& required_params() {
 }
 
 constexpr std::array<std::string_view, 2> search_types{"full-text-search", "autocomplete"};
+constexpr std::string_view one_of_search_types = "must be one of full-text-search, autocomplete";
 
 constexpr FieldPath path_of_param(int param) {
   return {.root = "params", .name = param_names[static_cast<std::size_t>(param)]};
@@ -114,6 +116,13 @@ bool is_action(std::string_view text) {
            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                   c == '.' || c == '-' || c == '_';
          });
+}
+
+// Digits alone, with or without a sign: of a number that was read, or of a text.
+bool is_integer(std::string_view number) {
+  const std::string_view digits = number.substr(number.starts_with('-') ? 1 : 0);
+  return !digits.empty() && std::ranges::all_of(digits, is_digit) &&
+         (digits.size() == 1 || digits.front() != '0');
 }
 
 bool is_blank(std::string_view text) {
@@ -185,10 +194,11 @@ void EventPass::run() {
     return;
   }
   Normalised& out = context_.out;
-  // Output is at most as long as what is left of the input, plus what is filled in: then no write
-  // of this event has to look at the capacity again.
+  // Output is at most as long as what is left of the input, plus a quarter where numbers become
+  // strings (`"sku":1,` is the shortest that does), plus what is filled in: then no write of this
+  // event has to look at the capacity again.
   start_ = out.size();
-  out_ = out.reserve(walker_.bytes_left() + output_slack_bytes);
+  out_ = out.reserve(walker_.bytes_left() + walker_.bytes_left() / 4 + output_slack_bytes);
   if (context_.request.kind == EventKind::transaction) {
     transaction();
   } else {
@@ -198,6 +208,10 @@ void EventPass::run() {
 
 void EventPass::event() {
   type_member();
+  if (info(type_).deprecated) {
+    goes_on(Rule::type_deprecated, {.root = "type"},
+            "only older clients send it: use `custom` with an `action`");
+  }
   required_ = required_params()[static_cast<std::size_t>(type_)];
   *out_++ = '{';
   put("\"type\":\"");
@@ -255,8 +269,7 @@ void EventPass::event_member(Text key_text) {
           context_.request.type &&
           (walker_.peek() != '"' || walker_.string_at_cursor() != info(type_).path);
       if (contradicts) {
-        reject(RejectReason::field_invalid, {.root = "type"},
-               "contradicts the path, which says `" + std::string(info(type_).path) + "`");
+        goes_on(Rule::type_of_path, {.root = "type"}, "contradicts the path, which counts");
       }
       walker_.skip_value(1);
       return;
@@ -290,9 +303,10 @@ void EventPass::action_member() {
       walker_.skip_value(1);
       return;
     }
-    refuse_value(RejectReason::action_invalid, {.root = "action"},
-                 "the backend sets the action of `" + std::string(info(type_).path) +
-                     "` events: leave it out, or use the type `custom`");
+    goes_on(Rule::action_of_type, {.root = "action"},
+            "the backend sets the action of events of this type: leave it out, or use the type "
+            "`custom`");
+    walker_.skip_value(1);
     return;
   }
   if (!is_string) {
@@ -326,7 +340,11 @@ void EventPass::action_member() {
 
 void EventPass::label_member() {
   if (walker_.peek() != '"') {
-    refuse_value(RejectReason::field_invalid, {.root = "label"}, "must be a string");
+    key("label");
+    labelled_ = integer_as_text(Rule::string_as_number, {.root = "label"});
+    if (!labelled_) {
+      refuse_value(RejectReason::field_invalid, {.root = "label"}, "must be a string");
+    }
     return;
   }
   if (is_blank(walker_.string_at_cursor())) {
@@ -368,29 +386,58 @@ void EventPass::identifier_member(int identifier) {
     return;
   }
   identities_ |= bit(static_cast<unsigned>(identifier));
-  const char first = walker_.peek();
-  if (identifier != Identifier::id) {
-    if (first != '"') {
-      refuse_value(RejectReason::identifier_invalid, {.root = "client", .name = name},
-                   "must be a string");
-      return;
-    }
+  if (identifier == Identifier::id) {
+    id_member();
+    return;
+  }
+  if (walker_.peek() == '"') {
     identifier_text(identifier);
     return;
   }
-  const bool is_number = first == '-' || (first >= '0' && first <= '9');
-  const std::string_view number = is_number ? walker_.read_scalar() : std::string_view{};
-  if (!is_int64(number)) {
-    if (!is_number) {
-      walker_.skip_value(2);
+  if (identifier == Identifier::custom_id) {
+    key(name);
+    const char* const written = out_ + 1;
+    if (integer_as_text(Rule::custom_id_as_number, {.root = "client", .name = name})) {
+      if (!rejected_) {
+        identify_profile(identifier, {written, out_ - 1});
+      }
+      return;
     }
-    reject(RejectReason::identifier_invalid, {.root = "client", .name = "id"},
-           "must be a 64-bit integer (an identifier of your own goes into `customId`)");
+  }
+  refuse_value(RejectReason::identifier_invalid, {.root = "client", .name = name},
+               "must be a string");
+}
+
+void EventPass::id_member() {
+  constexpr FieldPath field{.root = "client", .name = "id"};
+  constexpr std::string_view message =
+      "must be a 64-bit integer (an identifier of your own goes into `customId`)";
+  const char first = walker_.peek();
+  std::string_view number;
+  if (first == '-' || is_digit(first)) {
+    number = walker_.read_scalar();
+  } else if (first == '"') {
+    const std::string_view text = walker_.read_string().raw;
+    if (is_blank(text)) {
+      identities_ &= ~bit(Identifier::id);  // no value is as good as no field
+      return;
+    }
+    if (is_integer(text) && is_int64(text)) {
+      if (!goes_on(Rule::id_as_string, field, message)) {
+        return;
+      }
+      number = text;
+    }
+  } else {
+    walker_.skip_value(2);
+  }
+  if (!is_int64(number)) {
+    reject(RejectReason::identifier_invalid, field, std::string(message));
     return;
   }
-  key(name);
+  key("id");
   put(number);
-  identify_profile(identifier, number);
+  identify_profile(Identifier::id, number);
 }
 
 void EventPass::identifier_text(int identifier) {
@@ -401,8 +448,7 @@ void EventPass::identifier_text(int identifier) {
   if (!plain) {
     context_.scratch.clear();
     if (!JsonWalker::unescape(text.raw, context_.scratch)) {
-      walker_.error = WalkError::syntax;
-      return;
+      return;  // the walker has said so
     }
     value = context_.scratch;
   }
@@ -418,14 +464,7 @@ void EventPass::identifier_text(int identifier) {
            "U+FE00 to U+FE0F, or one beyond the basic plane (such as an emoji)");
     return;
   }
-  if (identifier == Identifier::email && !is_email(trimmed)) {
-    reject(RejectReason::identifier_invalid, {.root = "client", .name = "email"},
-           "is not an e-mail address");
-    return;
-  }
-  if (identifier == Identifier::uuid && !is_uuid(trimmed)) {
-    reject(RejectReason::identifier_invalid, {.root = "client", .name = "uuid"},
-           "is not a UUID of 8-4-4-4-12 hexadecimal digits");
+  if (!check_identifier(identifier, trimmed)) {
     return;
   }
   key(name);
@@ -438,6 +477,22 @@ void EventPass::identifier_text(int identifier) {
     client_email_ = canonical;
   }
   identify_profile(identifier, canonical);
+}
+
+bool EventPass::check_identifier(int identifier, std::string_view value) {
+  if (identifier == Identifier::email && !is_email(value)) {
+    constexpr FieldPath field{.root = "client", .name = "email"};
+    constexpr std::string_view message = "is not an e-mail address";
+    const std::size_t at = value.find('@');
+    if (at != std::string_view::npos && at > 0 && at + 1 < value.size()) {
+      return goes_on(Rule::email_form, field, message);
+    }
+    reject(RejectReason::identifier_invalid, field, std::string(message));
+    return false;
+  }
+  return identifier != Identifier::uuid || is_uuid(value) ||
+         goes_on(Rule::uuid_form, {.root = "client", .name = "uuid"},
+                 "is not a UUID of 8-4-4-4-12 hexadecimal digits");
 }
 
 void EventPass::identify_profile(int identifier, std::string_view value) {
@@ -465,13 +520,17 @@ void EventPass::time_member(std::string_view field) {
     refuse_value(RejectReason::time_invalid, {.root = field}, "must be a string or a number");
     return;
   }
-  if (!parsed || (!parsed->has_zone && strict())) {
-    const bool zone_missing = parsed.has_value();
+  if (parsed && !parsed->has_zone) [[unlikely]] {
+    parsed = with_zone(*parsed, field);
+  }
+  if (parsed && parsed->has_three_digit_seconds) [[unlikely]] {
+    goes_on(Rule::time_three_digit_seconds, {.root = field},
+            "has three digits for its seconds: write two, and a fraction behind a dot");
+  }
+  if (!parsed) {
     reject(RejectReason::time_invalid, {.root = field},
-           zone_missing
-               ? "has no zone: add `Z` or an offset, as in 2024-05-01T12:00:00+02:00"
-               : "is not a time: use ISO 8601 with a zone, as in 2024-05-01T12:00:00Z, or seconds "
-                 "or milliseconds since 1970");
+           "is not a time: use ISO 8601 with a zone, as in 2024-05-01T12:00:00Z, or seconds or "
+           "milliseconds since 1970");
     return;
   }
   has_time_ = true;
@@ -489,24 +548,66 @@ void EventPass::time_member(std::string_view field) {
   *out_++ = '"';
 }
 
+// Reads the local time in the workspace's zone.
+Result<ParsedTime, TimeError> EventPass::with_zone(ParsedTime local, std::string_view field) {
+  goes_on(Rule::time_without_zone, {.root = field},
+          "has no zone: add `Z` or an offset, as in 2024-05-01T12:00:00+02:00");
+  const auto time = in_range(context_.rules.time_zone.to_utc(local.time));
+  if (!time) {
+    return std::unexpected(time.error());
+  }
+  local.time = *time;
+  local.is_canonical = false;
+  return local;
+}
+
 void EventPass::salt_member() {
+  constexpr FieldPath field{.root = "eventSalt"};
+  constexpr std::string_view message =
+      "must be a string of 1 to 256 bytes; left out, one is generated";
   const bool is_string = walker_.peek() == '"';
-  const std::string_view text = is_string ? walker_.string_at_cursor() : std::string_view();
-  if (text.empty() || is_longer_than(text, api::event_salt_length_max)) {
-    refuse_value(RejectReason::field_invalid, {.root = "eventSalt"},
-                 "must be a string of 1 to 256 bytes; left out, one is generated");
+  const std::string_view given =
+      is_string ? walker_.string_at_cursor() : walker_.number_at_cursor();
+  if (is_string && given.empty()) {
+    goes_on(Rule::salt_empty, field, message);
+    walker_.skip_value(1);
+    return;
+  }
+  if (given.empty() || is_longer_than(given, api::event_salt_length_max)) {
+    refuse_value(RejectReason::field_invalid, field, std::string(message));
     return;
   }
   key("eventSalt");
   const char* const written = out_;
-  out_ = walker_.copy_string(out_);
+  if (is_string) [[likely]] {
+    out_ = walker_.copy_string(out_);
+  } else if (!integer_as_text(Rule::string_as_number, field)) {
+    refuse_value(RejectReason::field_invalid, field, std::string(message));
+    return;
+  }
   salt_ = {written, static_cast<std::size_t>(out_ - written)};
   has_salt_ = true;
 }
 
+// How PHP writes an object without members.
+bool EventPass::empty_list(std::string_view field) {
+  if (!walker_.is_empty_list()) {
+    return false;
+  }
+  if (goes_on(Rule::empty_list, {.root = field}, "must be an object: `{}` when it is empty")) {
+    key(field);
+    put("{}");
+  }
+  walker_.skip_value(1);
+  return true;
+}
+
 void EventPass::params_member() {
   if (walker_.peek() != '{') {
-    refuse_value(RejectReason::field_invalid, {.root = "params"}, "must be an object");
+    if (!empty_list("params")) {
+      refuse_value(RejectReason::field_invalid, {.root = "params"}, "must be an object");
+    }
+    free_form_end_ = out_ - 1;
     return;
   }
   key("params");
@@ -533,14 +634,15 @@ void EventPass::param(Text key_text) {
     walker_.rewind(mark);
   } else if (known == original_time) {
     has_original_time_ = true;
-  } else if (known > original_time && is_cart(type_) && strict()) {
+  } else if (known > original_time && is_cart(type_)) {
     money(path_of_param(known), 3);
     return;
-  } else if (known >= 0 && known < first_reserved && strict()) {
+  } else if (known >= 0 && known < first_reserved) {
     const std::uint32_t mask = bit(static_cast<unsigned>(known));
     if ((required_ & mask) != 0) {
-      if ((params_seen_ & mask) != 0) {
-        refuse_value(RejectReason::duplicate_field, path_of_param(known), "occurs twice");
+      if ((params_seen_ & mask) != 0 &&
+          !goes_on(Rule::param_twice, path_of_param(known), "occurs twice")) {
+        walker_.skip_value(2);
         return;
       }
       params_seen_ |= mask;
@@ -556,10 +658,10 @@ void EventPass::copy_required_param(int known) {
   const FieldPath field = path_of_param(known);
   switch (known) {
     case source:
-      one_of(field, event_sources());
+      one_of(field, event_sources(), Rule::source_unknown, one_of_sources);
       return;
     case search_type:
-      one_of(field, search_types);
+      one_of(field, search_types, Rule::param_form, one_of_search_types);
       return;
     case final_unit_price:
       money(field, 3);
@@ -621,9 +723,9 @@ void EventPass::check_params_email() {
   std::string client;
   if (params_email_->raw != client_email_ &&
       value_of(params_email_->raw, given) != value_of(client_email_, client)) {
-    reject(RejectReason::email_mismatch, {.root = "params", .name = "email"},
-           "is not the profile's `client.email`: make them equal, without space around them, or "
-           "leave this one out");
+    goes_on(Rule::email_differs, {.root = "params", .name = "email"},
+            "is not the profile's `client.email`: make them equal, without space around them, or "
+            "leave this one out");
   }
 }
 
@@ -631,24 +733,19 @@ void EventPass::check_required_params() {
   if (!info(type_).params_required) {
     return;
   }
-  if ((seen_ & bit(EventField::params)) == 0) {
-    if (strict()) {
-      reject(RejectReason::field_missing, {.root = "params"},
-             "`" + std::string(info(type_).path) + "` events carry the object `params`");
-    } else {
-      key("params");
-      put("{}");
-      free_form_end_ = out_ - 1;
-    }
-  }
-  if (!strict()) {
-    return;
+  if ((seen_ & bit(EventField::params)) == 0 &&
+      goes_on(Rule::params_missing, {.root = "params"},
+              "events of this type carry the object `params`")) {
+    key("params");
+    put("{}");
+    free_form_end_ = out_ - 1;
+    return;  // which of them are missing goes without saying
   }
   const std::uint32_t missing = required_ & ~params_seen_;
   for (unsigned param_index = 0; missing >> param_index != 0; ++param_index) {
     if ((missing & bit(param_index)) != 0) {
-      reject(RejectReason::field_missing, path_of_param(static_cast<int>(param_index)),
-             "`" + std::string(info(type_).path) + "` events carry it");
+      goes_on(Rule::param_missing, path_of_param(static_cast<int>(param_index)),
+              "events of this type carry it");
     }
   }
 }
@@ -765,7 +862,7 @@ void EventPass::finish() {
 // `depth`: of the amount's members.
 bool EventPass::money(FieldPath field, std::size_t depth) {
   if (walker_.peek() != '{') {
-    refuse_value(RejectReason::field_invalid, field, "must be an object {amount, currency}");
+    other_kind(field, "must be an object {amount, currency}");
     return true;
   }
   *out_++ = '{';
@@ -796,11 +893,11 @@ bool EventPass::money(FieldPath field, std::size_t depth) {
   }
   if (!above_zero) {
     field.leaf = "amount";
-    reject(RejectReason::field_missing, field, "must be there, as a number");
+    goes_on(Rule::price_incomplete, field, "must be there, as a number");
   }
   if (!has_currency) {
     field.leaf = "currency";
-    reject(RejectReason::field_missing, field, "must be there, as a code such as EUR");
+    goes_on(Rule::price_incomplete, field, "must be there, as a code such as EUR");
   }
   return above_zero.value_or(true);
 }
@@ -808,11 +905,12 @@ bool EventPass::money(FieldPath field, std::size_t depth) {
 bool EventPass::amount(FieldPath field) {
   const char* const written = out_;
   number_value(field);
-  const std::string_view number(written, static_cast<std::size_t>(out_ - written));
+  std::string_view number(written, static_cast<std::size_t>(out_ - written));
+  number.remove_prefix(number.starts_with('"') ? 1 : 0);
   // Zero is a number without a digit from 1 before its exponent, if it has one.
   const bool zero = number.find_first_of("123456789") >= number.find_first_of("eE");
   if (!zero && number.starts_with('-')) {
-    reject(RejectReason::field_invalid, field, "must be at least 0");
+    goes_on(Rule::amount_negative, field, "must be at least 0");
   }
   return !zero;
 }
@@ -824,56 +922,105 @@ void EventPass::currency(FieldPath field) {
   if (currency_.empty()) {
     currency_ = given;
   } else if (context_.request.kind == EventKind::transaction && given != currency_) {
-    reject(RejectReason::field_invalid, field,
-           "differs from the first amount's: a transaction has one currency");
+    goes_on(Rule::currency_differs, field,
+            "differs from the first amount's: a transaction has one currency");
   }
 }
 
-void EventPass::one_of(FieldPath field, std::span<const std::string_view> allowed) {
-  if (walker_.peek() == '"') {
-    const std::string_view given = walker_.string_at_cursor();
-    if (std::ranges::any_of(allowed, [&](std::string_view one) { return is_same(one, given); })) {
-      out_ = walker_.copy_string(out_);
-      return;
-    }
+void EventPass::one_of(FieldPath field, std::span<const std::string_view> allowed, Rule rule,
+                       std::string_view message) {
+  if (walker_.peek() != '"') {
+    other_kind(field, message);
+    return;
   }
-  std::string message = "must be one of";
-  for (const std::string_view value : allowed) {
-    message += message.back() == 'f' ? " " : ", ";
-    message += value;
+  const std::string_view given = walker_.string_at_cursor();
+  if (std::ranges::any_of(allowed, [&](std::string_view one) { return is_same(one, given); })) {
+    out_ = walker_.copy_string(out_);
+    return;
   }
-  refuse_value(RejectReason::field_invalid, field, std::move(message));
+  doubtful_text(rule, field, message);
 }
 
 void EventPass::text_value(FieldPath field) {
-  if (walker_.peek() != '"' || is_blank(walker_.string_at_cursor())) {
-    refuse_value(RejectReason::field_invalid, field, "must be a string that is not empty");
+  constexpr std::string_view message = "must be a string that is not empty";
+  if (walker_.peek() != '"') {
+    if (!integer_as_text(Rule::string_as_number, field)) {
+      other_kind(field, message);
+    }
+    return;
+  }
+  if (is_blank(walker_.string_at_cursor())) {
+    doubtful_text(Rule::text_blank, field, message);
     return;
   }
   out_ = walker_.copy_string(out_);
 }
 
 void EventPass::position_value(FieldPath field) {
+  constexpr std::string_view message = "must be a whole number from 1";
   const char first = walker_.peek();
-  const bool is_number = first >= '1' && first <= '9';
-  const std::string_view number = is_number ? walker_.read_scalar() : std::string_view{};
-  if (!is_int64(number)) {
-    if (!is_number) {
-      walker_.skip_value(2);
-    }
-    reject(RejectReason::field_invalid, field, "must be a whole number from 1");
-    return;
+  if (first >= '1' && first <= '9' && is_int64(walker_.number_at_cursor())) {
+    put(walker_.read_scalar());
+  } else if (first == '"' && is_integer(walker_.string_at_cursor())) {
+    doubtful_text(Rule::number_as_string, field, message);
+  } else {
+    other_kind(field, message);
   }
-  put(number);
 }
 
 void EventPass::number_value(FieldPath field) {
+  constexpr std::string_view message = "must be a number";
   const char first = walker_.peek();
-  if (first != '-' && (first < '0' || first > '9')) {
-    refuse_value(RejectReason::field_invalid, field, "must be a number");
+  if (first == '-' || is_digit(first)) {
+    put(walker_.read_scalar());
+  } else if (first == '"' && JsonWalker::is_number(walker_.string_at_cursor())) {
+    doubtful_text(Rule::number_as_string, field, message);
+  } else {
+    other_kind(field, message);
+  }
+}
+
+bool EventPass::integer_as_text(Rule rule, FieldPath field) {
+  const std::string_view number = walker_.number_at_cursor();
+  if (!is_integer(number)) {
+    return false;
+  }
+  if (goes_on(rule, field, "must be a string")) {
+    quoted(number);
+  }
+  walker_.skip_token();
+  return true;
+}
+
+void EventPass::doubtful_text(Rule rule, FieldPath field, std::string_view message) {
+  if (goes_on(rule, field, message)) {
+    out_ = walker_.copy_string(out_);
+  } else {
+    walker_.skip_value(1);
+  }
+}
+
+void EventPass::other_kind(FieldPath field, std::string_view message) {
+  const bool in_params = context_.request.kind == EventKind::event;
+  if (!in_params || strict()) {
+    refuse_value(RejectReason::field_invalid, field, std::string(message));
     return;
   }
-  put(walker_.read_scalar());
+  goes_on(Rule::param_form, field, message);
+  out_ = walker_.copy_value(out_, field.leaf.empty() ? 2 : 3);
+}
+
+bool EventPass::goes_on(Rule rule, FieldPath field, std::string_view message) {
+  if (strict()) {
+    reject(info(rule).reason, field, std::string(message));
+    return false;
+  }
+  if (Warning* const listed = context_.out.warn(rule)) {
+    listed->index = index_;
+    listed->field = field.to_string();
+    listed->message = message;
+  }
+  return true;
 }
 
 void EventPass::reject(RejectReason reason, FieldPath field, std::string message) {

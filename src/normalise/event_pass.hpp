@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include <sluice/normalise/normaliser.hpp>
+#include <sluice/normalise/time.hpp>
 
 #include "json_walker.hpp"
 
@@ -29,6 +30,9 @@ struct PassContext {
 // Room that one event's output may need beyond the bytes of its input: what is filled in, and the
 // blocks in which strings are copied.
 inline constexpr std::size_t output_slack_bytes = 1024;
+
+inline constexpr std::string_view one_of_sources =
+    "must be one of WEB_DESKTOP, WEB_MOBILE, MOBILE_APP, POS, MOBILE, DESKTOP";
 
 // Where a field stands in its event; becomes text only when it is rejected.
 struct FieldPath {
@@ -81,17 +85,28 @@ class EventPass {
   void client_member();
   void identifier_member(int identifier);
   void identifier_text(int identifier);
+  void id_member();
+  // Whether the identifier has the form of its kind, as far as that is asked for.
+  bool check_identifier(int identifier, std::string_view value);
   void identify_profile(int identifier, std::string_view value);
   void time_member(std::string_view field);
+  Result<ParsedTime, TimeError> with_zone(ParsedTime local, std::string_view field);
   void salt_member();
+  // Copies `[]` as `{}`, if it is there.
+  bool empty_list(std::string_view field);
   // Each checks the value at the cursor and copies it. An amount is said to be above zero or not.
   bool money(FieldPath field, std::size_t depth);
   bool amount(FieldPath field);
   void currency(FieldPath field);
-  void one_of(FieldPath field, std::span<const std::string_view> allowed);
+  void one_of(FieldPath field, std::span<const std::string_view> allowed, Rule rule,
+              std::string_view message);
   void text_value(FieldPath field);
   void number_value(FieldPath field);
   void position_value(FieldPath field);
+  // Copies the integer at the cursor as a string, if it is one.
+  bool integer_as_text(Rule rule, FieldPath field);
+  // A value of another kind of JSON: in params, which are free form, the API decides.
+  void other_kind(FieldPath field, std::string_view message);
   void finish_time_and_salt(std::string_view time_name);
   void finish();
   // Whether the event's keys and strings are within their limits; else it is rejected.
@@ -152,6 +167,11 @@ class EventPass {
   }
   void put(std::string_view text) { out_ = copy_text(out_, text); }
   void reject(RejectReason reason, FieldPath field, std::string message);
+  // The event breaks a rule that not all sources make. Whether it goes on: else it is rejected. The
+  // message is static.
+  [[gnu::cold, gnu::noinline]] bool goes_on(Rule rule, FieldPath field, std::string_view message);
+  // The same of the string at the cursor, which is copied if the event goes on.
+  void doubtful_text(Rule rule, FieldPath field, std::string_view message);
   // Rejects the value at the cursor and moves past it.
   void refuse_value(RejectReason reason, FieldPath field, std::string message);
   [[nodiscard]] bool strict() const { return context_.rules.strict; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include <sluice/base/ascii.hpp>
 #include <sluice/base/assert.hpp>
@@ -127,7 +128,9 @@ const char* JsonWalker::load(char* data, std::size_t size) {
   *guard_ = '\0';
   const auto status = index_->stage1(reinterpret_cast<const std::uint8_t*>(data), size,
                                      simdjson::stage1_mode::regular);
-  if (status != simdjson::SUCCESS) {
+  // Found last: the index is complete.
+  all_utf8_ = status != simdjson::UTF8_ERROR;
+  if (status != simdjson::SUCCESS && all_utf8_) {
     return simdjson::error_message(status);
   }
   next_ = index_->structural_indexes.get();
@@ -286,17 +289,52 @@ void JsonWalker::skip_value(std::size_t depth) {
   }
 }
 
-void JsonWalker::skip_unchecked() {
-  std::size_t depth = 0;
-  do {
-    const char token = peek();
-    if (token == '{' || token == '[') {
-      ++depth;
-    } else if (token == '}' || token == ']') {
-      --depth;
+void JsonWalker::skip_any() {
+  std::vector<bool> objects;  // whether each open bracket is an object's
+  const auto string = [this] {
+    read_string();
+    error = error == WalkError::not_text ? WalkError::none : error;
+  };
+  const auto name = [&] {  // of a member, with its colon
+    if (peek() != '"') {
+      error = WalkError::syntax;
+      return;
+    }
+    string();
+    if (peek() != ':') {
+      error = WalkError::syntax;
     }
     ++next_;
-  } while (depth > 0 && next_ < end_);
+  };
+  while (error == WalkError::none) {
+    const char first = peek();
+    const bool opens = first == '{' || first == '[';
+    if (opens && data_[next_[1]] != (first == '{' ? '}' : ']')) {
+      objects.push_back(first == '{');
+      ++next_;
+      if (first == '{') {
+        name();
+      }
+      continue;
+    }
+    if (opens) {
+      next_ += 2;
+    } else if (first == '"') {
+      string();
+    } else {
+      skip_value(0);
+    }
+    // A value has ended, and maybe what it stands in.
+    while (error == WalkError::none && !objects.empty() && !another(objects.back() ? '}' : ']')) {
+      objects.pop_back();
+    }
+    if (error != WalkError::none || objects.empty()) {
+      return;
+    }
+    if (objects.back()) {
+      name();
+    }
+  }
 }
 
 void JsonWalker::skip_null_token() {
@@ -318,10 +356,15 @@ void JsonWalker::check_escapes(const char* begin, std::size_t size) {
     }
     const Escape escape = read_escape(found, end);
     if (escape.length == 0) {
-      error = WalkError::syntax;
-      return;
+      // A surrogate without its other half is what the grammar lets pass.
+      const bool is_grammatical = end - found >= 6 && found[1] == 'u' && hex4(found + 2) >= 0;
+      if (!is_grammatical) {
+        error = WalkError::syntax;
+        return;
+      }
+      error = WalkError::not_text;  // unless what follows is no escape at all
     }
-    begin = found + escape.length;
+    begin = found + (escape.length == 0 ? 6 : escape.length);
   }
 }
 

@@ -23,7 +23,12 @@ namespace sluice::normalise {
 // one uncommonly large body does not cost memory for ever.
 inline constexpr std::size_t kept_scratch_bytes = std::size_t{2} << 20;
 
-enum class WalkError : std::uint8_t { none, syntax, too_deep };
+enum class WalkError : std::uint8_t {
+  none,
+  syntax,    // of JSON: where the next value begins cannot be known
+  too_deep,  // this one and the next leave the grammar intact: only the value is refused
+  not_text,  // a string with a lone surrogate, or bytes that are not UTF-8
+};
 
 class JsonWalker {
  public:
@@ -35,7 +40,8 @@ class JsonWalker {
 
   // Indexes `size` bytes at `data`, behind which padding must be readable and one byte writable: a
   // NUL is put there until the next load() or unload(), so that no token can run past the end
-  // unnoticed. Returns simdjson's error, or nullptr.
+  // unnoticed. Returns simdjson's error, or nullptr. Bytes that are not UTF-8 are none: see
+  // is_text_since().
   const char* load(char* data, std::size_t size);
   void unload();
   // Unloads at its end, whatever ends it: the data may not live longer than that.
@@ -77,8 +83,30 @@ class JsonWalker {
     --next_;
     return raw;
   }
-  // Moves past the object or array at the cursor by its brackets alone, checking nothing inside.
-  void skip_unchecked();
+  // Whether what lies between a mark and the cursor is UTF-8.
+  [[nodiscard]] bool is_text_since(const std::uint32_t* mark) const {
+    return all_utf8_ ||
+           simdjson::validate_utf8(data_ + *mark, static_cast<std::size_t>(*next_ - *mark));
+  }
+  // Whether the cursor stands on `[]`.
+  [[nodiscard]] bool is_empty_list() const { return peek() == '[' && data_[next_[1]] == ']'; }
+  // The number at the cursor, checked; empty when there is none. The cursor stays.
+  [[nodiscard]] std::string_view number_at_cursor() {
+    const char first = peek();
+    if (first != '-' && (first < '0' || first > '9')) {
+      return {};
+    }
+    const std::string_view number = read_scalar();
+    --next_;
+    return number;
+  }
+  // Whether a text that a quote ends is a JSON number.
+  [[nodiscard]] static bool is_number(std::string_view text) {
+    return number_end(text.data()) == text.data() + text.size();
+  }
+  // Moves past the value at the cursor, however deep it is and whatever its strings say. Sets
+  // `error` when its grammar is broken.
+  void skip_any();
 
   // The string at the cursor, which stands on its quote; moves past it.
   [[gnu::always_inline]] Text read_string() {
@@ -93,7 +121,8 @@ class JsonWalker {
     return {{open + 1, size}, escaped};
   }
 
-  // Copies the string at the cursor with its quotes. Sets `error` when an escape is not one.
+  // Copies the string at the cursor with its quotes. Sets `error` when an escape is not one, or
+  // stands for no character.
   char* copy_string(char* out) {
     const std::uint32_t* const next = next_;
     const char* const open = data_ + next[0];
@@ -177,7 +206,7 @@ class JsonWalker {
   }
 
   // Appends what the string stands for to `out`; false when an escape is not one (a lone surrogate
-  // included).
+  // included), which whoever reads a string is told by `error`.
   static bool unescape(std::string_view raw, std::string& out);
   // Copies the key of a member, with its quotes.
   static char* copy_key(char* out, Text key) {
@@ -213,7 +242,7 @@ class JsonWalker {
   }
   void skip_null_token();
   char* copy_other(char* out, std::size_t depth);  // a value that is no string
-  // Sets `error` when a backslash begins no escape.
+  // Sets `error` when a backslash begins no escape, or one that stands for no character.
   void check_escapes(const char* begin, std::size_t size);
   // The end of the number at `begin`, or nullptr.
   static const char* number_end(const char* begin);
@@ -226,6 +255,7 @@ class JsonWalker {
   char* data_ = nullptr;
   char* guard_ = nullptr;
   char behind_ = 0;
+  bool all_utf8_ = true;
   const std::uint32_t* next_ = nullptr;
   const std::uint32_t* end_ = nullptr;
 };

@@ -6,6 +6,7 @@
 #include <sluice/event/api_limits.hpp>
 #include <sluice/normalise/mapper.hpp>
 
+#include "body_text.hpp"
 #include "mapper_program.hpp"
 #include "mapper_run.hpp"
 
@@ -14,8 +15,10 @@ namespace {
 
 using normalise::BodyError;
 using normalise::Framing;
+using normalise::has_only_white_space;
 using normalise::JsonWalker;
 using normalise::WalkError;
+using normalise::without_byte_order_mark;
 
 std::unexpected<MappingError> refuse(MappingErrc code, std::string message) {
   return std::unexpected(
@@ -31,12 +34,6 @@ BodyError body_error(BodyError::Code code, std::size_t offset, std::string messa
 }
 
 constexpr std::string_view unexpected_token = "unexpected token here or just before";
-constexpr std::string_view blank = " \t\r\n";
-
-bool is_blank(std::span<const char> text) {
-  return std::string_view(text.data(), text.size()).find_first_not_of(blank) ==
-         std::string_view::npos;
-}
 
 // One call of a mapper.
 class Pass {
@@ -77,12 +74,20 @@ MappingOutcome Pass::event() {
   const bool is_object = walker_.peek() == '{';
   state_.slots.assign(program_.tree.size(), {});
   Capture(walker_, program_.tree, state_.slots, state_.text).run();
-  if (walker_.error == WalkError::too_deep) {
+  if (walker_.error == WalkError::none && !walker_.is_text_since(start)) {
+    walker_.error = WalkError::not_text;
+  }
+  if (walker_.error == WalkError::too_deep || walker_.error == WalkError::not_text) {
+    const bool is_too_deep = walker_.error == WalkError::too_deep;
     walker_.error = WalkError::none;
     walker_.rewind(start);
-    walker_.skip_unchecked();
-    return refuse(MappingErrc::too_deep, fmt::format("is nested deeper than {} levels: flatten it",
-                                                     api::nesting_depth_max));
+    walker_.skip_any();
+    if (walker_.error == WalkError::none) {
+      return is_too_deep ? refuse(MappingErrc::too_deep,
+                                  fmt::format("is nested deeper than {} levels: flatten it",
+                                              api::nesting_depth_max))
+                         : refuse(MappingErrc::not_text, std::string(normalise::not_text_message));
+    }
   }
   if (walker_.error != WalkError::none) {
     return refuse(MappingErrc::malformed, malformed(walker_.offset(), unexpected_token));
@@ -145,9 +150,10 @@ MappingOutcome Pass::text(std::span<char> raw) {
 
 void Pass::lines(std::span<char> body, const Mapper::OnEvent& on_event) {
   while (!body.empty()) {
+    body = without_byte_order_mark(body);
     const auto size = static_cast<std::size_t>(std::ranges::find(body, '\n') - body.begin());
     const std::span<char> line = body.first(size);
-    if (!is_blank(line)) {
+    if (!has_only_white_space(line)) {
       out_.clear();
       on_event(text(line));
     }
@@ -193,6 +199,8 @@ std::string_view to_string(MappingErrc code) {
       return "malformed";
     case MappingErrc::too_deep:
       return "too_deep";
+    case MappingErrc::not_text:
+      return "not_text";
     case MappingErrc::not_an_object:
       return "not_an_object";
     case MappingErrc::no_rule:
@@ -233,7 +241,8 @@ MappingOutcome Mapper::map(std::span<char> raw, Scratch& scratch, std::string& o
 Result<void, BodyError> Mapper::map_body(std::span<char> body, Framing framing,
                                          std::size_t event_bytes_max, Scratch& scratch,
                                          std::string& out, const OnEvent& on_event) const {
-  if (is_blank(body)) {
+  body = without_byte_order_mark(body);
+  if (has_only_white_space(body)) {
     return std::unexpected(
         body_error(BodyError::Code::empty, 0, "the body is empty: send raw events as JSON"));
   }

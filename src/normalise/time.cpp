@@ -60,7 +60,7 @@ bool read_common_form(std::string_view text, TimeFields& fields) {
          text[16] == ':' && (!has_fraction || text[19] == '.') && text.back() == 'Z';
 }
 
-bool read_date_and_time(TimeCursor& in, TimeFields& fields) {
+bool read_date_and_time(TimeCursor& in, TimeFields& fields, bool& three_digit_seconds) {
   if (!in.number(4, 4, fields.year)) return false;
   const bool extended = in.take('-');
   if (!in.number(2, 2, fields.month) || (extended && !in.take('-'))) return false;
@@ -71,6 +71,10 @@ bool read_date_and_time(TimeCursor& in, TimeFields& fields) {
   const bool has_seconds = extended ? in.take(':') : in.at_digit();
   if (!has_seconds) return true;
   if (!in.number(2, 2, fields.second)) return false;
+  if (extended && fields.second == 0 && in.take('0')) {
+    three_digit_seconds = true;
+    return true;
+  }
   return (!in.take('.') && !in.take(',')) || in.fraction(fields.ms);
 }
 
@@ -136,7 +140,9 @@ Result<ParsedTime, TimeError> parse_time(std::string_view text) {
   }
   TimeCursor in(text);
   fields = {};
-  if (!read_date_and_time(in, fields)) return std::unexpected(TimeError::syntax);
+  bool three_digit_seconds = false;
+  if (!read_date_and_time(in, fields, three_digit_seconds))
+    return std::unexpected(TimeError::syntax);
   const bool has_zone = !in.done();
   minutes offset(0);
   if (has_zone) {
@@ -147,7 +153,8 @@ Result<ParsedTime, TimeError> parse_time(std::string_view text) {
   if (!local) return std::unexpected(local.error());
   const auto time = in_range(*local - offset);
   if (!time) return std::unexpected(time.error());
-  return ParsedTime{.time = *time, .has_zone = has_zone};
+  return ParsedTime{
+      .time = *time, .has_zone = has_zone, .has_three_digit_seconds = three_digit_seconds};
 }
 
 Result<WallTime, TimeError> parse_epoch(std::string_view number_text) {

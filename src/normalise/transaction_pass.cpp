@@ -72,6 +72,9 @@ void EventPass::transaction_member(Text key_text) {
     case discount_amount:
       discount();
       return;
+    case payment:
+      payment_info();
+      return;
     case meta:
       metadata();
       return;
@@ -86,11 +89,8 @@ void EventPass::transaction_member(Text key_text) {
     case product_list:
       products();
       return;
-    case payment:
-      payment_info();
-      return;
     case source:
-      one_of({.root = field_name}, event_sources());
+      one_of({.root = field_name}, event_sources(), Rule::source_unknown, one_of_sources);
       return;
     default:
       money({.root = field_name}, 2);
@@ -108,8 +108,7 @@ void EventPass::products() {
   walker_.each_item([&] { product(position++); });
   *out_++ = ']';
   if (position == 0) {
-    reject(RejectReason::field_invalid, {.root = "products"},
-           "is empty: a transaction has at least one");
+    goes_on(Rule::products_empty, {.root = "products"}, "is empty: a transaction has at least one");
   }
 }
 
@@ -137,9 +136,9 @@ void EventPass::product(std::size_t position) {
     return;
   }
   for (const ProductField required : {sku, name, quantity, final_unit_price}) {
-    if ((given & bit(required)) == 0 && (strict() || required == sku)) {
+    if ((given & bit(required)) == 0) {
       field.name = product_fields.name(static_cast<int>(required));
-      reject(RejectReason::field_missing, field, "a product carries it");
+      goes_on(Rule::product_field_missing, field, "a product carries it");
     }
   }
 }
@@ -167,11 +166,14 @@ void EventPass::product_member(FieldPath field, Text key_text) {
 }
 
 void EventPass::payment_info() {
+  const std::string_view field_name = fields.name(payment);
   if (walker_.peek() != '{') {
-    refuse_value(RejectReason::field_invalid, {.root = "paymentInfo"},
-                 "must be an object {method}");
+    if (!empty_list(field_name)) {
+      refuse_value(RejectReason::field_invalid, {.root = field_name}, "must be an object {method}");
+    }
     return;
   }
+  key(field_name);
   bool has_method = false;
   *out_++ = '{';
   walker_.each_member([&](Text key_text) {
@@ -181,7 +183,7 @@ void EventPass::payment_info() {
     key(key_text);
     if (key_text.raw == "method") {
       has_method = true;
-      text_value({.root = "paymentInfo", .name = "method"});
+      text_value({.root = field_name, .name = "method"});
     } else {
       if (key_text.escaped) {
         find_field(payment_fields, key_text);
@@ -190,8 +192,9 @@ void EventPass::payment_info() {
     }
   });
   *out_++ = '}';
-  if (!has_method && strict() && walker_.error == WalkError::none) {
-    reject(RejectReason::field_missing, {.root = "paymentInfo", .name = "method"}, "must be there");
+  if (!has_method && walker_.error == WalkError::none) {
+    goes_on(Rule::transaction_field_missing, {.root = field_name, .name = "method"},
+            "must be there");
   }
 }
 
@@ -206,7 +209,10 @@ void EventPass::discount() {
 
 void EventPass::metadata() {
   if (walker_.peek() != '{') {
-    refuse_value(RejectReason::field_invalid, {.root = "metadata"}, "must be an object");
+    if (!empty_list("metadata")) {
+      refuse_value(RejectReason::field_invalid, {.root = "metadata"}, "must be an object");
+    }
+    free_form_end_ = out_ - 1;
     return;
   }
   key("metadata");
@@ -229,10 +235,9 @@ void EventPass::finish_transaction() {
            "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`");
   }
   for (const Field required : {order_id, product_list, revenue, value, payment, source}) {
-    const bool needed = strict() || required == order_id || required == product_list;
-    if (needed && (seen_ & bit(required)) == 0) {
-      reject(RejectReason::field_missing, {.root = fields.name(static_cast<int>(required))},
-             "a transaction carries it");
+    if ((seen_ & bit(required)) == 0) {
+      goes_on(Rule::transaction_field_missing, {.root = fields.name(static_cast<int>(required))},
+              "a transaction carries it");
     }
   }
   if (rejected_) {

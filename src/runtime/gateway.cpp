@@ -554,6 +554,7 @@ class RunningGateway final : public Gateway {
       tables.workspaces.push_back(
           {.name = workspace.name,
            .rules = rules_of(config, workspace),
+           .partial_status = workspace.partial_status,
            .admission = &pipeline.admission(),
            .buffer = tenants_[i]->buffer,
            .dedup = &pipeline.dedup(),

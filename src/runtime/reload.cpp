@@ -76,6 +76,8 @@ void compare_workspace(Differ& differ, config::Workspace& running,
     differ.take(of + "auth.api_key", running.auth.api_key, wanted.auth.api_key);
   }  // otherwise the key is another account's
   differ.take(of + "validation", running.validation, wanted.validation);
+  differ.take(of + "time_zone", running.time_zone, wanted.time_zone);
+  differ.take(of + "partial_status", running.partial_status, wanted.partial_status);
   differ.take(of + "generated_salts", running.generated_salts, wanted.generated_salts);
   differ.take(of + "actions", running.actions, wanted.actions);
   differ.take(of + "passthrough", running.passthrough, wanted.passthrough);

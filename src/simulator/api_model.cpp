@@ -21,6 +21,9 @@ namespace dom = simdjson::dom;
 
 constexpr std::string_view events_prefix = "/v4/events/";
 constexpr std::string_view versioned_prefix = "/v4/";
+constexpr std::string_view ai_events_prefix = "/v4/events/ai-compat/";
+constexpr std::array<std::string_view, 3> other_prefixes{"/v4/clients", ai_events_prefix,
+                                                         "/catalogs/bags/"};
 // What a key may do. The real list is longer; the name for the events batch is not public, and
 // invented here.
 constexpr std::string_view invented_permission = "API_BATCH_EVENTS_CREATE";
@@ -183,6 +186,9 @@ std::optional<ApiModel::Route> ApiModel::find_route(std::string_view path) {
   if (found != routes.end()) {
     return found->route;
   }
+  if (std::ranges::any_of(other_prefixes, [&](auto prefix) { return path.starts_with(prefix); })) {
+    return Route{other_service, "POST", {}, true};
+  }
   const bool is_event = path.starts_with(events_prefix);
   const auto type =
       is_event ? event_type_from_path(path.substr(events_prefix.size())) : std::nullopt;
@@ -197,8 +203,9 @@ Answer ApiModel::handle(const Request& request) {
   const std::optional<Route> route = find_route(path);
   Answer answer = answer_with_faults(request, path, route);
   const unsigned status = answer.transmission == Transmission::reset ? 0 : answer.status;
-  // Paths that do not exist are without number.
-  const std::string_view label = route ? path : "other";
+  // Paths that do not exist are without number, and so are those of other services.
+  const bool is_listed = route && route->endpoint != Endpoint::other_service;
+  const std::string_view label = is_listed ? path : "other";
   world_.book.update([&](Stats& stats) {
     auto by_path = stats.requests.find(label);
     if (by_path == stats.requests.end()) {
@@ -244,6 +251,8 @@ Answer ApiModel::carry_out(const Request& request, std::string_view path,
       return issue_token(request.now);
     case Endpoint::permission_check:
       return tell_permissions(request, path);
+    case Endpoint::other_service:
+      return {};
     case Endpoint::events_batch:
     case Endpoint::transactions_batch:
       return take_batch(request, path, *route, plan);
@@ -261,7 +270,10 @@ std::optional<Answer> ApiModel::refuse_head(const Request& request, std::string_
     answer.allow = route.method;
     return answer;
   }
-  if (route.authorized) {
+  // A tracker key stands for the credentials there.
+  const bool has_tracker_key =
+      path.starts_with(ai_events_prefix) && request.target.contains("?token=");
+  if (route.authorized && !has_tracker_key) {
     if (std::optional<Answer> refused = refuse_authorization(request, path)) {
       return refused;
     }
@@ -441,7 +453,8 @@ std::expected<Arrival, Violation> ApiModel::take_item(dom::element item, const R
   if (world_.options.validation == Validation::none) {
     return is_transaction ? read_transaction(item, now) : read_event(item, route.type, now);
   }
-  return is_transaction ? check_transaction(item, now) : check_event(item, route.type, now);
+  return is_transaction ? check_transaction(item, world_.options.validation, now)
+                        : check_event(item, route.type, world_.options.validation, now);
 }
 
 void ApiModel::record() {

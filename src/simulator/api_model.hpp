@@ -41,6 +41,7 @@ enum class Endpoint : std::uint8_t {
   login,
   refresh,
   permission_check,
+  other_service,  // profiles, AI events, catalogues: taken, not looked at and not kept
 };
 
 // One per thread, as it keeps the parser and its buffers; the World is shared.

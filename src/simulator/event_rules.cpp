@@ -71,13 +71,19 @@ Verdict check_action(const Field& action, EventType type) {
   return {};
 }
 
-Verdict check_params(const EventFields& fields, const EventTypeInfo& type) {
+// Params are free form: what they are asked to hold is the SDK's.
+Verdict check_params(const EventFields& fields, const EventTypeInfo& type, Validation validation) {
+  const bool strict = validation == Validation::strict;
   if (!fields.params) {
-    return type.params_required ? Verdict(violation_of(missing, "is required")) : Verdict();
+    return strict && type.params_required ? Verdict(violation_of(missing, "is required"))
+                                          : Verdict();
   }
   dom::object params;
   if (fields.params->get(params) != simdjson::SUCCESS) {
     return violation_of(wrong_type, "must be an object", fields.params);
+  }
+  if (!strict) {
+    return {};
   }
   Verdict verdict = check_required(params, type.required_params);
   const bool is_cart =
@@ -97,13 +103,15 @@ Verdict check_params(const EventFields& fields, const EventTypeInfo& type) {
   return {};
 }
 
-Verdict check_fields(const EventFields& fields, EventType type) {
+Verdict check_fields(const EventFields& fields, EventType type, Validation validation) {
   Verdict verdict = within("action", check_action(fields.action, type));
   if (!verdict) {
-    verdict = within("label", check_text(fields.label));
+    // One of the vendor's own examples has none.
+    verdict = within("label", validation == Validation::strict ? check_text(fields.label)
+                                                               : check_kind_of_text(fields.label));
   }
   if (!verdict) {
-    verdict = within("client", check_client(fields.client));
+    verdict = within("client", check_client(fields.client, validation));
   }
   if (!verdict) {
     verdict = within("time", check_time(fields.time));
@@ -112,7 +120,7 @@ Verdict check_fields(const EventFields& fields, EventType type) {
     verdict = within("eventSalt", check_salt(fields.salt));
   }
   if (!verdict) {
-    verdict = within("params", check_params(fields, info(type)));
+    verdict = within("params", check_params(fields, info(type), validation));
   }
   return verdict;
 }
@@ -124,24 +132,25 @@ std::optional<EventType> type_of(const Field& field, std::optional<EventType> pa
 }  // namespace
 
 std::expected<Arrival, Violation> check_event(dom::element event,
-                                              std::optional<EventType> path_type, WallTime now) {
+                                              std::optional<EventType> path_type,
+                                              Validation validation, WallTime now) {
   dom::object object;
   if (event.get(object) != simdjson::SUCCESS) {
     return std::unexpected(violation_of(wrong_type, "must be an object", event));
   }
-  if (Verdict verdict = check_structure(event)) {
+  if (Verdict verdict = check_structure(event, validation)) {
     return std::unexpected(std::move(*verdict));
   }
   const EventFields fields = read_fields(object);
   const std::optional<EventType> type = type_of(fields.type, path_type);
-  if (!type) {
+  if (!type || (validation == Validation::strict && info(*type).deprecated)) {
     Violation violation =
         check_text(fields.type)
             .value_or(violation_of(invalid_value, "is not a known event type", fields.type));
     violation.field = "type";
     return std::unexpected(std::move(violation));
   }
-  if (Verdict verdict = check_fields(fields, *type)) {
+  if (Verdict verdict = check_fields(fields, *type, validation)) {
     return std::unexpected(std::move(*verdict));
   }
   return to_arrival(fields, type, now);

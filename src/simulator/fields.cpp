@@ -19,21 +19,21 @@ Verdict violation(ErrorCode code, std::string message, const Field& value = {}) 
   return violation_of(code, std::move(message), value);
 }
 
-Verdict check_object(dom::object object, std::size_t depth);
+Verdict check_object(dom::object object, Validation validation, std::size_t depth);
 
-Verdict check_value(dom::element element, std::size_t depth) {
+Verdict check_value(dom::element element, Validation validation, std::size_t depth) {
   switch (element.type()) {
     case dom::element_type::NULL_VALUE:
       return violation(null_value, "null is not allowed: omit the field", element);
     case dom::element_type::OBJECT:
-      return check_object(dom::object(element), depth + 1);
+      return check_object(dom::object(element), validation, depth + 1);
     case dom::element_type::ARRAY: {
       if (depth == api::nesting_depth_max) {
         return violation(too_deep, "nested too deeply");
       }
       std::size_t index = 0;
       for (const dom::element item : dom::array(element)) {
-        Verdict verdict = check_value(item, depth + 1);
+        Verdict verdict = check_value(item, validation, depth + 1);
         if (verdict) {
           return within("", index, std::move(verdict));
         }
@@ -61,7 +61,7 @@ bool has_earlier(dom::object object, std::size_t index) {
   return false;
 }
 
-Verdict check_object(dom::object object, std::size_t depth) {
+Verdict check_object(dom::object object, Validation validation, std::size_t depth) {
   if (depth > api::nesting_depth_max) {
     return violation(too_deep, "nested too deeply");
   }
@@ -75,12 +75,12 @@ Verdict check_object(dom::object object, std::size_t depth) {
                     : key.size() * 7 + std::size_t{5} * static_cast<unsigned char>(key.front()) +
                           static_cast<unsigned char>(key.back());
     const std::uint64_t bit = std::uint64_t{1} << (mix % 64);
-    if ((seen & bit) != 0 && has_earlier(object, index)) {
+    if (validation == Validation::strict && (seen & bit) != 0 && has_earlier(object, index)) {
       return within(key, violation(duplicate_key, "the key appears twice", value));
     }
     seen |= bit;
     ++index;
-    Verdict verdict = check_value(value, depth);
+    Verdict verdict = check_value(value, validation, depth);
     if (verdict) {
       return within(key, std::move(verdict));
     }
@@ -163,12 +163,16 @@ Verdict check_identifier(dom::element element) {
   return {};
 }
 
-Verdict check_identifier(std::string_view name, dom::element value) {
+Verdict check_identifier(std::string_view name, dom::element value, Validation validation) {
   Verdict verdict = check_identifier(value);
-  if (!verdict && name == "uuid" && !is_uuid(text_of(value))) {
+  const bool strict = validation == Validation::strict;
+  if (!verdict && strict && name == "uuid" && !is_uuid(text_of(value))) {
     verdict = violation(invalid_value, "is not a UUID", value);
   }
-  if (!verdict && name == "email" && !is_email(text_of(value))) {
+  const auto is_usable = [&](std::string_view email) {
+    return strict ? is_email(email) : email.contains('@');
+  };
+  if (!verdict && name == "email" && !is_usable(text_of(value))) {
     verdict = violation(invalid_value, "is not an e-mail address", value);
   }
   return verdict;
@@ -209,7 +213,9 @@ Verdict within(std::string_view array, std::size_t index, Verdict verdict) {
   return within(array, std::move(verdict));
 }
 
-Verdict check_structure(dom::element element) { return check_value(element, 0); }
+Verdict check_structure(dom::element element, Validation validation) {
+  return check_value(element, validation, 0);
+}
 
 Verdict check_text(const Field& field) {
   if (!field) {
@@ -221,7 +227,7 @@ Verdict check_text(const Field& field) {
   return text_of(field).empty() ? violation(missing, "must not be empty", field) : Verdict();
 }
 
-Verdict check_client(const Field& field) {
+Verdict check_client(const Field& field, Validation validation) {
   if (!field) {
     return violation(missing, "is required");
   }
@@ -237,7 +243,7 @@ Verdict check_client(const Field& field) {
         verdict = violation(wrong_type, "must be an integer of 64 bits", value);
       }
     } else if (name == "customId" || name == "uuid" || name == "email") {
-      verdict = check_identifier(name, value);
+      verdict = check_identifier(name, value, validation);
     } else {
       continue;
     }
@@ -290,6 +296,30 @@ Verdict check_price(const Field& field) {
     return within("amount", std::move(verdict));
   }
   return within("currency", check_text(field_of(price, "currency")));
+}
+
+Verdict check_kind_of_text(const Field& field) {
+  return field && !field->is_string() ? violation(wrong_type, "must be a string", field)
+                                      : Verdict();
+}
+
+Verdict check_kind_of_number(const Field& field) {
+  if (!field || field->is_number() || is_number(text_of(field))) {
+    return {};
+  }
+  return violation(wrong_type, "must be a number", field);
+}
+
+Verdict check_kind_of_price(const Field& field) {
+  dom::object price;
+  if (!field) {
+    return {};
+  }
+  if (field->get(price) != simdjson::SUCCESS) {
+    return violation(wrong_type, "must be an object of amount and currency", field);
+  }
+  Verdict verdict = within("amount", check_kind_of_number(field_of(price, "amount")));
+  return verdict ? verdict : within("currency", check_kind_of_text(field_of(price, "currency")));
 }
 
 Verdict check_required(dom::object object, std::span<const std::string_view> names) {

@@ -55,7 +55,9 @@ void add_workspace(Options& options, const std::string& text) {
 void declare(CLI::App& app, Options& options, Flags& flags) {
   const std::map<std::string, double> units{
       {"ms", 1.0}, {"s", 1'000.0}, {"m", 60'000.0}, {"h", 3'600'000.0}};
-  const std::map<std::string, Validation> validations{{"full", Validation::full},
+  const std::map<std::string, Validation> validations{{"api", Validation::api},
+                                                      {"strict", Validation::strict},
+                                                      {"full", Validation::strict},
                                                       {"none", Validation::none}};
   const std::map<std::string, LedgerMode> ledgers{{"full", LedgerMode::full},
                                                   {"compact", LedgerMode::compact}};
@@ -74,7 +76,9 @@ void declare(CLI::App& app, Options& options, Flags& flags) {
   app.add_option("--deny-permission", options.denied_permissions,
                  "A permission that the permission check says is lacking; repeatable")
       ->allow_extra_args(false);
-  app.add_option("--validate", options.validation, "full or none")
+  app.add_option("--validate", options.validation,
+                 "api: what the API is known or assumed to refuse; strict: what the vendor's SDK "
+                 "asks for, too; none")
       ->transform(CLI::CheckedTransformer(validations));
   app.add_option("--ledger", options.ledger,
                  "full, or compact: hashes only, for millions of events")
@@ -120,7 +124,7 @@ int run(Options options, const std::vector<std::string>& faults) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("A stand-in for the Synerise events API, strict and with faults on demand");
+  CLI::App app("A stand-in for the Synerise events API, with faults on demand");
   Options options;
   Flags flags;
   declare(app, options, flags);

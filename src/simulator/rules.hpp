@@ -11,6 +11,7 @@
 #include <sluice/base/clock.hpp>
 #include <sluice/event/event_type.hpp>
 #include <sluice/simulator/ledger.hpp>
+#include <sluice/simulator/options.hpp>
 
 namespace sluice::simulator {
 
@@ -41,13 +42,13 @@ struct Violation {
                                      const std::optional<simdjson::dom::element>& value = {});
 
 // Checks an event. `path_type` is the type that the path names; without it the event is an item of
-// a batch and carries its `type`. The Arrival's views live as long as the document, and have no
-// body.
+// a batch and carries its `type`. `validation`: api or strict. The Arrival's views live as long as
+// the document, and have no body.
 [[nodiscard]] std::expected<Arrival, Violation> check_event(simdjson::dom::element event,
                                                             std::optional<EventType> path_type,
-                                                            WallTime now);
+                                                            Validation validation, WallTime now);
 [[nodiscard]] std::expected<Arrival, Violation> check_transaction(
-    simdjson::dom::element transaction, WallTime now);
+    simdjson::dom::element transaction, Validation validation, WallTime now);
 
 // The same Arrival without a check: what is absent or of another type is left empty.
 [[nodiscard]] Arrival read_event(simdjson::dom::element event, std::optional<EventType> path_type,

@@ -175,6 +175,11 @@ bool has_forbidden_character(std::string_view utf8) {
   return false;
 }
 
+bool is_number(std::string_view text) {
+  return text.find_first_of("-0123456789") == 0 &&
+         text.find_first_not_of("+-.0123456789eE") == std::string_view::npos;
+}
+
 bool has_surrounding_space(std::string_view utf8) {
   // The characters with the property White_Space.
   static constexpr std::array spaces{"\t"sv,           "\n"sv,           "\v"sv,

@@ -17,6 +17,8 @@ namespace sluice::simulator {
 [[nodiscard]] bool is_action(std::string_view text);
 // CR, LF, NUL, U+2028, U+2029, U+00AD, U+FE00 to U+FE0F, and what lies beyond the basic plane [P].
 [[nodiscard]] bool has_forbidden_character(std::string_view utf8);
+// As a number that stands in a string: of the characters of one, the first a digit or a minus.
+[[nodiscard]] bool is_number(std::string_view text);
 // White space of Unicode at either end.
 [[nodiscard]] bool has_surrounding_space(std::string_view utf8);
 // A date and time of ISO 8601 in its extended form, with `Z` or an offset; seconds and a fraction

@@ -107,8 +107,70 @@ Verdict check_metadata(const Field& field) {
              : Verdict();
 }
 
+// Of a product, or of the transaction itself: what is there is of its kind.
+Verdict check_kinds(dom::object object, std::initializer_list<std::string_view> texts,
+                    std::initializer_list<std::string_view> prices) {
+  Verdict verdict;
+  for (const std::string_view name : texts) {
+    verdict = verdict ? verdict : within(name, check_kind_of_text(field_of(object, name)));
+  }
+  for (const std::string_view name : prices) {
+    verdict = verdict ? verdict : within(name, check_kind_of_price(field_of(object, name)));
+  }
+  return verdict;
+}
+
+Verdict check_kind_of_products(const Field& field) {
+  dom::array products;
+  if (!field) {
+    return {};
+  }
+  if (field->get(products) != simdjson::SUCCESS) {
+    return violation_of(wrong_type, "must be an array", field);
+  }
+  std::size_t index = 0;
+  for (const dom::element product : products) {
+    dom::object object;
+    Verdict verdict;
+    if (product.get(object) != simdjson::SUCCESS) {
+      verdict = violation_of(wrong_type, "must be an object", product);
+    } else {
+      verdict = check_kinds(object, {"sku", "name"},
+                            {"finalUnitPrice", "regularPrice", "discountPrice", "netUnitPrice"});
+      verdict = verdict ? verdict
+                        : within("quantity", check_kind_of_number(field_of(object, "quantity")));
+    }
+    if (verdict) {
+      return within("", index, std::move(verdict));
+    }
+    ++index;
+  }
+  return {};
+}
+
+// The SDK's latest validator asks for `client` alone, and for the forms of what is there.
+Verdict check_fields_that_are_there(dom::object transaction) {
+  Verdict verdict =
+      within("client", check_client(field_of(transaction, "client"), Validation::api));
+  if (!verdict) {
+    verdict =
+        check_kinds(transaction, {"orderId", "source"}, {"revenue", "value", "discountAmount"});
+  }
+  if (!verdict) {
+    verdict = within("products", check_kind_of_products(field_of(transaction, "products")));
+  }
+  for (const std::string_view name : {"paymentInfo", "metadata"}) {
+    verdict = verdict ? verdict : within(name, check_metadata(field_of(transaction, name)));
+  }
+  if (!verdict) {
+    verdict = within("recordedAt", check_time(field_of(transaction, "recordedAt")));
+  }
+  return verdict ? verdict : within("eventSalt", check_salt(field_of(transaction, "eventSalt")));
+}
+
 Verdict check_fields(dom::object transaction) {
-  Verdict verdict = within("client", check_client(field_of(transaction, "client")));
+  Verdict verdict =
+      within("client", check_client(field_of(transaction, "client"), Validation::strict));
   if (!verdict) {
     verdict = check_required(transaction, required_fields);
   }
@@ -142,14 +204,16 @@ Verdict check_fields(dom::object transaction) {
 
 }  // namespace
 
-std::expected<Arrival, Violation> check_transaction(dom::element transaction, WallTime now) {
+std::expected<Arrival, Violation> check_transaction(dom::element transaction, Validation validation,
+                                                    WallTime now) {
   dom::object object;
   if (transaction.get(object) != simdjson::SUCCESS) {
     return std::unexpected(violation_of(wrong_type, "must be an object", transaction));
   }
-  Verdict verdict = check_structure(transaction);
+  Verdict verdict = check_structure(transaction, validation);
   if (!verdict) {
-    verdict = check_fields(object);
+    verdict = validation == Validation::strict ? check_fields(object)
+                                               : check_fields_that_are_there(object);
   }
   if (verdict) {
     return std::unexpected(std::move(*verdict));

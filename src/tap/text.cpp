@@ -143,9 +143,9 @@ void append_member(std::string& out, std::string_view name, std::string_view tex
 void append_mistakes(std::string& out, const std::vector<Mistake>& mistakes, bool masked) {
   out += ",\"errors\":[";
   for (const Mistake& mistake : mistakes) {
-    fmt::format_to(std::back_inserter(out), "{}{{\"index\":{}", out.back() == '[' ? "" : ",",
-                   mistake.index);
-    append_member(out, "code", mistake.code);
+    fmt::format_to(std::back_inserter(out), "{}{{\"index\":{},\"code\":{}",
+                   out.back() == '[' ? "" : ",", mistake.index, mistake.code);
+    append_member(out, "reason", mistake.reason);
     out += ",\"field\":";
     append_json_string(out, mistake.field);
     append_member(out, "message",

@@ -127,7 +127,9 @@ class Producer {
 class Campaign {
  public:
   explicit Campaign(const CampaignOptions& options)
-      : options_(options), rng_(options.seed), upstream_({.seed = options.seed}) {}
+      : options_(options),
+        rng_(options.seed),
+        upstream_({.validation = simulator::Validation::strict, .seed = options.seed}) {}
 
   CampaignReport run() {
     if (const auto started = upstream_.start(); !started) {

@@ -42,7 +42,7 @@ class World:
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             simulator = stack.enter_context(Process(folder, "synerise-sim", [
-                BINARIES / "synerise-sim", "--listen", "127.0.0.1:0"]))
+                BINARIES / "synerise-sim", "--listen", "127.0.0.1:0", "--validate", "strict"]))
             self.simulator = simulator.said(r"listening on (http:\S*)")
             config = pathlib.Path(folder, "sluice.yaml")
             config.write_text(self.head(folder) + self.sources, encoding="utf-8")

@@ -13,6 +13,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 std::string deflated(std::string_view text, int window_bits) {
@@ -104,9 +105,10 @@ TEST_F(Ingest, NamesWhatIsWrongWithEachEventOfAnArray) {
   EXPECT_THAT(
       answer.body,
       StartsWith(
-          R"({"accepted":1,"rejected":2,"duplicates":0,"errors":[{"index":1,"code":"action_invalid","field":"action","message":")"));
-  EXPECT_THAT(answer.body,
-              HasSubstr(R"({"index":2,"code":"not_an_object","field":"","message":")"));
+          R"({"accepted":1,"rejected":2,"duplicates":0,"errors":[{"index":1,"code":1009,"reason":"action_invalid","field":"action","message":")"));
+  EXPECT_THAT(
+      answer.body,
+      HasSubstr(R"({"index":2,"code":1002,"reason":"not_an_object","field":"","message":")"));
   EXPECT_EQ(gateway_.metric("events_rejected_total", R"(reason="action_invalid")"), 1);
 }
 
@@ -116,11 +118,105 @@ TEST_F(Ingest, RefusesASingleInvalidEventAsTheUpstreamDoes) {
   EXPECT_EQ(answer.status, 400);
   for (const char* part :
        {R"("error":"Bad Request")", R"("status":400)", R"("path":"/v4/events/custom")",
-        R"("errors":[{"index":0,"code":"client_missing","field":"client")"}) {
+        R"("errors":[{"index":0,"code":1006,"reason":"client_missing","field":"client")"}) {
     EXPECT_THAT(answer.body, HasSubstr(part));
   }
   EXPECT_EQ(post(gateway_.port(), "/v4/events/batch", "[7]").status, 400)
       << "an array in which none is valid";
+}
+
+TEST_F(Ingest, TellsOfWhatStrictWouldHaveRefused) {
+  const HttpAnswer answer = post(gateway_.port(), "/v4/events/searched",
+                                 R"({"client":{"customId":20931},"params":{"query":"q"}})");
+  EXPECT_EQ(answer.status, 202);
+  EXPECT_EQ(
+      answer.body,
+      R"({"accepted":1,"rejected":0,"duplicates":0,"errors":[],"warning_count":2,"warnings":[)"
+      R"({"index":0,"code":1007,"reason":"identifier_invalid","rule":"custom_id_as_number",)"
+      R"("field":"client.customId","message":"must be a string"},)"
+      R"({"index":0,"code":1003,"reason":"field_missing","rule":"param_missing",)"
+      R"("field":"params.source","message":"events of this type carry it"}]})");
+  EXPECT_EQ(gateway_.metric("events_warned_total", R"(rule="custom_id_as_number")"), 1);
+  EXPECT_EQ(gateway_.metric("events_warned_total"), 2);
+  ASSERT_TRUE(gateway_.delivered(1));
+  EXPECT_THAT(gateway_.upstream().ledger().entries().front().body,
+              HasSubstr(R"("client":{"customId":"20931"},"params":{"query":"q"})"));
+}
+
+// Of one array: what is fine, what is refused, and one that only `strict` would refuse.
+std::string mixed_array() {
+  return "[" + event("a") + R"(,7,{"type":"searched","client":{"id":1}}])";
+}
+
+TEST_F(Ingest, SaysHowManyItRejectedWhateverTheStatus) {
+  const auto rejected = [&](std::string_view path, const std::string& body) {
+    const HttpAnswer answer = post(gateway_.port(), path, body);
+    const auto found = answer.headers.find("x-sluice-rejected");
+    return std::to_string(answer.status) + " " +
+           (found == answer.headers.end() ? "none" : found->second);
+  };
+  EXPECT_EQ(rejected("/v4/events/batch", mixed_array()), "202 1");
+  EXPECT_EQ(rejected("/v4/events/batch", "[7,8]"), "400 2");
+  EXPECT_EQ(rejected("/v4/events/custom", R"({"action":"a"})"), "400 1");
+  EXPECT_EQ(rejected("/v4/events/batch", "[" + event("a") + "]"), "202 none");
+  EXPECT_EQ(rejected("/v4/events/batch", "["), "400 none");
+}
+
+TEST(IngestOptions, AnswersAPartWith207WhereConfigured) {
+  RunningGateway gateway({}, R"(
+workspaces:
+  - name: default
+    base_url: ${SIMULATOR}
+    partial_status: 207
+    auth: {method: basic, workspace_guid: 01890a5d-ac96-774b-bcce-b302099a8057, api_key: upstream-secret}
+)");
+  const HttpAnswer part = post(gateway.port(), "/v4/events/batch", mixed_array());
+  EXPECT_EQ(part.status, 207);
+  EXPECT_EQ(part.headers.at("x-sluice-rejected"), "1");
+  EXPECT_THAT(part.body, StartsWith(R"({"accepted":2,"rejected":1,"duplicates":0,"errors":[)"));
+  EXPECT_EQ(post(gateway.port(), "/v4/events/batch", "[" + event("b") + "]").status, 202);
+  EXPECT_EQ(post(gateway.port(), "/v4/events/batch", "[7]").status, 400) << "none is accepted";
+  EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="207")"), 1);
+  ASSERT_TRUE(gateway.delivered(3));
+}
+
+TEST(IngestOptions, IsStrictWhereConfigured) {
+  RunningGateway gateway({}, R"(
+workspaces:
+  - name: default
+    base_url: ${SIMULATOR}
+    validation: strict
+    auth: {method: basic, workspace_guid: 01890a5d-ac96-774b-bcce-b302099a8057, api_key: upstream-secret}
+)");
+  const HttpAnswer answer = post(gateway.port(), "/v4/events/batch", mixed_array());
+  EXPECT_THAT(answer.body, StartsWith(R"({"accepted":1,"rejected":2,)"));
+  EXPECT_THAT(answer.body, Not(HasSubstr("warning")));
+}
+
+TEST(IngestOptions, ReadsALocalTimeInTheWorkspacesZone) {
+  RunningGateway gateway({}, R"(
+workspaces:
+  - name: default
+    base_url: ${SIMULATOR}
+    time_zone: Europe/Warsaw
+    auth: {method: basic, workspace_guid: 01890a5d-ac96-774b-bcce-b302099a8057, api_key: upstream-secret}
+)");
+  EXPECT_EQ(post(gateway.port(), "/v4/transactions",
+                 R"({"client":{"id":1},"orderId":"o","recordedAt":"2024-07-01T10:00:00"})")
+                .status,
+            202);
+  ASSERT_TRUE(gateway.delivered(1));
+  EXPECT_EQ(gateway.upstream().ledger().entries().front().time, "2024-07-01T08:00:00.000Z");
+}
+
+TEST_F(Ingest, AStringThatIsNoTextCostsItsEventAlone) {
+  const HttpAnswer answer =
+      post(gateway_.port(), "/v4/events/batch",
+           "[" + event("a") + "," + event("b", R"({"x":"\ud800"})") + "," + event("c") + "]");
+  EXPECT_EQ(answer.status, 202);
+  EXPECT_THAT(answer.body, StartsWith(R"({"accepted":2,"rejected":1,"duplicates":0,"errors":[)"
+                                      R"({"index":1,"code":1019,"reason":"string_invalid",)"));
+  ASSERT_TRUE(gateway_.delivered(2));
 }
 
 TEST(IngestOptions, RejectsTheWholeRequestWhereConfigured) {

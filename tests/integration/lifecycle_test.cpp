@@ -220,12 +220,15 @@ TEST_F(Lifecycle, MapShowsWhatARuleMakesOfAFile) {
       "      params: {n: {from: /n}}\n      eventSalt: {template: \"{/who}-{/n}\"}\n"
       "      time: {from: /at}\n");
   const std::string raw =
-      write("raw.json", R"([{"who":7,"n":1.50,"at":"2020-01-01T00:00:00Z"},{"n":2}])");
+      write("raw.json", R"([{"who":7,"n":1.50,"at":"2020-01-01T00:00:00Z"},{"n":2},)"
+                        R"({"who":8,"at":"2020-01-01T00:00:00"}])");
   Process mapping = run({"map", "--config", file}, raw);
   EXPECT_EQ(mapping.wait(), 1) << "one was refused";
   EXPECT_THAT(mapping.output(), AllOf(HasSubstr(R"("client":{"customId":"7"},"params":{"n":1.50})"),
                                       HasSubstr(R"("eventSalt":"7-1.50")"),
-                                      HasSubstr(R"({"rejected":1,"field":"client.customId",)")));
+                                      HasSubstr(R"({"rejected":1,"field":"client.customId",)"),
+                                      HasSubstr("sluice map: event 2: time has no zone"),
+                                      HasSubstr("its rule time_without_zone)")));
 }
 
 TEST_F(Lifecycle, SaysItsVersionAndHelps) {

@@ -327,10 +327,12 @@ TEST_F(Tap, ShowsWhatProducersSendWithoutItsValues) {
                     HasSubstr("\"request_id\":\"req-7\""), HasSubstr(R"("action":"test.event")"),
                     HasSubstr(R"("client":{"customId":"string"})"),
                     HasSubstr(R"("params":{"phone":"number","gift":true})")));
-  EXPECT_THAT(line_with(seen, "\"outcome\":\"rejected\""),
-              AllOf(HasSubstr(R"("errors":[{"index":1,"code":"client_missing","field":"client",)"),
-                    HasSubstr(R"("event":{"type":"string","action":"string","label":"string",)"
-                              R"("client":{},"params":{"mail":"string"}})")));
+  EXPECT_THAT(
+      line_with(seen, "\"outcome\":\"rejected\""),
+      AllOf(HasSubstr(
+                R"("errors":[{"index":1,"code":1006,"reason":"client_missing","field":"client",)"),
+            HasSubstr(R"("event":{"type":"string","action":"string","label":"string",)"
+                      R"("client":{},"params":{"mail":"string"}})")));
   ASSERT_TRUE(shows(seen, "malformed_json", "/v4/events/batch", "[{\"private\":"));
   ASSERT_TRUE(shows(seen, "\"source\":\"raw\"", "/v1/events/raw", R"({"who":{"private":1}})"));
   EXPECT_THAT(line_with(seen, "\"source\":\"raw\""),

@@ -80,13 +80,13 @@ TEST(OrderLines, AreDeliveredOnceEachInLargeBatches) {
   while (std::getline(file, line)) {
     body += (body.size() > 1 ? "," : "") + to_json(names, split_csv(line));
   }
-  RunningGateway gateway({}, plain_yaml(orders_source));
+  RunningGateway gateway({.validation = simulator::Validation::strict}, plain_yaml(orders_source));
   const HttpAnswer answer = post(gateway.port(), "/v1/events/orders", body + "]");
   ASSERT_EQ(answer.status, 202);
   EXPECT_THAT(
       answer.body,
       StartsWith(R"({"accepted":3795,"rejected":1205,"duplicates":0,"errors":[{"index":622,)"
-                 R"("code":"field_missing","field":"client.customId",)"));
+                 R"("code":1003,"reason":"field_missing","field":"client.customId",)"));
   ASSERT_TRUE(gateway.delivered(3795));
   const auto summary = gateway.upstream().ledger().summary();
   EXPECT_EQ(summary.unique, 3795);

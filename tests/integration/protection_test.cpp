@@ -266,10 +266,12 @@ TEST(Limits, EventsAreHeldToTheirKeysStringsAndDepthEachForItself) {
                                      event("c", text) + "," + event("d", deep) + "]");
   EXPECT_EQ(answer.status, 202);
   EXPECT_THAT(answer.body, StartsWith(R"({"accepted":1,"rejected":3,)"));
-  EXPECT_THAT(answer.body, HasSubstr(R"({"index":1,"code":"too_many_keys","field":"",)"));
   EXPECT_THAT(answer.body,
-              HasSubstr(R"({"index":2,"code":"string_too_long","field":"params.text",)"));
-  EXPECT_THAT(answer.body, HasSubstr(R"({"index":3,"code":"too_deep","field":"",)"));
+              HasSubstr(R"({"index":1,"code":1016,"reason":"too_many_keys","field":"",)"));
+  EXPECT_THAT(
+      answer.body,
+      HasSubstr(R"({"index":2,"code":1017,"reason":"string_too_long","field":"params.text",)"));
+  EXPECT_THAT(answer.body, HasSubstr(R"({"index":3,"code":1015,"reason":"too_deep","field":"",)"));
   for (const char* reason : {"too_many_keys", "string_too_long", "too_deep"}) {
     EXPECT_EQ(gateway.metric("events_rejected_total", reason), 1) << reason;
   }

@@ -33,7 +33,10 @@ UpstreamAnswer with_status(unsigned status) {
 }  // namespace
 
 Vendor::Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMode ledger)
-    : timeline_(timeline), rng_(rng), world_(simulator::Options{.ledger = ledger}), api_(world_) {
+    : timeline_(timeline),
+      rng_(rng),
+      world_(simulator::Options{.validation = simulator::Validation::strict, .ledger = ledger}),
+      api_(world_) {
   world_.faults.replace(
       *simulator::parse_faults(R"([{"action":"poison","pointer":"/params/poison","equals":1}])"));
   const auto span = static_cast<std::uint64_t>((until - timeline.mono_now()).count());

@@ -57,9 +57,9 @@ public class Send {
         path + ": not taken yet: keep the events, and send them later with this key");
   }
 
-  // The JDK reads no JSON; with the library that you have, take index, code and message of `errors`.
+  // The JDK reads no JSON; with the library that you have, take index, reason and message of `errors`.
   static void printErrors(String answer) {
-    var error = Pattern.compile("\\{\"index\":(\\d+),\"code\":\"(\\w+)\".*?\"message\":\"(.*?)\"\\}");
+    var error = Pattern.compile("\\{\"index\":(\\d+),\"code\":\\d+,\"reason\":\"(\\w+)\".*?\"message\":\"(.*?)\"\\}");
     error.matcher(answer).results().forEach(
         found -> System.out.printf("event %s: %s: %s%n", found.group(1), found.group(2), found.group(3)));
   }

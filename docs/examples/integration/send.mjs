@@ -68,4 +68,4 @@ const errors = [
     "export-2024-05-01-part-1",
   )),
 ];
-for (const { index, code, message } of errors) console.log(`event ${index}: ${code}: ${message}`);
+for (const { index, reason, message } of errors) console.log(`event ${index}: ${reason}: ${message}`);

@@ -70,5 +70,5 @@ $errors = [
     ], 'export-2024-05-01-part-1'),
 ];
 foreach ($errors as $error) {
-    echo "event {$error['index']}: {$error['code']}: {$error['message']}\n";
+    echo "event {$error['index']}: {$error['reason']}: {$error['message']}\n";
 }

@@ -55,7 +55,7 @@ def main():
          "time": "2024-05-02T08:00:00Z", "client": {}, "params": {"orderId": "1002"}},
     ], "export-2024-05-01-part-1")
     for error in errors:
-        print(f"event {error['index']}: {error['code']}: {error['message']}")
+        print(f"event {error['index']}: {error['reason']}: {error['message']}")
 
 
 if __name__ == "__main__":

@@ -130,8 +130,8 @@ struct Auth {
 };
 
 enum class Validation : std::uint8_t {
-  strict,   // what the vendor's documents and SDK ask for
-  lenient,  // only what the API itself refuses
+  api,     // only what cannot be delivered, or what no reading of any source lets pass
+  strict,  // all that the vendor's documents and SDK ask for
 };
 
 struct Workspace {
@@ -140,7 +140,9 @@ struct Workspace {
   std::string ca_file;                                // empty: the system's store
   bool allow_plaintext = false;  // needed for an http:// base_url beyond loopback
   Auth auth;
-  Validation validation = Validation::strict;
+  Validation validation = Validation::api;
+  std::string time_zone = "UTC";  // IANA name: of times that do not say theirs
+  unsigned partial_status = 202;  // or 207: when a part of a request's events was rejected
   bool generated_salts = true;
   std::vector<std::string> actions;  // allow list of custom actions; empty: any
   bool passthrough = false;          // other API calls go on to the base_url

@@ -34,8 +34,11 @@ enum class EventType : std::uint8_t {
   push_viewed,
   push_clicked,
   push_cancelled,
+  recommendation_seen,
+  recommendation_click,
+  completed_transaction,
 };
-inline constexpr std::size_t event_type_count = 21;
+inline constexpr std::size_t event_type_count = 24;
 
 struct EventTypeInfo {
   EventType type;
@@ -43,6 +46,8 @@ struct EventTypeInfo {
   std::string_view action;  // set by the backend; empty for `custom`, which carries its own
   bool params_required;     // whether the object `params` must be there
   std::span<const std::string_view> required_params;
+  // Only older clients send it, and no source names its action: the path stands for it.
+  bool deprecated = false;
 };
 
 // All types, indexed by the enumerator.

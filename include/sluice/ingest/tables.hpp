@@ -24,6 +24,7 @@ struct PassthroughTarget;
 struct WorkspaceTarget {
   std::string name;
   normalise::Rules rules;
+  unsigned partial_status = 202;  // when some events of a request were accepted and some rejected
   buffer::Admission* admission = nullptr;
   buffer::Buffer* buffer = nullptr;
   buffer::DedupWindow* dedup = nullptr;

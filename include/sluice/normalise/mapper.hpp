@@ -25,8 +25,9 @@ namespace sluice::mapping {
 
 // Why a raw event was refused.
 enum class MappingErrc : std::uint8_t {
-  malformed,         // it is not JSON, or not UTF-8
+  malformed,         // it is not JSON
   too_deep,          // nested deeper than api::nesting_depth_max
+  not_text,          // a string has a lone surrogate, or bytes that are not UTF-8
   not_an_object,     // a raw event is a JSON object
   no_rule,           // the conditions of no rule hold
   missing_required,  // a required value is absent, null or blank

@@ -24,32 +24,11 @@
 #include <sluice/event/dedup_key.hpp>
 #include <sluice/event/event_type.hpp>
 #include <sluice/event/group.hpp>
+#include <sluice/normalise/reject_reason.hpp>
+#include <sluice/normalise/time_zone.hpp>
+#include <sluice/normalise/validation_rules.hpp>
 
 namespace sluice::normalise {
-
-// Why an event was refused: `code` in answers, `reason` in sluice_events_rejected_total.
-enum class RejectReason : std::uint8_t {
-  malformed_json,        // a line of NDJSON that is not JSON
-  not_an_object,         // an event is a JSON object
-  field_missing,         // a required field is not there (or null)
-  field_invalid,         // a field has the wrong type or a value that is not allowed
-  duplicate_field,       // a field that has a meaning occurs twice
-  client_missing,        // no profile identifier
-  identifier_invalid,    // an identifier breaks the rules of its kind
-  type_unknown,          // not a type of the API
-  action_invalid,        // pattern or length
-  action_not_allowed,    // not in the workspace's allow list
-  time_invalid,          // not a time, or one without a zone
-  email_mismatch,        // params.email is not the profile's
-  transaction_as_event,  // transactions go to /v4/transactions
-  event_too_large,       // its canonical JSON is above max_event_bytes
-  too_deep,              // nested deeper than nesting_depth_max
-  too_many_keys,         // at all depths, above limits.max_event_keys
-  string_too_long,       // a value or a name, above limits.max_string_bytes
-  mapping_failed,        // the source's rules could not make an event of it
-};
-inline constexpr std::size_t reject_reason_count = 18;
-[[nodiscard]] std::string_view to_string(RejectReason reason);
 
 struct Rejection {
   std::uint32_t index = 0;  // of the event in the request, from 0
@@ -59,6 +38,16 @@ struct Rejection {
 };
 // A request's answer lists at most so many; the count of rejected events is exact all the same.
 inline constexpr std::size_t rejections_listed_max = 1'000;
+
+// What `strict` would have refused an accepted event for.
+struct Warning {
+  std::uint32_t index = 0;  // of the event in the request, from 0
+  Rule rule{};
+  std::string field{};         // as in Rejection
+  std::string_view message{};  // static
+};
+// Likewise.
+inline constexpr std::size_t warnings_listed_max = 100;
 
 // What was changed or noticed on the way, for the metrics.
 struct Tally {
@@ -84,7 +73,10 @@ class Normalised {
   std::vector<Rejection> rejections;   // in the order of the request; one event may have several
   std::uint32_t rejected_events = 0;
   std::array<std::uint32_t, reject_reason_count>
-      rejected_by_reason{};  // by an event's first reason
+      rejected_by_reason{};         // by an event's first reason
+  std::vector<Warning> warnings;    // about accepted events, in the order of the request
+  std::uint64_t warning_count = 0;  // all of them, not only those that are listed
+  std::array<std::uint32_t, rule_count> warned_by_rule{};  // events, by each rule they break
   Tally tally;
 
   [[nodiscard]] std::string_view bytes() const { return {buffer_.get(), size_}; }
@@ -98,16 +90,33 @@ class Normalised {
   [[nodiscard]] bool lists_more() const { return rejections.size() < rejections_listed_max; }
   // Events that were examined, whatever came of them.
   [[nodiscard]] std::size_t examined() const { return records.size() + rejected_events; }
+  // Forgets all records but the first `kept`.
+  void drop_records(std::size_t kept);
+  // What follows is about the next event ...
+  void begin_event() {
+    listed_before_ = warnings.size();
+    warnings_before_ = warning_count;
+    rules_broken_ = 0;
+  }
+  // ... whose warnings are forgotten when it is not accepted.
+  void forget_warnings();
+  // Counts a warning, and answers the one to fill in if it is listed.
+  [[nodiscard]] Warning* warn(Rule rule);
 
  private:
   std::unique_ptr<char[]> buffer_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
+  std::size_t listed_before_ = 0;
+  std::uint64_t warnings_before_ = 0;
+  std::uint32_t rules_broken_ = 0;  // by the event, a bit each
 };
+static_assert(rule_count <= 32);
 
 // What a workspace asks of its events; immutable while requests use it.
 struct Rules {
-  bool strict = true;                // false: only what the API itself refuses
+  bool strict = false;               // refuses what is told of otherwise: see Rule
+  TimeZone time_zone{};              // of times that do not say theirs
   bool generated_salts = true;       // an event without a salt gets one
   std::vector<std::string> actions;  // allowed custom actions; empty: all
   std::size_t event_bytes_max = 256U << 10;

@@ -22,6 +22,7 @@ struct ParsedTime {
   WallTime time;              // in UTC; without a zone: the local time, as if it were in UTC
   bool has_zone = false;      // `Z` or an offset was there, or the text was an epoch
   bool is_canonical = false;  // the text is what format_time() writes
+  bool has_three_digit_seconds = false;  // `:000`, as in an example of the vendor's
 };
 
 // Reads ISO 8601 as it occurs in the wild, or an epoch (see parse_epoch) when `text` is a plain
@@ -29,8 +30,8 @@ struct ParsedTime {
 //   2010-12-01T08:26:00.123456Z   2010-12-01 08:26 +01:00   2010-12-01t08:26:00,5-0530
 //   20101201T082600+01
 // The date and the time are there, seconds may be left out; what is finer than a millisecond is cut
-// off. A second of 60 (a leap second) is the last millisecond of its minute, as no later stage
-// knows it.
+// off. Seconds of `000` are 0. A second of 60 (a leap second) is the last millisecond of its
+// minute, as no later stage knows it.
 [[nodiscard]] Result<ParsedTime, TimeError> parse_time(std::string_view text);
 
 // Reads the time since 1970-01-01T00:00:00Z, an integer or a decimal without sign and exponent. The

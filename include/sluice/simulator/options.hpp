@@ -11,8 +11,9 @@ namespace sluice::simulator {
 
 // How much of a request's content is checked.
 enum class Validation : std::uint8_t {
-  full,  // every rule of the API
-  none,  // only that it is JSON of the right outline: what benchmarks of the other side want
+  api,     // what the API is known or assumed to refuse
+  strict,  // what the vendor's SDK and documents ask for, too
+  none,    // only that it is JSON of the right outline: what benchmarks of the other side want
 };
 
 // What is kept of each event.
@@ -43,7 +44,7 @@ struct Options {
   std::vector<WorkspaceKey> workspaces = {};         // none: any well-formed credentials will do
   std::vector<std::string> denied_permissions = {};  // that keys are said to lack
   std::chrono::milliseconds token_lifetime = std::chrono::minutes{60};
-  Validation validation = Validation::full;
+  Validation validation = Validation::api;
   LedgerMode ledger = LedgerMode::full;
   InvalidEvents invalid_events = InvalidEvents::refuse_batch;
   unsigned over_limit_status = 413;       // 413 or 400: the API does not say

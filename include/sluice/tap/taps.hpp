@@ -29,7 +29,8 @@ enum class Outcome : std::uint8_t { accepted, rejected };
 // What is wrong with an event, as answers list it.
 struct Mistake {
   std::uint32_t index = 0;  // of the event in its request
-  std::string_view code{};  // a literal
+  unsigned code = 0;
+  std::string_view reason{};  // a literal
   std::string field{};
   std::string message{};
   bool quotes_values = false;  // the message may quote what the event says

@@ -29,7 +29,9 @@ workspaces:
   - name: default
     base_url: https://api.azu.synerise.com
     auth: {method: basic, workspace_guid: 01234567-89ab-CDEF-0123-456789abcdef, api_key_file: /run/secrets/key}
-    validation: lenient
+    validation: strict
+    time_zone: Europe/Warsaw
+    partial_status: 207
     generated_salts: false
     actions: [order.line]
     passthrough: true
@@ -79,7 +81,9 @@ TEST(Load, DesignExampleDelivery) {
                             .auth = {.method = AuthMethod::basic,
                                      .workspace_guid = "01234567-89ab-CDEF-0123-456789abcdef",
                                      .api_key = {"api-key", "/run/secrets/key"}},
-                            .validation = Validation::lenient,
+                            .validation = Validation::strict,
+                            .time_zone = "Europe/Warsaw",
+                            .partial_status = 207,
                             .generated_salts = false,
                             .actions = {"order.line"},
                             .passthrough = true};

@@ -69,7 +69,9 @@ workspaces:
       method: basic
       workspace_guid: "01234567-89ab-cdef-0123-456789abcdef"
       api_key: "********"
-    validation: lenient
+    validation: strict
+    time_zone: "Europe/Warsaw"
+    partial_status: 207
     generated_salts: false
     actions:
       - "order.line"
@@ -81,7 +83,9 @@ workspaces:
     auth:
       method: jwt
       api_key_file: "/key"
-    validation: strict
+    validation: api
+    time_zone: "UTC"
+    partial_status: 202
     generated_salts: true
     actions:
       []

@@ -776,8 +776,9 @@ TEST(MapperTime, gives_the_same_with_and_without_memory) {
 
 Source ids() { return source_of(required(from("/id"))); }
 
+using Events = std::vector<std::string>;
+
 TEST(MapperBody, maps_objects_arrays_and_lines) {
-  using Events = std::vector<std::string>;
   constexpr auto any = Framing::object_or_array;
   EXPECT_EQ(mapped_body(ids(), R"( {"id":1} )", any).events, Events{R"({"v":1})"});
   EXPECT_EQ(mapped_body(ids(), R"([{"id":1},{},7,{"id":2}])", any).events,
@@ -789,7 +790,7 @@ TEST(MapperBody, maps_objects_arrays_and_lines) {
           "{\"id\":1}\n\n  \r\n{\"id\":\n{}\n{\"id\":\"a\xFF\"}\n[1]\n{\"id\":2} x\r\n{\"id\":3}",
           Framing::lines)
           .events,
-      (Events{R"({"v":1})", "malformed", "missing_required", "malformed", "not_an_object",
+      (Events{R"({"v":1})", "malformed", "missing_required", "not_text", "not_an_object",
               "malformed", R"({"v":3})"}));
 }
 
@@ -809,8 +810,7 @@ TEST(MapperBody, refuses_a_malformed_body_as_a_whole) {
       {R"({"id":1)", Code::malformed},
       {R"({"id":01})", Code::malformed},
       {R"({"id":1,"other":"\x"})", Code::malformed},
-      {R"({"id":1,"other":"\ud800"})", Code::malformed},
-      {"{\"id\":1,\"other\":\"\xC0\xAF\"}", Code::malformed},
+      {"[{\"id\":1},{\"id\":\"\xC0\xAF\"]", Code::malformed},
       {"{\"id\":1,\"other\":\"\n\"}", Code::malformed},
   };
   for (const auto& [body, code] : bodies) {
@@ -821,6 +821,42 @@ TEST(MapperBody, refuses_a_malformed_body_as_a_whole) {
   }
   EXPECT_EQ(mapped_body(ids(), R"([{"id":1}])", Framing::object).whole.error().code,
             Code::wrong_shape);
+}
+
+TEST(MapperBody, refuses_one_event_with_a_string_that_is_no_text) {
+  for (const std::string_view bad :
+       {R"({"id":"\ud800"})", R"({"id":1,"other":"\udc00x"})", R"({"id":1,"\ud800":{"a":[]}})",
+        "{\"id\":1,\"other\":\"\xC0\xAF\"}", "{\"id\":\"\xFF\"}"}) {
+    const std::string body = R"([{"id":1},)" + std::string(bad) + R"(,{"id":2}])";
+    EXPECT_EQ(mapped_body(ids(), body, Framing::object_or_array).events,
+              (Events{R"({"v":1})", "not_text", R"({"v":2})"}))
+        << bad;
+    EXPECT_EQ(mapped_body(ids(), std::string(bad) + "\n{\"id\":2}", Framing::lines).events,
+              (Events{"not_text", R"({"v":2})"}))
+        << bad;
+  }
+}
+
+TEST(MapperBody, skips_a_byte_order_mark) {
+  const std::string mark = "\xEF\xBB\xBF";
+  EXPECT_EQ(mapped_body(ids(), mark + R"([{"id":1}])", Framing::object_or_array).events,
+            Events{R"({"v":1})"});
+  EXPECT_EQ(mapped_body(ids(), mark + "{\"id\":1}\n" + mark + "{\"id\":2}", Framing::lines).events,
+            (Events{R"({"v":1})", R"({"v":2})"}));
+}
+
+// Malformed is malformed, however deep.
+TEST(MapperBody, refuses_a_body_that_is_malformed_in_an_event_that_is_too_deep) {
+  const auto body = [](std::string_view inside) {
+    return R"([{"id":)" + std::string(100, '[') + std::string(inside) + std::string(100, ']') +
+           R"(},{"id":2}])";
+  };
+  EXPECT_EQ(mapped_body(ids(), body("1"), Framing::object_or_array).events,
+            (Events{"too_deep", R"({"v":2})"}));
+  for (const std::string_view inside : {"1 2", "01", R"({"a"})", R"("\x")", "}"}) {
+    const Body result = mapped_body(ids(), body(inside), Framing::object_or_array);
+    EXPECT_FALSE(result.whole.has_value()) << inside;
+  }
 }
 
 TEST(MapperBody, refuses_one_event_that_is_too_deep) {
@@ -1034,8 +1070,9 @@ TEST(MapperGenerated, takes_the_json_that_simdjson_takes_however_it_is_damaged) 
     const auto parsed = parser.parse(simdjson::padded_string(raw));
     std::string out;
     const auto outcome = mapper.map(Padded(raw).span(), scratch, out);
-    const bool is_malformed = !outcome && outcome.error().code == MappingErrc::malformed;
-    ASSERT_EQ(is_malformed, parsed.error() != simdjson::SUCCESS) << raw;
+    const bool is_refused = !outcome && (outcome.error().code == MappingErrc::malformed ||
+                                         outcome.error().code == MappingErrc::not_text);
+    ASSERT_EQ(is_refused, parsed.error() != simdjson::SUCCESS) << raw;
     if (outcome) {
       ++taken;
       ASSERT_EQ(parser.parse(simdjson::padded_string(out)).error(), simdjson::SUCCESS)

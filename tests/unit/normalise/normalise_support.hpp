@@ -27,6 +27,14 @@ struct Outcome {
     }
     return out;
   }
+  // "params.source: param_missing", for each warning.
+  [[nodiscard]] std::vector<std::string> warnings() const {
+    std::vector<std::string> out;
+    for (const Warning& warning : events.warnings) {
+      out.push_back(warning.field + ": " + std::string(info(warning.rule).name));
+    }
+    return out;
+  }
   // "client.email: identifier_invalid", for each rejection.
   [[nodiscard]] std::vector<std::string> refusals() const {
     std::vector<std::string> out;
@@ -37,9 +45,17 @@ struct Outcome {
   }
 };
 
+// Strict, so that each rule refuses.
 inline Rules plain_rules() {
   Rules rules;
+  rules.strict = true;
   rules.generated_salts = false;  // so that output can be compared as a whole
+  return rules;
+}
+
+inline Rules api_rules() {
+  Rules rules = plain_rules();
+  rules.strict = false;
   return rules;
 }
 

@@ -82,6 +82,7 @@ class Api : public ::testing::Test {
   static Options defaults() {
     Options options;
     options.workspaces = {{.guid = "g", .api_key = "k"}};
+    options.validation = Validation::strict;
     return options;
   }
 
@@ -127,7 +128,8 @@ TEST_F(Api, dedicated_endpoints_take_their_type_from_the_path) {
   EXPECT_EQ(call("/v4/events/hit-timer", body).status, 202U);
   EXPECT_EQ(call("/v4/events/push/viewed", body).status, 202U);
   EXPECT_EQ(call("/v4/events/logged-in", body).status, 400U);
-  EXPECT_EQ(call("/v4/events/recommendation-seen", body).status, 404U);
+  EXPECT_EQ(call("/v4/events/recommendation-seen", body).status, 400U) << "deprecated";
+  EXPECT_EQ(call("/v4/events/no-such", body).status, 404U);
   const auto entries = world_->ledger.entries();
   ASSERT_EQ(entries.size(), 2U);
   EXPECT_EQ(entries[0].action, "client.hitTimer");
@@ -251,7 +253,7 @@ TEST_F(Api, heads_that_are_refused) {
       {"/v4/events/batch", {.content_encoding = "identity"}, 202},
       {"/v4/events/batch", {.api_version = ""}, 400},
       {"/v4/events/batch", {.api_version = "4.3"}, 400},
-      {"/v4/events/ai-compat/batch", {}, 404},
+      {"/v4/events/no/such", {}, 404},
       {"/", {}, 404},
       {"", {}, 404},
   };
@@ -326,6 +328,21 @@ TEST_F(Api, future_time_is_replaced_and_the_salt_has_no_effect) {
   EXPECT_EQ(world_->stats().future_times_replaced, 2U);
   EXPECT_EQ(world_->ledger.summary().unique, 2U);
   EXPECT_EQ(world_->ledger.entries().front().time, "2026-01-01T00:00:00.000Z");
+}
+
+TEST_F(Api, by_default_takes_what_the_api_is_not_known_to_refuse) {
+  Options options = defaults();
+  options.validation = Options{}.validation;
+  use(options);
+  EXPECT_EQ(batch(R"([{"type":"logged-out","client":{"id":1}}])").status, 202U);
+  EXPECT_EQ(batch(R"([{"type":"logged-out","client":{}}])").status, 400U);
+  EXPECT_EQ(call("/v4/transactions/batch", R"([{"client":{"id":1}}])").status, 202U);
+  EXPECT_EQ(call("/v4/events/recommendation-seen", R"({"client":{"id":1}})").status, 202U);
+  // Other services are there, and look at nothing.
+  EXPECT_EQ(call("/v4/clients/batch", R"([{"email":"a@b.co"}])").status, 202U);
+  EXPECT_EQ(call("/catalogs/bags/77/items/batch", "[]").status, 202U);
+  EXPECT_EQ(call("/v4/events/ai-compat/batch?token=t", "{}", {.authorization = ""}).status, 202U);
+  EXPECT_EQ(call("/v4/events/ai-compat/batch", "{}", {.authorization = ""}).status, 401U);
 }
 
 TEST_F(Api, without_validation_anything_of_the_right_outline_is_stored) {

@@ -1,6 +1,7 @@
 // Goal: each rule that the API has for a transaction refuses what breaks it, naming the field.
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -93,12 +94,39 @@ TEST(TransactionRules, arrival_is_the_charge_at_its_recorded_time) {
   simdjson::dom::parser parser;
   simdjson::dom::element element;
   ASSERT_EQ(parser.parse(json).get(element), simdjson::SUCCESS);
-  const Arrival arrival = check_transaction(element, test_now).value();
+  const Arrival arrival = check_transaction(element, Validation::strict, test_now).value();
   EXPECT_EQ(arrival.action, "transaction.charge");
   EXPECT_EQ(arrival.label, "o");
   EXPECT_EQ(arrival.salt, "s");
   EXPECT_EQ(arrival.time.time_since_epoch().count(), 1'000);
   EXPECT_TRUE(arrival.time_is_own);
+}
+
+TEST(TransactionRules, by_default_what_is_there_is_of_its_kind) {
+  const auto verdict = [](std::string_view json) {
+    return transaction_verdict(json, Validation::api);
+  };
+  for (const std::string_view taken :
+       {R"({"client":{"id":1}})", R"({"client":{"id":1},"products":[],"paymentInfo":{}})",
+        R"({"client":{"id":1},"revenue":{"amount":"1.5"},"value":{"currency":"EUR"}})",
+        R"({"client":{"id":1},"discountAmount":{"amount":-3,"currency":"PLN"},"source":"pos"})",
+        R"({"client":{"id":1},"products":[{"quantity":"2"},{"sku":""}]})"}) {
+    EXPECT_EQ(verdict(taken), "") << taken;
+  }
+  constexpr std::pair<std::string_view, std::string_view> refused[] = {
+      {R"({"orderId":"o"})", "120 client"},
+      {R"({"client":{"id":1},"orderId":5})", "121 orderId"},
+      {R"({"client":{"id":1},"revenue":5})", "121 revenue"},
+      {R"({"client":{"id":1},"value":{"amount":"x"}})", "121 value.amount"},
+      {R"({"client":{"id":1},"products":{}})", "121 products"},
+      {R"({"client":{"id":1},"products":[5]})", "121 products[0]"},
+      {R"({"client":{"id":1},"products":[{"sku":5}]})", "121 products[0].sku"},
+      {R"({"client":{"id":1},"metadata":[]})", "121 metadata"},
+      {R"({"client":{"id":1},"recordedAt":"today"})", "122 recordedAt"},
+  };
+  for (const auto& [json, expected] : refused) {
+    EXPECT_EQ(verdict(json), expected) << json;
+  }
 }
 
 }  // namespace

@@ -23,22 +23,24 @@ inline std::string to_line(const std::expected<Arrival, Violation>& checked) {
   return std::to_string(static_cast<int>(checked.error().code)) + " " + checked.error().field;
 }
 
-inline std::string event_verdict(std::string_view json, std::optional<EventType> type = {}) {
+inline std::string event_verdict(std::string_view json, std::optional<EventType> type = {},
+                                 Validation validation = Validation::strict) {
   simdjson::dom::parser parser;
   simdjson::dom::element element;
   if (parser.parse(json.data(), json.size()).get(element) != simdjson::SUCCESS) {
     return "not JSON";
   }
-  return to_line(check_event(element, type, test_now));
+  return to_line(check_event(element, type, validation, test_now));
 }
 
-inline std::string transaction_verdict(std::string_view json) {
+inline std::string transaction_verdict(std::string_view json,
+                                       Validation validation = Validation::strict) {
   simdjson::dom::parser parser;
   simdjson::dom::element element;
   if (parser.parse(json.data(), json.size()).get(element) != simdjson::SUCCESS) {
     return "not JSON";
   }
-  return to_line(check_transaction(element, test_now));
+  return to_line(check_transaction(element, validation, test_now));
 }
 
 }  // namespace sluice::simulator

@@ -116,9 +116,14 @@ const Sample sample{
     .at = WallTime(1'714'564'800'000ms),
     .workspace = "w",
     .path = "/v4/events/batch",
-    .mistakes = {{.index = 3, .code = "client_missing", .field = "client", .message = "no client"},
+    .mistakes = {{.index = 3,
+                  .code = 1006,
+                  .reason = "client_missing",
+                  .field = "client",
+                  .message = "no client"},
                  {.index = 3,
-                  .code = "action_invalid",
+                  .code = 1009,
+                  .reason = "action_invalid",
                   .field = "action",
                   .message = "`secret` is none",
                   .quotes_values = true}},
@@ -127,15 +132,16 @@ const Sample sample{
         "\"params\": {\"n\": 1.50, \"list\": [\"\", true, null, -1e3], \"x\\\"\": \"\\u00e9\"}}"};
 
 TEST(TapText, ShowsKeysAndTypesOnly) {
-  EXPECT_EQ(to_line(sample, true),
-            R"({"outcome":"rejected","at":"2024-05-01T12:00:00.000Z","workspace":"w",)"
-            R"("source":null,"path":"/v4/events/batch","producer":null,"request_id":null,)"
-            R"("traceparent":null,"errors":[{"index":3,"code":"client_missing","field":"client",)"
-            R"("message":"no client"},{"index":3,"code":"action_invalid","field":"action",)"
-            R"("message":null}],"event":{"type":"string","action":"string","client":)"
-            R"({"customId":"number"},"params":{"n":"number","list":["string",true,null,"number"],)"
-            R"("x\"":"string"}}})"
-            "\n");
+  EXPECT_EQ(
+      to_line(sample, true),
+      R"({"outcome":"rejected","at":"2024-05-01T12:00:00.000Z","workspace":"w",)"
+      R"("source":null,"path":"/v4/events/batch","producer":null,"request_id":null,)"
+      R"("traceparent":null,"errors":[{"index":3,"code":1006,"reason":"client_missing","field":"client",)"
+      R"("message":"no client"},{"index":3,"code":1009,"reason":"action_invalid","field":"action",)"
+      R"("message":null}],"event":{"type":"string","action":"string","client":)"
+      R"({"customId":"number"},"params":{"n":"number","list":["string",true,null,"number"],)"
+      R"("x\"":"string"}}})"
+      "\n");
 }
 
 TEST(TapText, ShowsWhatKindOfEventAnAcceptedOneIs) {
