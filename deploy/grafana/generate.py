@@ -125,6 +125,11 @@ INGEST = [
         (rate("events_duplicate_total", INSTANCE), "duplicate"),
         (rate("events_rejected_total", INSTANCE), "rejected"),
         (rate("events_ignored_total", INSTANCE), "ignored")], stack=True),
+    graph("Repeated and changed", "ops", [
+        (rate("events_overwriting_total", INSTANCE), "events changed"),
+        (rate("ingest_idempotent_replays_total", INSTANCE), "requests repeated by key"),
+        (rate("ingest_idempotency_keys_reused_total", INSTANCE), "keys with another body (422)")],
+          text="A change replaces an event that was accepted lately; the vendor bills each."),
     graph("Events rejected", "eps", [
         (rate("events_rejected_total", INSTANCE, "reason") + " > 0", "{{reason}}")],
           text="By reason.", stack=True),
@@ -183,6 +188,9 @@ DELIVERY = [
         (rate("upstream_connections_opened_total", WORKSPACE), "opened per second"),
         (rate("upstream_logins_total", WORKSPACE), "logins per second"),
         (rate("upstream_deprecated_total", WORKSPACE), "answers that say deprecated per second")]),
+    graph("Clock ahead of the API's", "s", [
+        (f"max by (workspace) (sluice_clock_skew_seconds{{{WORKSPACE}}})", "{{workspace}}")],
+          text="By the Date of its answers, to about a second; below zero: behind."),
 ]
 
 BUFFER = [

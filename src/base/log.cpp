@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <sluice/base/clock.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/log.hpp>
 
@@ -41,10 +42,8 @@ void append_value(std::string& out, const Field& field) {
 }
 
 std::string utc_now() {
-  const auto now = std::chrono::system_clock::now();
-  const auto ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
+  const std::int64_t ms = system_clock().wall_now().time_since_epoch().count();
+  const std::time_t seconds = ms / 1000;
   std::tm utc{};
   gmtime_r(&seconds, &utc);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", utc.tm_year + 1900,

@@ -14,12 +14,12 @@ class MemoryBuffer final : public Buffer {
   [[nodiscard]] AckLevel level() const override { return AckLevel::memory; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, AckLevel,
                             Acknowledge) noexcept override {
-    // Before the push: behind it the group is the consumer's.
-    window_.confirm(group->dedup_keys());
-    if (group->answer()) {
-      window_.remember(*group->answer(), group->accepted_at());
-    }
-    queue_.push(producer, std::move(group));
+    // In its place, so that whatever changes one of its events comes behind it.
+    queue_.push(producer, std::move(group),
+                [this](const Group& placed) { window_.confirm(placed); });
+    return true;
+  }
+  [[nodiscard]] bool await_earlier(std::size_t, AckLevel, Acknowledge) noexcept override {
     return true;
   }
   // The groups are in memory one way or the other: there is nothing to be gained by holding back.

@@ -1,6 +1,7 @@
 #include "top_text.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -29,8 +30,14 @@ TopWorkspace read_workspace(const dom::element& from) {
   } else if (text_at(from, "circuit") != "closed") {
     workspace.state = "circuit " + text_at(from, "circuit");
   }
+  if (double skew = 0; from["clock_skew_s"].get(skew) == simdjson::SUCCESS) {
+    workspace.clock_skew_s = skew;
+  }
   return workspace;
 }
+
+// Below, two clocks are taken to agree.
+constexpr double skew_s_min = 5;
 
 // "12345 (678/s)"
 std::string counted(std::uint64_t now, std::optional<std::uint64_t> before, double seconds) {
@@ -96,6 +103,11 @@ std::string top_text(const TopState& now, const std::optional<TopState>& before,
                 known ? std::optional(before->workspaces[i].delivered) : std::nullopt, seconds),
         workspace.buffered, workspace.oldest_s, 100 * workspace.pressure,
         fmt::format("{}/{}", workspace.in_flight, workspace.concurrency_limit)));
+    if (std::abs(workspace.clock_skew_s) >= skew_s_min) {
+      lines.push_back(fmt::format("  the gateway's clock is {:.0f} s {} the API's",
+                                  std::abs(workspace.clock_skew_s),
+                                  workspace.clock_skew_s > 0 ? "ahead of" : "behind"));
+    }
   }
   std::string text;
   for (std::size_t i = 0; i < std::min(lines.size(), lines_max); ++i) {

@@ -23,6 +23,7 @@ struct TopWorkspace {
   double pressure = 0;
   std::uint64_t in_flight = 0;
   std::uint64_t concurrency_limit = 0;
+  double clock_skew_s = 0;  // how far its clock is ahead of the upstream's
 };
 
 struct TopState {

@@ -132,6 +132,7 @@ void write(Writer& out, const Ingest& ingest) {
     out.quantity("idle_timeout", duration, ingest.idle_timeout);
     out.quantity("write_timeout", duration, ingest.write_timeout);
     out.word("on_invalid", name_of(on_invalid_names, ingest.on_invalid));
+    out.quantity("future_tolerance", duration, ingest.future_tolerance);
     if (ingest.tls) write(out, *ingest.tls);
     out.list("producers", ingest.producers,
              [&](const Producer& producer) { write(out, producer); });

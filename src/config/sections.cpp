@@ -264,6 +264,7 @@ void read_ingest(const Section& section, const std::vector<Workspace>& workspace
   section.read("idle_timeout", ingest.idle_timeout, duration, timeout_bounds);
   section.read("write_timeout", ingest.write_timeout, duration, timeout_bounds);
   section.read("on_invalid", ingest.on_invalid, on_invalid_names);
+  section.read("future_tolerance", ingest.future_tolerance, duration, {.min = 0ms, .max = 24h});
   section.read("allow_anonymous", ingest.allow_anonymous);
   if (const auto at = section.find("tls")) read_tls(*at, ingest.tls);
   if (const auto at = section.find("producers")) {

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <ctime>
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <sluice/base/calendar.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/normalise/time.hpp>
 
@@ -173,6 +175,9 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
     out += "\r\nPreference-Applied: sluice-ack=";
     out += head.preference_applied;
   }
+  if (head.replayed) {
+    out += "\r\nIdempotency-Replayed: true";
+  }
   if (problem != nullptr) {
     if (problem->retry_after) {
       out += "\r\nRetry-After: ";
@@ -198,12 +203,12 @@ void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned stat
 
 // IMF-fixdate (RFC 9110, 5.6.7), made once a second.
 std::string_view AnswerWriter::date(WallTime now) {
-  const auto second = std::chrono::floor<std::chrono::seconds>(now);
+  const auto second = std::chrono::floor<std::chrono::seconds>(in_calendar(now));
   if (second.time_since_epoch().count() != date_second_) {
     date_second_ = second.time_since_epoch().count();
-    date_text_ = fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT",
-                             fmt::gmtime(std::chrono::system_clock::to_time_t(
-                                 std::chrono::system_clock::time_point(second))));
+    date_text_ =
+        fmt::format("{:%a, %d %b %Y %H:%M:%S} GMT",
+                    fmt::gmtime(static_cast<std::time_t>(second.time_since_epoch().count())));
   }
   return date_text_;
 }

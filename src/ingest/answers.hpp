@@ -24,6 +24,7 @@ struct AnswerHead {
   bool to_head = false;        // the answer to a HEAD request: it has no body (RFC 9110, 9.3.2)
   // The acknowledgement level that was reached, where the request asked for one; empty: it did not.
   std::string_view preference_applied{};
+  bool replayed = false;  // Idempotency-Replayed: it is the answer to an earlier request
 };
 
 struct Counts {

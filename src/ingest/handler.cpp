@@ -1,8 +1,8 @@
 #include "handler.hpp"
 
 #include <algorithm>
+#include <array>
 #include <functional>
-#include <set>
 #include <utility>
 
 #include <boost/beast/core/string.hpp>
@@ -10,7 +10,9 @@
 #include <xxhash.h>
 
 #include <sluice/base/ascii.hpp>
+#include <sluice/base/calendar.hpp>
 #include <sluice/event/traceparent.hpp>
+#include <sluice/normalise/time.hpp>
 
 #include "route_hint.hpp"
 
@@ -82,6 +84,11 @@ std::string_view level_name(buffer::AckLevel level) {
   return level == buffer::AckLevel::disk ? "disk" : "memory";
 }
 
+// What a request is acknowledged at.
+buffer::AckLevel level_for(const RequestHead& head, const buffer::Buffer& buffer) {
+  return std::min(wanted_level(head.prefer).value_or(buffer.level()), buffer.level());
+}
+
 normalise::RejectReason reject_reason(mapping::MappingErrc code) {
   switch (code) {
     case mapping::MappingErrc::malformed:
@@ -135,6 +142,15 @@ unsigned success_status(const Admitted& admitted, const Counts& counts) {
   return admitted.source == nullptr ? 202 : admitted.source->success_status;
 }
 
+// Whether the time may be right: what is judged by a wrong clock would be made wrong.
+bool is_credible(WallTime now, const WorkspaceTarget& workspace) {
+  if (workspace.clock_skew_ms == nullptr) {
+    return now >= clock_not_before;
+  }
+  const std::chrono::milliseconds skew(workspace.clock_skew_ms->load(std::memory_order_relaxed));
+  return now >= clock_not_before && std::chrono::abs(skew) <= workspace.rules.future_tolerance;
+}
+
 // What is kept of the space for mapped events between requests.
 constexpr std::size_t mapped_bytes_kept = std::size_t{1} << 20;
 
@@ -157,13 +173,14 @@ std::size_t decoded_bytes_max(const Admitted& admitted, std::size_t body_bytes) 
 // Reserved keys and admitted events, given up again unless they get as far as the buffer.
 class Reservation {
  public:
-  Reservation(const WorkspaceTarget& workspace, const std::vector<DedupKey>& keys)
-      : workspace_(&workspace), keys_(keys) {}
+  Reservation(const WorkspaceTarget& workspace, const std::vector<DedupKey>& keys,
+              const std::optional<DedupKey>& request)
+      : workspace_(&workspace), keys_(keys), request_(request) {}
   ~Reservation() {
     if (workspace_ == nullptr) {
       return;
     }
-    workspace_->dedup->give_up(keys_);
+    workspace_->dedup->give_up(keys_, request_);
     if (admitted_) {
       workspace_->admission->release_bytes(admitted_->bytes, admitted_->producer);
       workspace_->admission->release_events(admitted_->events);
@@ -184,26 +201,29 @@ class Reservation {
  private:
   const WorkspaceTarget* workspace_;
   const std::vector<DedupKey>& keys_;
+  const std::optional<DedupKey>& request_;
   std::optional<Handed> admitted_;
 };
 
-// Finds a request's keys among those that it has reserved. Most requests repeat none.
-class RepeatedKeys {
- public:
-  explicit RepeatedKeys(const std::vector<DedupKey>& keys) : keys_(keys) {}
+Problem being_stored(std::string_view what) {
+  return {.refusal = Refusal::being_stored,
+          .message = fmt::format("the same {} is being stored for another request: send this again "
+                                 "later",
+                                 what),
+          .retry_after = std::chrono::seconds(1)};
+}
 
-  bool has(const DedupKey& key) {
-    for (; known_ < keys_.size(); ++known_) {
-      index_.insert({keys_[known_].low, keys_[known_].high});
-    }
-    return index_.contains({key.low, key.high});
-  }
-
- private:
-  const std::vector<DedupKey>& keys_;
-  std::size_t known_ = 0;  // of them in the index
-  std::set<std::pair<std::uint64_t, std::uint64_t>> index_;
-};
+// Which request it was that came first with the key.
+Problem key_reused(const buffer::DedupWindow::FirstRequest& first) {
+  std::array<char, time_text_size> at{};
+  format_time(first.received_at, at.data());
+  return {.refusal = Refusal::idempotency_key_reused,
+          .message = fmt::format(
+              "this Idempotency-Key came with another body or path before, at {}{}{}: send a "
+              "retry as it was, and what is new with a new key",
+              std::string_view(at.data(), at.size()), first.id.empty() ? "" : " in the request ",
+              first.id)};
+}
 
 }  // namespace
 
@@ -483,43 +503,32 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   }
   const WorkspaceTarget& workspace = admitted.options->tables->workspaces[admitted.workspace];
   const MonoTime now = options_->clock->mono_now();
-  Reservation reservation(workspace, reserved_);
-  const auto duplicates = absorb_duplicates(*workspace.dedup, now);
-  if (!duplicates) {
-    return refuse_with(duplicates.error());
+  Reservation reservation(workspace, reserved_, reserved_request_);
+  const auto taken = absorb_duplicates(head, *workspace.dedup, now);
+  if (!taken) {
+    return refuse_with(taken.error());
   }
-  Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size()),
-                .rejected = events_.rejected_events,
-                .duplicates = *duplicates,
-                .ignored = ignored_};
-  const buffer::AckLevel level = std::min(
-      wanted_level(head.prefer).value_or(workspace.buffer->level()), workspace.buffer->level());
+  const Counts& counts = taken->counts;
+  const buffer::AckLevel level = level_for(head, *workspace.buffer);
   Handed handed{.route = admitted.route.id,
                 .status = success_status(admitted, counts),
                 .workspace = admitted.workspace,
-                .events = counts.accepted,
-                .bytes = 0,
-                .producer = index_of(admitted.producer)};
+                .events = static_cast<std::uint32_t>(events_.records.size()),
+                .producer = index_of(admitted.producer),
+                .changed = taken->changed};
   Group::Owner group;
-  if (counts.accepted > 0) {
+  if (handed.events > 0) {
     group = make_group(counts, handed.producer, now, head.traceparent);
     handed.bytes = group->footprint_bytes();
     if (!reservation.try_admit(handed)) {
-      probe_.refused_full.add(counts.accepted + counts.duplicates);
+      probe_.refused_full.add(handed.events + taken->absorbed);
       return refuse_with(full(workspace));
-    }
-  } else if (const auto request = idempotent_request()) {
-    // All of it came before: the answer is the first one's.
-    if (const auto answer = workspace.dedup->answer_to(*request, now)) {
-      counts.accepted = answer->accepted;
-      counts.duplicates = answer->duplicates;
     }
   }
   AnswerHead answer = answer_head(head, received_at_, workspace.admission->pressure(), keep_alive);
   answer.rejected = counts.rejected;
-  if (wanted_level(head.prefer)) {
-    answer.preference_applied = level_name(level);
-  }
+  answer.preference_applied = wanted_level(head.prefer) ? level_name(level) : std::string_view();
+  answer.replayed = taken->replayed;
   answers_.accepted(out, answer, handed.status, counts, events_.rejections,
                     {.count = events_.warning_count, .listed = events_.warnings});
   if (group != nullptr && is_tapped()) {
@@ -527,14 +536,53 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   }
   // From here on nothing may fail: what the buffer has will be acknowledged.
   reservation.hand_over();
-  const bool is_kept = group == nullptr || workspace.buffer->append(thread_, std::move(group),
-                                                                    level, std::move(acknowledge));
-  probe_.duplicates.add(*duplicates);
+  const bool is_kept =
+      hand_over(std::move(group), workspace, level, counts, std::move(acknowledge));
+  probe_.duplicates.add(taken->absorbed);
+  probe_.requests_replayed.add(taken->replayed ? 1 : 0);
   if (!is_kept) {
     return handed;
   }
   settle(handed, true);
   return std::nullopt;
+}
+
+// Whether it is acknowledged at this level already.
+bool Handler::hand_over(Group::Owner group, const WorkspaceTarget& workspace,
+                        buffer::AckLevel level, const Counts& counts,
+                        buffer::Buffer::Acknowledge acknowledge) {
+  if (group != nullptr) {
+    return workspace.buffer->append(thread_, std::move(group), level, std::move(acknowledge));
+  }
+  // All of it came before; what it repeats may not have got as far as that.
+  workspace.dedup->confirm({}, answer_to_remember(counts));
+  return workspace.buffer->await_earlier(thread_, level, std::move(acknowledge));
+}
+
+// The answer to the same request, if it has been answered; nothing: it has no key, or is the first
+// with it, which is reserved now.
+Result<std::optional<RememberedAnswer>, Problem> Handler::look_up_request(
+    const RequestHead& head, buffer::DedupWindow& window, MonoTime now) {
+  using Entry = buffer::DedupWindow::RequestEntry;
+  if (!request_key_) {
+    return std::nullopt;
+  }
+  const auto known = window.try_reserve_request(
+      {.key = *request_key_, .received_at = received_at_, .id = request_id(head)}, now);
+  id_is_made_ = true;  // the answer carries the same
+  switch (known.entry) {
+    case Entry::reserved:
+      reserved_request_ = request_key_;
+      return std::nullopt;
+    case Entry::repeated:
+      return known.first->answer;
+    case Entry::reused:
+      probe_.keys_reused.add();
+      return std::unexpected(key_reused(*known.first));
+    case Entry::pending:
+      break;
+  }
+  return std::unexpected(being_stored("Idempotency-Key"));
 }
 
 void Handler::settle(const Handed& handed, bool kept) {
@@ -547,6 +595,7 @@ void Handler::settle(const Handed& handed, bool kept) {
 void Handler::settle_events(const Handed& handed, bool kept) {
   if (kept) {
     probe_.accepted[handed.workspace].add(handed.events);
+    probe_.changed.add(handed.changed);
     return;
   }
   buffer::Admission& admission = *options_->tables->workspaces[handed.workspace].admission;
@@ -643,6 +692,7 @@ Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted
   events_.clear();
   ignored_ = 0;
   idempotency_key_.clear();
+  request_key_.reset();
   received_at_ = options_->clock->wall_now();
   normalise::Request request{.framing = admitted.framing,
                              .kind = admitted.route.kind,
@@ -655,8 +705,11 @@ Result<void, Problem> Handler::normalise(const RequestHead& head, const Admitted
     idempotency_key_ += '\0';
     idempotency_key_ += head.idempotency_key;
     request.idempotency_key = idempotency_key_;
+    request_key_ = request_key(head.path(), body);
   }
-  const normalise::Rules& rules = admitted.options->tables->workspaces[admitted.workspace].rules;
+  const WorkspaceTarget& workspace = admitted.options->tables->workspaces[admitted.workspace];
+  const normalise::Rules& rules = workspace.rules;
+  request.clamps_future = is_credible(received_at_, workspace);
   if (admitted.source != nullptr) {
     return map(admitted, body, request, rules);
   }
@@ -788,39 +841,59 @@ Result<void, Problem> Handler::judge(const Admitted& admitted) {
   return {};
 }
 
-Result<std::uint32_t, Problem> Handler::absorb_duplicates(buffer::DedupWindow& window,
-                                                          MonoTime now) {
+// Removes the events that were accepted before, and reserves the keys of the others.
+Result<Handler::Taken, Problem> Handler::absorb_duplicates(const RequestHead& head,
+                                                           buffer::DedupWindow& window,
+                                                           MonoTime now) {
   reserved_.clear();
+  reserved_request_.reset();
+  const auto known = look_up_request(head, window, now);
+  if (!known) {
+    return std::unexpected(known.error());
+  }
+  const std::optional<RememberedAnswer>& first = *known;
+  const auto given = static_cast<std::uint32_t>(events_.records.size());
+  Taken taken{.counts = {.rejected = events_.rejected_events, .ignored = ignored_}};
+  // The same request: what it was answered holds for all of it, even if the window has no room for
+  // its events any more; unless the rules take more of them than they did.
+  if (first && given <= first->accepted + first->duplicates) {
+    events_.records.clear();
+    taken.replayed = true;
+  } else if (const auto absorbed = reserve_events(window, taken, now); !absorbed) {
+    return std::unexpected(absorbed.error());
+  }
+  const auto kept = static_cast<std::uint32_t>(events_.records.size());
+  taken.absorbed = given - kept;
+  taken.replayed = taken.replayed || (first && kept == 0);
+  taken.counts.accepted = taken.replayed ? first->accepted : kept;
+  taken.counts.duplicates = taken.replayed ? first->duplicates : taken.absorbed;
+  return taken;
+}
+
+Result<void, Problem> Handler::reserve_events(buffer::DedupWindow& window, Taken& taken,
+                                              MonoTime now) {
+  using Entry = buffer::DedupWindow::Entry;
   reserved_.reserve(events_.records.size());  // a key that is reserved must be known to be
-  RepeatedKeys reserved(reserved_);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < events_.records.size(); ++i) {
     if (const auto& key = events_.dedup_keys[i]) {
-      const auto entry = window.try_reserve(*key, now);
-      if (entry == buffer::DedupWindow::Entry::pending && !reserved.has(*key)) {
-        return std::unexpected(Problem{
-            .refusal = Refusal::being_stored,
-            .message = "the same event is being stored for another request: send this again later",
-            .retry_after = std::chrono::seconds(1)});
+      const Entry entry = window.try_reserve(*key, now, reserved_);
+      if (entry == Entry::pending) {
+        return std::unexpected(being_stored("event"));
       }
-      if (entry != buffer::DedupWindow::Entry::reserved) {
+      if (entry == Entry::duplicate) {
         continue;
       }
-      reserved_.push_back(*key);
+      taken.changed += entry == Entry::changed ? 1 : 0;
     }
     events_.records[kept++] = events_.records[i];
   }
-  const std::size_t duplicates = events_.records.size() - kept;
   events_.records.resize(kept);
-  return static_cast<std::uint32_t>(duplicates);
+  return {};
 }
 
 Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
                                  std::string_view traceparent) const {
-  std::optional<RememberedAnswer> answer;
-  if (const auto request = idempotent_request()) {
-    answer = {.request = *request, .accepted = counts.accepted, .duplicates = counts.duplicates};
-  }
   std::optional<Traceparent> trace;
   if (!traceparent.empty()) {
     trace = parse_traceparent(traceparent);
@@ -829,27 +902,38 @@ Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, M
       {.records = events_.records,
        .bytes = events_.bytes(),
        .dedup_keys = reserved_,
-       .answer = answer,
+       .answer = answer_to_remember(counts),
        .accepted_at = now,
        .accepted_wall = received_at_,
        .producer = producer,
        .traceparent = trace ? std::string_view(trace->data(), trace->size()) : std::string_view()});
 }
 
-std::optional<DedupKey> Handler::idempotent_request() const {
-  if (idempotency_key_.empty()) {
+std::optional<RememberedAnswer> Handler::answer_to_remember(const Counts& counts) const {
+  if (!request_key_) {
     return std::nullopt;
   }
-  const XXH128_hash_t hash = XXH3_128bits(idempotency_key_.data(), idempotency_key_.size());
-  return DedupKey{.low = hash.low64, .high = hash.high64};
+  return RememberedAnswer{
+      .request = *request_key_, .accepted = counts.accepted, .duplicates = counts.duplicates};
+}
+
+// By the bytes once decoded: a retry may be compressed otherwise.
+DedupKey Handler::request_key(std::string_view path, std::span<const char> body) const {
+  constexpr XXH64_hash_t keys_seed = 1;  // other hashes than those that earlier versions stored
+  return {
+      .identity = XXH3_64bits_withSeed(idempotency_key_.data(), idempotency_key_.size(), keys_seed),
+      .content =
+          XXH3_64bits_withSeed(body.data(), body.size(), XXH3_64bits(path.data(), path.size()))};
 }
 
 std::string_view Handler::request_id(const RequestHead& head) {
   if (head.has_usable_request_id()) {
     return head.request_id;
   }
-  const fmt::format_int number(++requests_);
-  made_request_id_.assign(request_id_prefix_).append(number.data(), number.size());
+  if (!std::exchange(id_is_made_, false)) {
+    const fmt::format_int number(++requests_);
+    made_request_id_.assign(request_id_prefix_).append(number.data(), number.size());
+  }
   return made_request_id_;
 }
 

@@ -108,6 +108,7 @@ struct Handed {
   std::uint64_t bytes = 0;  // as admitted
   std::uint32_t producer = 0;
   std::shared_ptr<Inquiry> inquiry{};  // there are no events: the upstream is being asked
+  std::uint32_t changed = 0;  // of the events: those that change one that was accepted before
 };
 
 class Handler {
@@ -209,6 +210,7 @@ class Handler {
   void acknowledge_ping(const RequestHead& head, const Admitted& admitted, std::string_view body,
                         bool keep_alive, std::string& out);
   void normalise_again(const Replay& replay, const normalise::Rules& rules);
+  void refuse_superseded(buffer::DedupWindow& window);
   void count_events(const Admitted& admitted);
   // One relaxed load while nobody looks.
   [[nodiscard]] bool is_tapped() const {
@@ -218,13 +220,27 @@ class Handler {
   void show_rejected(const RequestHead& head, const Admitted& admitted, std::string_view body);
   void show_unreadable(const RequestHead& head, const Admitted& admitted, const Problem& problem);
   tap::Sample sample_of(const RequestHead& head, const Admitted& admitted, tap::Outcome outcome);
-  // Removes the events that were accepted before, and reserves the keys of the others.
-  Result<std::uint32_t, Problem> absorb_duplicates(buffer::DedupWindow& window, MonoTime now);
+  // What a request comes to once its repetitions are left out.
+  struct Taken {
+    Counts counts;               // as it is answered
+    std::uint32_t absorbed = 0;  // events
+    std::uint32_t changed = 0;   // events that change one that was accepted before
+    bool replayed = false;       // it is answered as it was the first time
+  };
+  Result<std::optional<RememberedAnswer>, Problem> look_up_request(const RequestHead& head,
+                                                                   buffer::DedupWindow& window,
+                                                                   MonoTime now);
+  Result<Taken, Problem> absorb_duplicates(const RequestHead& head, buffer::DedupWindow& window,
+                                           MonoTime now);
+  Result<void, Problem> reserve_events(buffer::DedupWindow& window, Taken& taken, MonoTime now);
+  bool hand_over(Group::Owner group, const WorkspaceTarget& workspace, buffer::AckLevel level,
+                 const Counts& counts, buffer::Buffer::Acknowledge acknowledge);
   Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
                           std::string_view traceparent) const;
   Problem full(const WorkspaceTarget& workspace);
   AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);
-  [[nodiscard]] std::optional<DedupKey> idempotent_request() const;
+  [[nodiscard]] std::optional<RememberedAnswer> answer_to_remember(const Counts& counts) const;
+  [[nodiscard]] DedupKey request_key(std::string_view path, std::span<const char> body) const;
 
   HandlerOptionsPtr options_;
   std::uint64_t adopted_ = 1;  // options so far
@@ -240,12 +256,15 @@ class Handler {
   MonoTime began_at_;                       // handling a body that is not slight
   std::optional<std::span<char>> decoded_;  // by is_bulky(), of the body that is handled next
   std::string idempotency_key_;             // with the producer's name; empty: the request has none
+  std::optional<DedupKey> request_key_;     // of a request that has one
   std::string mapped_;                      // the event that a source's rules made last
   std::uint32_t ignored_ = 0;               // raw events of the request, by a source's rules
   std::string made_request_id_;
+  bool id_is_made_ = false;  // for the request at hand
   std::string request_id_prefix_;
   std::uint64_t requests_ = 0;
-  std::vector<DedupKey> reserved_;
+  std::vector<DedupKey> reserved_;            // for the request at hand
+  std::optional<DedupKey> reserved_request_;  // likewise
   WallTime received_at_;
   // The key that was looked up last, so that a connection's next request costs no hash.
   std::string last_credentials_;

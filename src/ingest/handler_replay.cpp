@@ -15,6 +15,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   }
   const WorkspaceTarget& workspace = options_->tables->workspaces[replay.workspace];
   normalise_again(replay, workspace.rules);
+  refuse_superseded(*workspace.dedup);
   count_events(admitted);
   outcome.rejections = events_.rejections;
   if (events_.records.empty()) {
@@ -50,6 +51,7 @@ void Handler::normalise_again(const Replay& replay, const normalise::Rules& rule
   events_.clear();
   ignored_ = 0;
   idempotency_key_.clear();
+  request_key_.reset();
   received_at_ = options_->clock->wall_now();
   std::string body;
   for (std::uint32_t index = 0; index < replay.events.size(); ++index) {
@@ -59,6 +61,29 @@ void Handler::normalise_again(const Replay& replay, const normalise::Rules& rule
     normaliser_.run_one(std::span(body).first(size), index,
                         {.kind = replay.kind, .received_at = received_at_}, rules, events_);
   }
+}
+
+// What was accepted since must not be replaced by what was accepted before.
+void Handler::refuse_superseded(buffer::DedupWindow& window) {
+  const MonoTime now = options_->clock->mono_now();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < events_.records.size(); ++i) {
+    const auto& key = events_.dedup_keys[i];
+    const auto latest = key ? window.latest(key->identity, now) : std::nullopt;
+    if (latest && *latest != *key) {
+      events_.reject({.index = events_.indexes[i],
+                      .reason = normalise::RejectReason::superseded,
+                      .field = {},
+                      .message = "a newer version of this event was accepted meanwhile, which this "
+                                 "one would replace: purge it, or send what it should say"},
+                     true);
+      continue;
+    }
+    events_.records[kept] = events_.records[i];
+    events_.indexes[kept++] = events_.indexes[i];
+  }
+  events_.records.resize(kept);
+  events_.indexes.resize(kept);
 }
 
 }  // namespace sluice::ingest

@@ -136,9 +136,16 @@ struct PlainCounter {
   std::string_view name;
   std::string_view help;
 };
-constexpr std::array<PlainCounter, 10> plain_counters{{
+constexpr std::array<PlainCounter, 13> plain_counters{{
     {&Probe::duplicates, "events_duplicate_total",
      "Events that came again within the window and were absorbed."},
+    {&Probe::changed, "events_overwriting_total",
+     "Events accepted that replace one that was accepted within the window: same salt, time, "
+     "profile and action, other content."},
+    {&Probe::requests_replayed, "ingest_idempotent_replays_total",
+     "Requests answered as the first one with their Idempotency-Key was."},
+    {&Probe::keys_reused, "ingest_idempotency_keys_reused_total",
+     "Requests answered 422: their Idempotency-Key came with another body or path before."},
     {&Probe::reserved_params_dropped, "params_reserved_dropped_total",
      "Params with a name that the upstream reserves."},
     {&Probe::nulls_removed, "nulls_removed_total", "Null values left out of events."},

@@ -21,8 +21,9 @@
 
 namespace sluice::ingest {
 
-inline constexpr std::array<unsigned, 19> counted_statuses{
-    200, 201, 202, 204, 207, 400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 502, 503, 504};
+inline constexpr std::array<unsigned, 20> counted_statuses{200, 201, 202, 204, 207, 400, 401,
+                                                           403, 404, 405, 408, 413, 415, 422,
+                                                           429, 431, 500, 502, 503, 504};
 
 // Sources that can be added by reloading, over the life of the process.
 inline constexpr std::size_t spare_sources = 256;
@@ -89,6 +90,9 @@ struct Probe {
   std::vector<metrics::Counter> accepted;     // per workspace
   std::vector<PassthroughProbe> passthrough;  // per workspace
   metrics::Counter duplicates;
+  metrics::Counter changed;            // events that change one that was accepted before
+  metrics::Counter requests_replayed;  // answered as the first with their idempotency key
+  metrics::Counter keys_reused;        // refused: the key came with another request before
   std::array<metrics::Counter, normalise::reject_reason_count> rejected;
   std::array<metrics::Counter, normalise::rule_count> warned;
   metrics::Counter refused_full;     // events of requests that were refused as a whole: buffer full

@@ -36,6 +36,8 @@ unsigned http_status(Refusal refusal) {
     case Refusal::unsupported_type:
     case Refusal::unsupported_encoding:
       return 415;
+    case Refusal::idempotency_key_reused:
+      return 422;
     case Refusal::over_rate:
       return 429;
     case Refusal::head_too_large:
@@ -84,6 +86,8 @@ std::string_view reason_phrase(unsigned status) {
       return "Content Too Large";
     case 415:
       return "Unsupported Media Type";
+    case 422:
+      return "Unprocessable Content";
     case 429:
       return "Too Many Requests";
     case 431:

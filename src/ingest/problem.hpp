@@ -24,8 +24,9 @@ enum class Refusal : std::uint8_t {
   wrong_method,
   timed_out,  // the client took too long to send its request
   body_too_large,
-  unsupported_type,      // media type
-  unsupported_encoding,  // content coding
+  unsupported_type,        // media type
+  unsupported_encoding,    // content coding
+  idempotency_key_reused,  // the key came with another request before
   head_too_large,
   over_rate,      // the producer's own limit
   full,           // the buffer is above its high watermark

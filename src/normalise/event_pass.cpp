@@ -536,8 +536,11 @@ void EventPass::time_member(std::string_view field) {
   has_time_ = true;
   given_time_ms_ = parsed->time.time_since_epoch().count();
   key(field);
+  time_value_ = out_;
   *out_++ = '"';
-  if (parsed->time > context_.request.received_at) {
+  const Request& request = context_.request;
+  if (request.clamps_future &&
+      parsed->time > request.received_at + context_.rules.future_tolerance) {
     put(context_.received_at_text);
     ++context_.out.tally.future_times_clamped;
   } else {
@@ -703,11 +706,7 @@ void EventPass::finish_event() {
     key("label");
     quoted(action_);
   }
-  if (!original_time_.empty()) {
-    insert_original_time();
-  }
-  finish_time_and_salt("time");
-  finish();
+  finish("time");
 }
 
 // The upstream compares the two as they are: an address with space around it is another one.
@@ -779,9 +778,20 @@ void EventPass::insert_original_time() {
   out_ += added;
 }
 
+// Of what goes upstream but the time, which may be clamped at one arrival and not at the next. What
+// time it was sent with belongs to its identity.
+void EventPass::hash_content() {
+  const char* const begin = context_.out.bytes().data() + start_;
+  const char* const time_end = time_value_ + time_text_size + 2;
+  content_hash_ =
+      XXH3_64bits(begin, static_cast<std::size_t>(time_value_ - begin)) * XXH_PRIME64_1 +
+      XXH3_64bits(time_end, static_cast<std::size_t>(out_ - time_end));
+}
+
 void EventPass::finish_time_and_salt(std::string_view time_name) {
   if (!has_time_) {
     key(time_name);
+    time_value_ = out_;
     quoted(context_.received_at_text);
   }
   if (has_salt_) {
@@ -822,7 +832,14 @@ bool EventPass::check_limits() {
   return false;
 }
 
-void EventPass::finish() {
+void EventPass::finish(std::string_view time_name) {
+  finish_time_and_salt(time_name);
+  if (!salt_.empty()) {
+    hash_content();
+  }
+  if (!original_time_.empty()) {
+    insert_original_time();
+  }
   *out_++ = '}';
   Normalised& out = context_.out;
   const char* const begin = out.bytes().data() + start_;
@@ -850,10 +867,10 @@ void EventPass::finish() {
   std::optional<DedupKey> dedup;
   if (!salt_.empty()) {
     const std::uint64_t what = XXH3_64bits_withSeed(action_.data(), action_.size(), profile_hash_);
-    const XXH128_hash_t hash = XXH3_128bits_withSeed(
+    const std::uint64_t identity = XXH3_64bits_withSeed(
         salt_.data(), salt_.size(),
         what + 0x9E3779B97F4A7C15ULL * static_cast<std::uint64_t>(given_time_ms_));
-    dedup = DedupKey{.low = hash.low64, .high = hash.high64};
+    dedup = DedupKey{.identity = identity, .content = content_hash_};
   }
   out.dedup_keys.push_back(dedup);
   out.commit(out_);

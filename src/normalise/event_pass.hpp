@@ -107,8 +107,10 @@ class EventPass {
   bool integer_as_text(Rule rule, FieldPath field);
   // A value of another kind of JSON: in params, which are free form, the API decides.
   void other_kind(FieldPath field, std::string_view message);
+  void hash_content();
   void finish_time_and_salt(std::string_view time_name);
-  void finish();
+  // What all kinds of events have in common: fills in what is missing, and appends the record.
+  void finish(std::string_view time_name);
   // Whether the event's keys and strings are within their limits; else it is rejected.
   bool check_limits();
 
@@ -200,10 +202,12 @@ class EventPass {
   bool has_original_time_ = false;
 
   bool has_time_ = false;
-  std::int64_t given_time_ms_ = 0;  // 0: none
-  std::string_view original_time_;  // JSON text of a time that was clamped; empty: none was
+  std::int64_t given_time_ms_ = 0;    // 0: none
+  const char* time_value_ = nullptr;  // in the outcome's bytes, with its quotes
+  std::string_view original_time_;    // JSON text of a time that was clamped; empty: none was
   bool has_salt_ = false;
-  std::string_view salt_;      // in the outcome's bytes
+  std::string_view salt_;  // in the outcome's bytes
+  std::uint64_t content_hash_ = 0;
   std::string_view currency_;  // of the first amount
 };
 

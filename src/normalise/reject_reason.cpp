@@ -32,6 +32,7 @@ constexpr std::array<ReasonInfo, reject_reason_count> reasons{{
     {string_too_long, "string_too_long", 1017},
     {mapping_failed, "mapping_failed", 1018},
     {string_invalid, "string_invalid", 1019},
+    {superseded, "superseded", 1020},
 }};
 
 constexpr bool reasons_are_in_order() {

@@ -4,6 +4,8 @@
 
 #include <xxhash.h>
 
+#include <sluice/base/calendar.hpp>
+
 namespace sluice::normalise {
 namespace {
 
@@ -48,7 +50,7 @@ constexpr std::uint64_t with_variant(std::uint64_t low) { return (low >> 2) | (1
 }  // namespace
 
 char* write_random_salt(char* out, WallTime now, Rng& rng) {
-  const auto ms = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  const auto ms = static_cast<std::uint64_t>(in_calendar(now).time_since_epoch().count());
   return write_uuid(out, with_version((ms << 16) | (rng() & 0xFFF), 7), with_variant(rng()));
 }
 

@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cstring>
 
-#include <sluice/base/assert.hpp>
+#include <sluice/base/calendar.hpp>
 #include <sluice/normalise/time.hpp>
 
 #include "time_fields.hpp"
@@ -21,8 +21,6 @@ using std::chrono::seconds;
 
 constexpr int year_min = 1970;
 constexpr int year_max = 9999;
-constexpr WallTime time_end =
-    std::chrono::sys_days(std::chrono::year(year_max + 1) / std::chrono::January / 1);
 
 constexpr auto digit_pairs = [] {
   std::array<char, 200> pairs{};
@@ -105,7 +103,7 @@ bool TimeCursor::offset(minutes& offset) {
 }
 
 Result<WallTime, TimeError> in_range(WallTime time) {
-  if (time < WallTime{} || time >= time_end) return std::unexpected(TimeError::out_of_range);
+  if (time != in_calendar(time)) return std::unexpected(TimeError::out_of_range);
   return time;
 }
 
@@ -180,10 +178,10 @@ Result<WallTime, TimeError> parse_epoch(std::string_view number_text) {
 }
 
 char* format_time(WallTime time, char* out) {
+  time = in_calendar(time);
   const auto day = std::chrono::floor<days>(time);
   const std::chrono::year_month_day date(day);
   const auto year = static_cast<std::uint32_t>(static_cast<int>(date.year()));
-  SLUICE_ASSERT(year >= year_min && year <= year_max);
   const auto day_ms = static_cast<std::uint32_t>((time - day).count());
   const std::uint32_t day_s = day_ms / 1'000;
   const std::uint32_t ms = day_ms % 1'000;

@@ -244,11 +244,7 @@ void EventPass::finish_transaction() {
     return;
   }
   action_ = "transaction.charge";
-  if (!original_time_.empty()) {
-    insert_original_time();
-  }
-  finish_time_and_salt("recordedAt");
-  finish();
+  finish("recordedAt");
 }
 
 }  // namespace sluice::normalise

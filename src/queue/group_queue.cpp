@@ -7,10 +7,6 @@ namespace sluice::queue {
 GroupQueue::GroupQueue(std::size_t producers, std::function<void()> wake)
     : queue_(producers, std::move(wake)) {}
 
-void GroupQueue::push(std::size_t producer, Group::Owner group) {
-  queue_.push(producer, std::move(group));
-}
-
 void GroupQueue::drain(std::vector<Group::Owner>& out) {
   const std::size_t first = out.size();
   queue_.drain(out);

@@ -559,6 +559,7 @@ class RunningGateway final : public Gateway {
            .buffer = tenants_[i]->buffer,
            .dedup = &pipeline.dedup(),
            .retry_after_s = &pipeline.retry_after_s(),
+           .clock_skew_ms = &pipeline.clock_skew_ms(),
            .passthrough = workspace.passthrough ? &tenants_[i]->passthrough : nullptr,
            .permissions = &tenants_[i]->ask_permissions});
     }

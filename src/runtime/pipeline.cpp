@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <iterator>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/log.hpp>
 #include <sluice/batch/body.hpp>
+#include <sluice/deliver/retry_after.hpp>
 #include <sluice/event/api_limits.hpp>
 
 namespace sluice::runtime {
@@ -138,6 +140,7 @@ void Pipeline::on_answer(std::size_t lane, deliver::AttemptId attempt,
   if (answer.failure == deliver::Failure::none) {
     delivery_duration_.observe(answer.duration);
   }
+  compare_clocks(answer);
   if (answer.deprecated) {
     if (deprecated_answers_++ == 0) {
       SLUICE_LOG(warn, "the upstream says that what we call is deprecated", {"workspace", name()},
@@ -152,6 +155,27 @@ void Pipeline::on_answer(std::size_t lane, deliver::AttemptId attempt,
   }
   dispatcher_.on_answer(lane, attempt, answer, deps_.clock.mono_now(), deps_.clock.wall_now());
   pump();
+}
+
+// Both ends of the comparison are uncertain by half a second and half of the time that the answer
+// took: less than this is no difference.
+void Pipeline::compare_clocks(const deliver::UpstreamAnswer& answer) {
+  constexpr std::int64_t noticed_ms = 5'000;
+  const WallTime now = deps_.clock.wall_now();
+  const auto date = answer.date ? deliver::parse_http_date(*answer.date, now) : std::nullopt;
+  if (!date) {
+    return;
+  }
+  using std::chrono::milliseconds;
+  const auto answered_at = now - std::chrono::floor<milliseconds>(answer.duration) / 2;
+  const std::int64_t skew_ms = (answered_at - *date - milliseconds(500)).count();
+  const std::int64_t before = clock_skew_ms_.exchange(skew_ms, std::memory_order_relaxed);
+  clocks_compared_ = true;
+  if (std::abs(skew_ms) >= noticed_ms && std::abs(before) < noticed_ms) {
+    SLUICE_LOG(warn, "the clock of this machine and that of the upstream differ: set it right",
+               {"workspace", name()}, {"ahead_s", static_cast<double>(skew_ms) / 1000},
+               {"Date", *answer.date});
+  }
 }
 
 void Pipeline::perform(action::Delivered& delivered) {
@@ -327,6 +351,13 @@ void Pipeline::expose(metrics::Exposition& exposition) const {
                    "1 while all events, or those of one kind, are kept and only probes are sent of "
                    "them: /status says why.",
                    labels, state.parked ? 1 : 0);
+  if (clocks_compared_) {
+    exposition.gauge("clock_skew_seconds",
+                     "How far the clock of this machine is ahead of the upstream's, by the Date of "
+                     "its last answer.",
+                     labels,
+                     static_cast<double>(clock_skew_ms_.load(std::memory_order_relaxed)) / 1000);
+  }
   exposition.counter("upstream_deprecated_total", "Answers that carried X-API-DEPRECATED.", labels,
                      deprecated_answers_);
 }
@@ -354,10 +385,13 @@ void Pipeline::append_status(std::string& out) const {
   out += ",\"parked_kind\":";
   out += state.parked_kind ? fmt::format("\"{}\"", kind_name(*state.parked_kind)) : "null";
   const auto pace = dispatcher_.pace(deps_.clock.mono_now());
-  fmt::format_to(std::back_inserter(out),
-                 R"(,"pace_per_s":{},"buffer_max_events":{},"buffer_max_bytes":{})",
-                 pace ? fmt::format("{:.1f}", *pace) : "null", admission_.events_max(),
-                 admission_.bytes_max());
+  fmt::format_to(
+      std::back_inserter(out),
+      R"(,"pace_per_s":{},"clock_skew_s":{},"buffer_max_events":{},)"
+      R"("buffer_max_bytes":{})",
+      pace ? fmt::format("{:.1f}", *pace) : "null",
+      clocks_compared_ ? fmt::format("{:.1f}", static_cast<double>(clock_skew_ms_) / 1000) : "null",
+      admission_.events_max(), admission_.bytes_max());
   out += ",\"trouble\":";
   append_json_string(out, buffer_->trouble());
   metrics::append_json(out, "delivery_seconds", delivery_duration_.snapshot());

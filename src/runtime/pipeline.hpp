@@ -77,6 +77,8 @@ class Pipeline {
   [[nodiscard]] buffer::Admission& admission() { return admission_; }
   [[nodiscard]] buffer::DedupWindow& dedup() { return dedup_; }
   [[nodiscard]] const std::atomic<std::uint32_t>& retry_after_s() const { return retry_after_s_; }
+  // How far our clock is ahead of the upstream's; 0 while that is not known.
+  [[nodiscard]] const std::atomic<std::int64_t>& clock_skew_ms() const { return clock_skew_ms_; }
 
   // Takes in what has been accepted, lets the dispatcher decide, and does what it says.
   void pump() noexcept;
@@ -107,6 +109,7 @@ class Pipeline {
   void on_answer(std::size_t lane, deliver::AttemptId attempt,
                  const deliver::UpstreamAnswer& answer) noexcept;
   void measure_drain_rate(MonoTime now);
+  void compare_clocks(const deliver::UpstreamAnswer& answer);
   [[nodiscard]] std::chrono::nanoseconds oldest_age() const;
 
   PipelineDeps deps_;
@@ -115,6 +118,8 @@ class Pipeline {
   buffer::DedupWindow dedup_;
   buffer::Buffer* buffer_ = nullptr;
   std::atomic<std::uint32_t> retry_after_s_{1};
+  std::atomic<std::int64_t> clock_skew_ms_{0};
+  bool clocks_compared_ = false;
 
   deliver::Dispatcher dispatcher_;
   deliver::Upstream* upstream_ = nullptr;

@@ -46,6 +46,7 @@ void compare_limits(Differ& differ, config::Ingest& running, const config::Inges
   differ.take("ingest.idle_timeout", running.idle_timeout, wanted.idle_timeout);
   differ.take("ingest.write_timeout", running.write_timeout, wanted.write_timeout);
   differ.take("ingest.on_invalid", running.on_invalid, wanted.on_invalid);
+  differ.take("ingest.future_tolerance", running.future_tolerance, wanted.future_tolerance);
 }
 
 void compare_ingest(Differ& differ, config::Ingest& running, const config::Ingest& wanted) {

@@ -11,7 +11,8 @@ normalise::Rules rules_of(const config::Config& config, const config::Workspace&
       .actions = workspace.actions,
       .event_bytes_max = config.ingest.max_event_bytes,
       .event_keys_max = config.ingest.limits.max_event_keys,
-      .string_bytes_max = config.ingest.limits.max_string_bytes};
+      .string_bytes_max = config.ingest.limits.max_string_bytes,
+      .future_tolerance = config.ingest.future_tolerance};
 }
 
 }  // namespace sluice::runtime

@@ -48,8 +48,9 @@ void append_entry(std::string& out, const LedgerEntry& entry) {
   append(R"(,"profile":)", entry.profile);
   append(R"(,"action":)", entry.action);
   append(R"(,"label":)", entry.label);
-  fmt::format_to(std::back_inserter(out), R"(,"count":{},"first_seq":{},"body":{}}})", entry.count,
-                 entry.first_seq, entry.body);
+  fmt::format_to(std::back_inserter(out),
+                 R"(,"count":{},"overwrites":{},"first_seq":{},"last_seq":{},"body":{}}})",
+                 entry.count, entry.overwrites, entry.first_seq, entry.last_seq, entry.body);
 }
 
 Answer ok(std::string body) { return {.status = 200, .body = std::move(body)}; }
@@ -57,14 +58,17 @@ Answer ok(std::string body) { return {.status = 200, .body = std::move(body)}; }
 Answer show_ledger(World& world, const Request& request) {
   const LedgerSummary summary = world.ledger.summary();
   std::string out =
-      fmt::format(R"({{"unique":{},"deliveries":{})", summary.unique, summary.deliveries);
+      fmt::format(R"({{"unique":{},"deliveries":{},"repetitions":{},"overwrites":{})",
+                  summary.unique, summary.deliveries, summary.repetitions, summary.overwrites);
   if (parameter(request.target, "summary").value_or("0") == "1") {
     return ok(out + "}");
   }
   const std::string profile = parameter(request.target, "profile").value_or("");
+  const std::string salt = parameter(request.target, "salt").value_or("");
   out += R"(,"entries":[)";
   for (const LedgerEntry& entry :
        world.ledger.entries({.profile = profile,
+                             .salt = salt,
                              .offset = number(request.target, "offset", 0),
                              .limit = number(request.target, "limit", entries_listed_default)})) {
     out += out.ends_with('[') ? "" : ",";

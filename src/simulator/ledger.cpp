@@ -3,6 +3,7 @@
 #include <bit>
 #include <deque>
 #include <mutex>
+#include <utility>
 
 #include <xxhash.h>
 
@@ -67,7 +68,8 @@ SaltUse salt_use_of(const Arrival& arrival, std::string& scratch) {
 // An entry as it is kept: all texts in one allocation.
 class Stored {
  public:
-  Stored(const Arrival& arrival, std::uint64_t seq) : time_(arrival.time), first_seq_(seq) {
+  Stored(const Arrival& arrival, std::uint64_t seq)
+      : time_(arrival.time), first_seq_(seq), last_seq_(seq) {
     text_.reserve(arrival.salt.size() + arrival.action.size() + arrival.label.size() +
                   arrival.body.size() + arrival.client.custom_id.size() +
                   arrival.client.uuid.size() + arrival.client.email.size() + identifier_names_max);
@@ -79,7 +81,22 @@ class Stored {
     text_ += arrival.body;
   }
 
-  void deliver_again() { ++count_; }
+  // Whether it says something else than before.
+  bool deliver_again(const Arrival& arrival, std::uint64_t seq) {
+    const bool overwrites = body() != arrival.body;
+    if (overwrites) {
+      Stored last(arrival, first_seq_);
+      last.count_ = count_;
+      last.overwrites_ = overwrites_ + 1;
+      *this = std::move(last);
+    }
+    ++count_;
+    last_seq_ = seq;
+    return overwrites;
+  }
+  [[nodiscard]] std::string_view body() const {
+    return std::string_view(text_).substr(ends_.back());
+  }
   [[nodiscard]] std::string_view profile() const { return part(profile_part); }
   [[nodiscard]] std::string_view salt() const { return part(salt_part); }
   [[nodiscard]] LedgerEntry to_entry() const {
@@ -88,9 +105,11 @@ class Stored {
             .profile = std::string(profile()),
             .action = std::string(part(action_part)),
             .label = std::string(part(label_part)),
-            .body = text_.substr(ends_.back()),
+            .body = std::string(body()),
             .count = count_,
-            .first_seq = first_seq_};
+            .overwrites = overwrites_,
+            .first_seq = first_seq_,
+            .last_seq = last_seq_};
   }
 
  private:
@@ -110,15 +129,28 @@ class Stored {
   std::array<std::size_t, part_count> ends_{};
   WallTime time_;
   std::uint64_t first_seq_;
+  std::uint64_t last_seq_;
   std::uint32_t count_ = 1;
+  std::uint32_t overwrites_ = 0;
 };
+
+// What a compact ledger keeps of an event: how often it was delivered, up to a limit, and a hash of
+// what it said last. Never 0.
+constexpr std::uint32_t content_mask = 0xFFFF;
+constexpr std::uint32_t count_one = content_mask + 1;
+constexpr std::uint32_t count_max = ~content_mask;
+
+std::uint32_t content_of(const Arrival& arrival) {
+  return static_cast<std::uint32_t>(XXH3_64bits(arrival.body.data(), arrival.body.size())) &
+         content_mask;
+}
 
 }  // namespace
 
 struct Ledger::Contents {
   mutable std::mutex mutex;
   LedgerSummary summary;
-  // Compact: the count of deliveries. Full: the entry's index, from 1.
+  // Compact: count and content, as above. Full: the entry's index, from 1.
   KeyTable table;
   std::deque<Stored> entries;
   KeyTable salts;  // of each, the event that it came with first
@@ -140,16 +172,22 @@ struct Ledger::Contents {
 
   void record_keyed(const Arrival& arrival, const Key& key, LedgerMode mode) {
     std::uint32_t& value = table[key];
+    const bool is_full = mode == LedgerMode::full;
+    const std::uint32_t content = is_full ? 0 : content_of(arrival);
     if (value == 0) {
       ++summary.unique;
+      if (is_full) {
+        entries.emplace_back(arrival, summary.deliveries);
+      }
+      value = is_full ? static_cast<std::uint32_t>(entries.size()) : count_one | content;
+      return;
     }
-    if (mode == LedgerMode::compact) {
-      ++value;
-    } else if (value == 0) {
-      entries.emplace_back(arrival, summary.deliveries);
-      value = static_cast<std::uint32_t>(entries.size());
-    } else {
-      entries[value - 1].deliver_again();
+    const bool overwrites = is_full ? entries[value - 1].deliver_again(arrival, summary.deliveries)
+                                    : (value & content_mask) != content;
+    ++(overwrites ? summary.overwrites : summary.repetitions);
+    if (!is_full) {
+      const std::uint32_t count = value & ~content_mask;
+      value = (count == count_max ? count : count + count_one) | content;
     }
   }
 };
@@ -211,9 +249,11 @@ std::uint32_t Ledger::deliveries_of(const Arrival& arrival) const {
   const Key key = key_of(arrival, scratch);
   const std::lock_guard lock(contents_->mutex);
   const std::uint32_t value = contents_->table.find(key);
-  return value == 0 || mode_ == LedgerMode::compact
-             ? value
-             : contents_->entries[value - 1].to_entry().count;
+  if (value == 0) {
+    return 0;
+  }
+  return mode_ == LedgerMode::compact ? value / count_one
+                                      : contents_->entries[value - 1].to_entry().count;
 }
 
 std::vector<LedgerEntry> Ledger::entries(const LedgerQuery& query) const {
@@ -221,7 +261,8 @@ std::vector<LedgerEntry> Ledger::entries(const LedgerQuery& query) const {
   std::size_t to_skip = query.offset;
   const std::lock_guard lock(contents_->mutex);
   for (const Stored& stored : contents_->entries) {
-    if (!query.profile.empty() && stored.profile() != query.profile) {
+    if ((!query.profile.empty() && stored.profile() != query.profile) ||
+        (!query.salt.empty() && stored.salt() != query.salt)) {
       continue;
     }
     if (to_skip > 0) {

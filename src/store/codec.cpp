@@ -46,8 +46,8 @@ void put(std::string& out, const Totals& totals) {
 
 void put_keys(std::string& out, std::span<const DedupKey> keys) {
   for (const DedupKey& key : keys) {
-    put(out, key.low);
-    put(out, key.high);
+    put(out, key.identity);
+    put(out, key.content);
   }
 }
 
@@ -111,8 +111,8 @@ class Cursor {
       return;
     }
     for (std::size_t i = 0; i < count; ++i) {
-      const auto low = take<std::uint64_t>();
-      out.push_back({.low = low, .high = take<std::uint64_t>()});
+      const auto identity = take<std::uint64_t>();
+      out.push_back({.identity = identity, .content = take<std::uint64_t>()});
     }
   }
   // What follows, of that which may.
@@ -126,8 +126,8 @@ class Cursor {
       return std::nullopt;
     }
     RememberedAnswer answer;
-    answer.request.low = take<std::uint64_t>();
-    answer.request.high = take<std::uint64_t>();
+    answer.request.identity = take<std::uint64_t>();
+    answer.request.content = take<std::uint64_t>();
     answer.accepted = take<std::uint32_t>();
     answer.duplicates = take<std::uint32_t>();
     return answer;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <sluice/base/assert.hpp>
+#include <sluice/base/calendar.hpp>
 #include <sluice/base/log.hpp>
 
 #include "read_past.hpp"
@@ -135,28 +136,28 @@ Result<void> Core::restore_window(WorkspaceBuffer& workspace) {
   const WallTime wall_now = clock_.wall_now();
   MonoTime latest = MonoTime::min();
   ReadPast engine(*engine_);
-  const auto damaged = read_past_damage(
-      engine, Tag::dedup, workspace.id, {.begin = 0, .end = workspace.next.ticket},
-      [&](std::string_view key, std::string_view value) {
-        const auto stored = decode_keys(key, value);
-        if (!stored) {
-          return true;
-        }
-        workspace.dedup.note(ticket_of_key(key), stored->accepted_wall,
-                             stored->keys.size() + (stored->answer ? 1 : 0));
-        const auto age = std::max(wall_now - stored->accepted_wall, WallTime::duration(0));
-        if (age >= window.options().window) {
-          return true;
-        }
-        latest = std::max<MonoTime>(latest, now - age);
-        for (const DedupKey dedup_key : stored->keys) {
-          window.restore(dedup_key, latest);
-        }
-        if (stored->answer) {
-          window.remember(*stored->answer, latest);
-        }
-        return true;
-      });
+  const auto damaged =
+      read_past_damage(engine, Tag::dedup, workspace.id, {.begin = 0, .end = workspace.next.ticket},
+                       [&](std::string_view key, std::string_view value) {
+                         const auto stored = decode_keys(key, value);
+                         if (!stored) {
+                           return true;
+                         }
+                         workspace.dedup.note(ticket_of_key(key), stored->accepted_wall,
+                                              stored->keys.size() + (stored->answer ? 1 : 0));
+                         const auto age = age_at(wall_now, stored->accepted_wall);
+                         if (age >= window.options().window) {
+                           return true;
+                         }
+                         latest = std::max<MonoTime>(latest, now - age);
+                         for (const DedupKey dedup_key : stored->keys) {
+                           window.restore(dedup_key, latest);
+                         }
+                         if (stored->answer) {
+                           window.restore(*stored->answer, stored->accepted_wall, latest);
+                         }
+                         return true;
+                       });
   if (!damaged) {
     return std::unexpected(damaged.error());
   }
@@ -317,6 +318,9 @@ void Core::place_appends() {
          std::max(batch_.size_bytes(), events_bytes) < options_.commit_bytes_max) {
     Append& append = committing_.emplace_back(std::move(waiting_.front()));
     waiting_.pop_front();
+    if (append.group == nullptr) {
+      continue;
+    }
     WorkspaceBuffer& workspace = *workspaces_[append.workspace];
     Group& group = *append.group;
     group.ticket = workspace.next.ticket++;
@@ -343,9 +347,13 @@ void Core::place_appends() {
 void Core::take_releases() {
   releases_due_.reset();
   for (const auto& workspace : workspaces_) {
-    for (const WorkspaceBuffer::Release& release : workspace->take_releases()) {
-      workspace->releases.add(release.begin, release.end, release.totals);
-    }
+    std::vector<Release> ended = workspace->take_releases();
+    do {
+      for (const Release& release : ended) {
+        workspace->releases.add(release.begin, release.end, release.totals);
+      }
+      ended = workspace->take_held(workspace->releases.low().ticket);
+    } while (!ended.empty());
   }
 }
 
@@ -365,14 +373,15 @@ void Core::put_appended(const WorkspaceBuffer& workspace) {
 
 void Core::finish_commit() {
   for (Append& append : committing_) {
+    if (append.group == nullptr) {
+      continue;
+    }
     WorkspaceBuffer& workspace = *workspaces_[append.workspace];
     if (const std::uint64_t entries = workspace.dedup.entries_of(*append.group); entries > 0) {
       workspace.dedup.note(append.group->ticket, append.group->accepted_wall(), entries);
     }
     probe_.appended_bytes.add(append.group->bytes().size());
-    if (append.acknowledge) {
-      workspace.confirm(*append.group);
-    }
+    workspace.stored(append);
     workspace.committed.push_back(std::move(append.group));
   }
   for (Append& append : committing_) {
@@ -402,6 +411,9 @@ void Core::let_reclaim() {
 // Nothing of the commit counts; what was acknowledged already is tried again.
 void Core::undo_commit(const Error& error) {
   for (const Append& append : committing_ | std::views::reverse) {
+    if (append.group == nullptr) {
+      continue;
+    }
     Position& next = workspaces_[append.workspace]->next;
     --next.ticket;
     next.before = next.before.minus(totals_of(*append.group));
@@ -434,8 +446,10 @@ void Core::refuse(std::deque<Append>& appends) {
       kept.push_back(std::move(append));
       continue;
     }
-    workspaces_[append.workspace]->config.window->give_up(append.group->dedup_keys());
-    append.group.reset();
+    if (append.group != nullptr) {
+      workspaces_[append.workspace]->config.window->give_up(*append.group);
+      append.group.reset();
+    }
     append.acknowledge(failure(Errc::failed, trouble_.text()));
   }
   appends = std::move(kept);
@@ -530,7 +544,7 @@ bool Core::commit_all() {
 std::uint64_t Core::abandon_waiting() {
   std::uint64_t events = unstored_events_.load(std::memory_order_relaxed);
   for (const Append& append : waiting_) {
-    events += append.group->records().size();
+    events += append.group == nullptr ? 0 : append.group->records().size();
   }
   waiting_.clear();
   if (events > 0) {

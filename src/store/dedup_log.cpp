@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <sluice/base/calendar.hpp>
+
 namespace sluice::store {
 namespace {
 
@@ -25,7 +27,7 @@ void DedupLog::put(Batch& batch, const Group& group) {
 }
 
 void DedupLog::note(Ticket ticket, WallTime accepted, std::uint64_t key_count) {
-  if (buckets_.empty() || accepted - buckets_.back().oldest > options_.window / parts ||
+  if (buckets_.empty() || age_at(accepted, buckets_.back().oldest) > options_.window / parts ||
       buckets_.back().keys >= options_.entries_max / parts + 1) {
     buckets_.push_back(
         {.begin = ticket, .end = ticket, .oldest = accepted, .newest = accepted, .keys = 0});
@@ -38,7 +40,7 @@ void DedupLog::note(Ticket ticket, WallTime accepted, std::uint64_t key_count) {
 }
 
 void DedupLog::trim(Batch& batch, WallTime now) {
-  while (!buckets_.empty() && (now - buckets_.front().newest >= options_.window ||
+  while (!buckets_.empty() && (age_at(now, buckets_.front().newest) >= options_.window ||
                                keys_ - buckets_.front().keys >= options_.entries_max)) {
     for (Ticket ticket = buckets_.front().begin; ticket < buckets_.front().end; ++ticket) {
       batch.remove(make_key(Tag::dedup, workspace_, ticket));

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <sluice/base/calendar.hpp>
+
 namespace sluice::store {
 namespace {
 
@@ -91,7 +93,7 @@ class Reading {
   }
 
   Group::Owner make_group(const StoredGroup& stored, Ticket ticket) const {
-    const auto age = std::max(options_.wall_now - stored.head.accepted_wall, WallTime::duration(0));
+    const auto age = age_at(options_.wall_now, stored.head.accepted_wall);
     Group::Parts content = stored.parts();
     content.accepted_at = options_.now - age;
     content.producer = producer_of(stored.head.own);

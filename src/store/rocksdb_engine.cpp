@@ -25,6 +25,7 @@
 #include <rocksdb/write_batch.h>
 #include <sys/stat.h>
 
+#include <sluice/base/calendar.hpp>
 #include <sluice/base/log.hpp>
 
 #include "file_identity.hpp"
@@ -655,7 +656,9 @@ class RocksDbEngine final : public Engine {
 }  // namespace
 
 Result<std::string> set_database_aside(const std::string& path) {
-  const auto now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  const auto now = static_cast<std::time_t>(
+      std::chrono::floor<std::chrono::seconds>(system_clock().wall_now().time_since_epoch())
+          .count());
   const std::string wanted = (fs::path(path).parent_path() / "corrupt-").string() +
                              fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(now));
   std::string aside = wanted;

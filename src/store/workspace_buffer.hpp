@@ -13,6 +13,7 @@
 #include "dedup_log.hpp"
 #include "feed.hpp"
 #include "load.hpp"
+#include "open_events.hpp"
 #include "reclaim.hpp"
 #include "release_log.hpp"
 #include "trouble.hpp"
@@ -23,7 +24,7 @@ namespace sluice::store {
 struct Append {
   std::size_t workspace = 0;  // its index
   buffer::AckLevel wanted = buffer::AckLevel::disk;
-  Group::Owner group;
+  Group::Owner group;                       // none: a mark, acknowledged when what precedes it is
   buffer::Buffer::Acknowledge acknowledge;  // empty: has been acknowledged
 };
 using AppendQueue = queue::OrderedQueue<Append>;
@@ -38,30 +39,27 @@ struct Shared {
 
 class WorkspaceBuffer final : public buffer::Buffer {
  public:
-  // Groups that will never be read (again).
-  struct Release {
-    Ticket begin;
-    Ticket end;
-    Totals totals;
-  };
-
   WorkspaceBuffer(Shared shared, std::size_t index, Workspace workspace, LoadedWorkspace loaded,
                   Feed::Limits limits, std::uint64_t reclaim_bytes);
 
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, buffer::AckLevel wanted,
                             Acknowledge acknowledge) noexcept override;
+  [[nodiscard]] bool await_earlier(std::size_t producer, buffer::AckLevel wanted,
+                                   Acknowledge acknowledge) noexcept override;
   void read(std::vector<Group::Owner>& out, std::size_t bytes_max) override;
   void release(Group::Owner group) override;
   [[nodiscard]] bool try_sleep() override { return feed.try_sleep(); }
   [[nodiscard]] std::string trouble() const override { return shared_.trouble.text(); }
 
-  // Enters the group's keys into the window.
-  void confirm(const Group& group) const;
+  // The group has been committed.
+  void stored(const Append& append);
   // Thread-safe.
   void add_release(const Release& release);
   [[nodiscard]] bool has_releases();
   [[nodiscard]] std::vector<Release> take_releases();
+  // What may be released now that everything before this ticket has been.
+  [[nodiscard]] std::vector<Release> take_held(Ticket low);
 
   const Workspace config;
   const WorkspaceId id;
@@ -89,8 +87,13 @@ class WorkspaceBuffer final : public buffer::Buffer {
  private:
   const Shared shared_;
   const std::size_t index_;
+  // Groups that were acknowledged at the level memory and are in no commit yet. Raised before the
+  // window knows of them: who finds a repetition there sees this, too.
+  std::atomic<std::uint64_t> unstored_{0};
   std::mutex mutex_;
   std::vector<Release> released_;
+  OpenEvents open_events_;
+  bool held_back_ = false;  // a group was, since the commit thread has last looked
 };
 
 }  // namespace sluice::store

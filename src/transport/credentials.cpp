@@ -76,7 +76,10 @@ std::chrono::seconds token_lifetime(std::string_view token, WallTime now) {
   }
   const auto issued =
       claim(root, "iat").value_or(std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()));
-  return std::max(*expires - issued, lifetime_min);
+  constexpr std::chrono::seconds lifetime_max = std::chrono::years(1);
+  constexpr std::chrono::seconds far = std::chrono::years(100'000);  // what may be subtracted
+  return std::clamp(std::clamp(*expires, -far, far) - std::clamp(issued, -far, far), lifetime_min,
+                    lifetime_max);
 }
 
 }  // namespace sluice::transport

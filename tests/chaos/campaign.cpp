@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <fstream>
 #include <memory>
 #include <mutex>
@@ -26,6 +27,7 @@ constexpr unsigned producer_count = 4;
 constexpr std::size_t profiles_per_producer = 6;
 constexpr std::size_t events_per_request_max = 25;
 constexpr std::uint64_t poison_every = 150;
+constexpr std::size_t changeable_max = 40;
 constexpr std::chrono::seconds settle_patience{90};
 constexpr std::string_view poison_fault =
     R"({"action":"poison","pointer":"/params/poison","equals":1})";
@@ -47,6 +49,8 @@ class Producer {
     }
   }
   [[nodiscard]] const std::vector<TrackedEvent>& acknowledged() const { return acknowledged_; }
+  // Of the events that it has changed, what they said last.
+  [[nodiscard]] const Versions& versions() const { return versions_; }
   [[nodiscard]] const std::vector<std::string>& surprises() const { return surprises_; }
 
  private:
@@ -54,6 +58,8 @@ class Producer {
     std::string body;
     Headers headers;
     std::vector<TrackedEvent> events;
+    Versions changes = {};
+    std::size_t sent = 0;
   };
 
   Request make_request() {
@@ -73,10 +79,27 @@ class Producer {
                          .poison = rng_.below(poison_every) == 0};
       request.body += request.body.empty() ? "[" : ",";
       request.body += to_json(event, {.salted = salts_ && !keyed, .timed = timed});
+      ++request.sent;
+      if (salts_ && !keyed && timed && !event.poison) {
+        changeable_.emplace_back(event, 0);
+        change_one(request);
+      }
       request.events.push_back(std::move(event));
     }
     request.body += "]";
     return request;
+  }
+
+  // Sends one event once more that says something else, as a shop does with an order.
+  void change_one(Request& request) {
+    auto& [event, version] = changeable_[rng_.below(changeable_.size())];
+    version = (version + 1 + static_cast<unsigned>(rng_.below(version_count - 1))) % version_count;
+    request.body += "," + to_json(event, {.version = version});
+    request.changes[event] = version;
+    ++request.sent;
+    if (changeable_.size() > changeable_max) {
+      changeable_.pop_front();
+    }
   }
 
   void send(const Request& request) {
@@ -86,10 +109,13 @@ class Producer {
         // Some or all of it may have been taken before, by a salt of its own.
         const std::uint64_t kept = number_behind(answer.body, R"("accepted":)") +
                                    number_behind(answer.body, R"("duplicates":)");
-        if (kept != request.events.size()) {
+        if (kept != request.sent) {
           surprises_.push_back("202 for " + request.body + " said " + answer.body);
         }
         acknowledged_.insert(acknowledged_.end(), request.events.begin(), request.events.end());
+        for (const auto& [event, version] : request.changes) {
+          versions_[event] = version;
+        }
         return;
       }
       if (answer.status != 0 && answer.status != 503) {
@@ -117,10 +143,12 @@ class Producer {
   std::string name_;
   bool salts_;
   Rng rng_;
-  std::vector<std::uint64_t> next_;  // by profile
+  std::vector<std::uint64_t> next_;                           // by profile
+  std::deque<std::pair<TrackedEvent, unsigned>> changeable_;  // as they were sent last
   std::uint64_t requests_ = 0;
   std::unique_ptr<HttpClient> connection_;
   std::vector<TrackedEvent> acknowledged_;
+  Versions versions_;
   std::vector<std::string> surprises_;
 };
 
@@ -233,6 +261,9 @@ class Campaign {
     for (const simulator::LedgerEntry& entry : upstream_.ledger().entries()) {
       checks.stored(entry.body);
     }
+    for (const auto& producer : producers_) {
+      checks.check_versions(producer->versions());
+    }
     for (const auto& file :
          std::filesystem::directory_iterator(gateway_->directory() / "dead-letter")) {
       std::ifstream lines(file.path());
@@ -243,6 +274,7 @@ class Campaign {
     const std::vector<std::string> found = checks.violations();
     report_.violations.insert(report_.violations.end(), found.begin(), found.end());
     report_.acknowledged = acknowledged.size();
+    report_.overwrites = upstream_.ledger().summary().overwrites;
     report_.deliveries = upstream_.ledger().summary().deliveries;
     report_.dead_lettered = checks.dead_letter_count();
     check_conservation();

@@ -19,6 +19,7 @@ struct CampaignOptions {
 struct CampaignReport {
   std::uint64_t acknowledged = 0;   // events
   std::uint64_t deliveries = 0;     // events, repeated ones included
+  std::uint64_t overwrites = 0;     // of them, with another content than before
   std::uint64_t dead_lettered = 0;  // different events
   unsigned hard_kills = 0;
   unsigned soft_stops = 0;

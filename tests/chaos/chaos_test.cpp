@@ -1,5 +1,6 @@
-// Goal: an event that was answered 202 reaches the upstream and counts there once, in its profile's
-// order, however often the gateway is killed and whatever the upstream answers.
+// Goal: an event that was answered 202 reaches the upstream and counts there once, as it was sent
+// last, in its profile's order, however often the gateway is killed and whatever the upstream
+// answers.
 //
 //   SLUICE_CHAOS_SEED=7 SLUICE_CHAOS_KILLS=500 build/release/bin/chaos_test
 #include <cstdlib>
@@ -33,6 +34,7 @@ TEST_P(Chaos, EveryAcknowledgedEventCountsOnceInItsOrder) {
   const CampaignReport report = run_campaign(options);
   EXPECT_THAT(report.violations, testing::IsEmpty());
   EXPECT_GT(report.acknowledged, 0);
+  EXPECT_GT(report.overwrites, 0) << "changes were among them";
   EXPECT_GT(report.dead_lettered, 0) << "poison was among them";
   EXPECT_EQ(report.hard_kills + report.soft_stops, options.kills);
   RecordProperty("acknowledged", std::to_string(report.acknowledged));

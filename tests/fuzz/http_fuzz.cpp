@@ -35,12 +35,12 @@ class Recorder final : public buffer::Buffer {
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t, Group::Owner group, buffer::AckLevel,
                             Acknowledge) noexcept override {
-    window_.confirm(group->dedup_keys());
-    if (group->answer()) {
-      window_.remember(*group->answer(), group->accepted_at());
-    }
+    window_.confirm(*group);
     taken += group->bytes();
     return at_once_;
+  }
+  [[nodiscard]] bool await_earlier(std::size_t, buffer::AckLevel, Acknowledge) noexcept override {
+    return true;
   }
   void read(std::vector<Group::Owner>&, std::size_t) override {}
   void release(Group::Owner) override {}

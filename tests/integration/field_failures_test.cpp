@@ -230,6 +230,36 @@ TEST_F(FieldFailure, TheProducerTimesOutAndSendsAgainAcrossARestart) {
   EXPECT_EQ(gateway.metric("events_duplicate_total"), 50);
 }
 
+// Shops send an order again, under its salt, when its status changes.
+TEST_F(FieldFailure, AChangedOrderIsTakenForARetryAndDropped) {
+  const auto order = [](std::string_view status) {
+    return R"({"type":"custom","action":"order.status","eventSalt":"order-1",)"
+           R"("client":{"customId":"c"},"time":"2020-01-01T00:00:00Z","params":{"status":")" +
+           std::string(status) + "\"}}";
+  };
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway(options());
+  gateway.start();
+  EXPECT_THAT(gateway.post("[" + order("new") + "," + order("paid") + "]").body,
+              HasSubstr(R"("accepted":2)"));
+  EXPECT_THAT(gateway.post(order("packed")).body, HasSubstr(R"("accepted":1)"));
+  gateway.kill();
+  gateway.start();
+  EXPECT_THAT(gateway.post(order("packed")).body, HasSubstr(R"("accepted":0)"));
+  EXPECT_THAT(gateway.post(order("sent")).body, HasSubstr(R"("accepted":1)"));
+  EXPECT_EQ(gateway.metric("events_overwriting_total"), 1);
+  ASSERT_TRUE(upstream_.set_faults(R"([{"action":"reset_after","count":3}])"));
+  expect_all(gateway, 1);
+  const auto stored = upstream_.ledger().entries({.salt = "order-1"});
+  ASSERT_EQ(stored.size(), 1);
+  EXPECT_THAT(stored[0].body, HasSubstr(R"("status":"sent")"));
+  EXPECT_GE(stored[0].overwrites, 3);
+  EXPECT_THAT(gateway.post(order("packed")).body, HasSubstr(R"("accepted":1)"));
+  EXPECT_TRUE(eventually([&] {
+    return upstream_.ledger().entries({.salt = "order-1"}).at(0).body.contains("packed");
+  })) << "it goes back";
+}
+
 TEST_F(FieldFailure, ASecondProcessOpensTheSameBuffer) {
   GatewayProcess gateway(options());
   gateway.start();

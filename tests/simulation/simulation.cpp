@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <set>
@@ -27,6 +28,7 @@ constexpr std::chrono::hours settled_within{6};
 // clock jumps back, and forth to where it was.
 constexpr std::chrono::hours clock_behind_max{12};
 constexpr std::size_t violations_max = 10;
+constexpr std::size_t changeable_max = 30;
 
 class Day {
  public:
@@ -63,7 +65,7 @@ class Day {
     while (report_.violations.empty() && !is_over() && timeline_.step()) {
       ++report_.steps;
       if (process_ != nullptr) {
-        complain(process_->miscounted(damaged_.size()));
+        complain(process_->miscounted(damaged_count_));
       }
     }
     if (options_.faults_end && report_.violations.empty() && !is_settled()) {
@@ -79,12 +81,14 @@ class Day {
     std::string name;
     std::uint64_t requests = 0;
     std::map<std::string, std::uint64_t> next = {};  // number, by profile
+    test::Versions changeable = {};                  // what it may change, as it was sent last
     bool done = false;
   };
   struct Request {
     std::string body;
     std::string key;
     std::vector<TrackedEvent> events;
+    test::Versions changes = {};
     bool answered = false;
     unsigned attempt = 0;
   };
@@ -110,6 +114,7 @@ class Day {
   }
 
   void start_process() {
+    vendor_.receive_all();
     process_options_.seed = rng_();
     process_ = std::make_unique<Process>(
         timeline_, vendor_, std::make_unique<test::MemoryEngine>(disk_), process_options_);
@@ -149,6 +154,7 @@ class Day {
     if (const auto stored = store::decode_group(key, value)) {
       for (const EventRecord& record : stored->records) {
         damaged_.insert(test::tracked_event(stored->bytes().substr(record.offset, record.size)));
+        ++damaged_count_;
       }
       value[rng_.below(value.size())] ^= 1;
       disk_.visible[key] = value;
@@ -191,9 +197,29 @@ class Day {
       request->body += request->body.empty() ? "[" : ",";
       request->body += to_json(event, {.salted = !keyed, .timed = timed});
       request->events.push_back(event);
+      if (!options_.compact && !keyed && timed && !event.poison) {
+        producer.changeable[event] = 0;
+        change_some(producer, *request);
+      }
     }
     request->body += "]";
     send(index, request);
+  }
+
+  // Sends events once more that say something else, as a shop does.
+  void change_some(Producer& producer, Request& request) {
+    for (std::uint64_t i = rng_.below(3); i > 0; --i) {
+      auto changed = std::next(producer.changeable.begin(),
+                               static_cast<std::ptrdiff_t>(rng_.below(producer.changeable.size())));
+      auto& [event, version] = *changed;
+      version = (version + 1 + static_cast<unsigned>(rng_.below(test::version_count - 1))) %
+                test::version_count;
+      request.body += "," + to_json(event, {.version = version});
+      request.changes[event] = version;
+    }
+    while (producer.changeable.size() > changeable_max) {
+      producer.changeable.erase(producer.changeable.begin());
+    }
   }
 
   // Sends the request until it is answered 202, as a producer does that insists.
@@ -223,6 +249,9 @@ class Day {
           }
           request->answered = true;
           acknowledge(request->events);
+          for (const auto& [event, version] : request->changes) {
+            versions_[event] = version;
+          }
           in_world(std::chrono::nanoseconds(
                        rng_.below(static_cast<std::uint64_t>(options_.rest_max.count()))),
                    [this, index] { produce(index); });
@@ -291,11 +320,15 @@ class Day {
         checks.dead_lettered(line);
       }
     }
+    if (options_.faults_end) {
+      checks.check_versions(versions_);
+    }
     for (const std::string& violation : checks.violations()) {
       complain(violation);
     }
     report_.unique = vendor_.ledger().summary().unique;
     report_.deliveries = vendor_.ledger().summary().deliveries;
+    report_.overwrites = vendor_.ledger().summary().overwrites;
     report_.dead_lettered = checks.dead_letter_count();
   }
 
@@ -325,6 +358,8 @@ class Day {
   std::vector<Producer> producers_;
   std::set<TrackedEvent> acknowledged_;  // unless compact
   std::set<TrackedEvent> damaged_;       // by the disk, stored or not
+  std::uint64_t damaged_count_ = 0;      // of them, each version for itself
+  test::Versions versions_;              // of those that were changed
   std::map<std::chrono::hours, std::uint64_t> acknowledged_by_hour_;
   SimulationReport report_;
 };

@@ -37,6 +37,7 @@ struct Footprint {
 struct SimulationReport {
   std::uint64_t acknowledged = 0;   // events
   std::uint64_t deliveries = 0;     // events, repeated ones included
+  std::uint64_t overwrites = 0;     // of them, with another content than before
   std::uint64_t dead_lettered = 0;  // different events
   std::uint64_t unique = 0;         // events stored upstream
   unsigned crashes = 0;

@@ -39,6 +39,7 @@ constexpr std::uint64_t buffered_max = 5'000;
 struct Totals {
   std::uint64_t acknowledged = 0;
   std::uint64_t repeated = 0;
+  std::uint64_t overwrites = 0;
   std::uint64_t dead_lettered = 0;
   std::uint64_t crashes = 0;
 };
@@ -60,6 +61,7 @@ Totals simulate_many(SimulationOptions options) {
     }
     totals.acknowledged += report.acknowledged;
     totals.repeated += report.deliveries - std::min(report.deliveries, report.acknowledged);
+    totals.overwrites += report.overwrites;
     totals.dead_lettered += report.dead_lettered;
     totals.crashes += report.crashes;
   }
@@ -70,11 +72,12 @@ TEST(Simulation, EverythingEndsOnceTheFaultsEnd) {
   const Totals totals = simulate_many({});
   EXPECT_GT(totals.acknowledged, 0);
   EXPECT_GT(totals.repeated, 0);
+  EXPECT_GT(totals.overwrites, 0);
   EXPECT_GT(totals.dead_lettered, 0);
   EXPECT_GT(totals.crashes, 0);
   std::cout << totals.acknowledged << " events acknowledged, " << totals.repeated
-            << " deliveries repeated, " << totals.dead_lettered << " dead letters, "
-            << totals.crashes << " crashes\n";
+            << " deliveries repeated, " << totals.overwrites << " events overwritten, "
+            << totals.dead_lettered << " dead letters, " << totals.crashes << " crashes\n";
 }
 
 TEST(Simulation, NothingIsWrongWhileTheFaultsLast) { (void)simulate_many({.faults_end = false}); }

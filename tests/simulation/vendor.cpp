@@ -81,10 +81,11 @@ void Vendor::take(std::string path, std::string body,
   auto answer = std::make_shared<UpstreamAnswer>();
   if (arrives) {
     // What is on its way arrives even if the sender dies meanwhile.
-    timeline_.in_world(now + latency / 2,
-                       [this, answer, path = std::move(path), body = std::move(body)] {
-                         *answer = carry_out(path, body);
-                       });
+    const auto request = std::make_shared<UnderWay>(
+        UnderWay{.path = std::move(path), .body = std::move(body), .answer = answer});
+    std::erase_if(under_way_, [](const auto& sent) { return sent->arrived; });
+    under_way_.push_back(request);
+    timeline_.in_world(now + latency / 2, [this, request] { arrive(*request); });
   } else {
     *answer = refuse(mood_now, body);
   }
@@ -101,6 +102,19 @@ void Vendor::take(std::string path, std::string body,
                          answer->duration = latency;
                          answered(std::move(*answer));
                        });
+}
+
+void Vendor::arrive(UnderWay& request) {
+  if (!std::exchange(request.arrived, true)) {
+    *request.answer = carry_out(request.path, request.body);
+  }
+}
+
+void Vendor::receive_all() {
+  for (const auto& request : under_way_) {
+    arrive(*request);
+  }
+  under_way_.clear();
 }
 
 UpstreamAnswer Vendor::carry_out(const std::string& path, const std::string& body) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ class Vendor {
   // What one request comes to: it arrives, perhaps, and is answered, perhaps.
   void take(std::string path, std::string body,
             std::function<void(deliver::UpstreamAnswer)> answered);
+  // What a process that died had sent arrives now, if it ever does: nothing that was sent before
+  // comes in between what the next process sends.
+  void receive_all();
 
  private:
   enum class Mood : std::uint8_t {
@@ -51,6 +55,15 @@ class Vendor {
     std::uint64_t percent;  // of the requests
   };
 
+  // A request that arrives in a moment.
+  struct UnderWay {
+    std::string path;
+    std::string body;
+    std::shared_ptr<deliver::UpstreamAnswer> answer;
+    bool arrived = false;
+  };
+
+  void arrive(UnderWay& request);
   [[nodiscard]] Mood mood();
   [[nodiscard]] deliver::UpstreamAnswer carry_out(const std::string& path, const std::string& body);
   [[nodiscard]] deliver::UpstreamAnswer refuse(Mood mood, const std::string& body);
@@ -60,6 +73,7 @@ class Vendor {
   simulator::World world_;
   simulator::ApiModel api_;
   std::vector<Phase> phases_;
+  std::vector<std::shared_ptr<UnderWay>> under_way_;  // in the order in which they were sent
 };
 
 // The gateway's way to it; dies with the process.

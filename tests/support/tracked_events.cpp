@@ -14,7 +14,8 @@ std::string to_json(const TrackedEvent& event, const JsonOptions& options) {
   return R"({"type":"custom","action":"tracked.event","label":"tracked","client":{"customId":")" +
          event.profile + R"("},)" + (options.timed ? R"("time":"2020-01-01T00:00:00.000Z",)" : "") +
          (options.salted ? R"("eventSalt":")" + event.profile + "/" + number + R"(",)" : "") +
-         R"("params":{"n":)" + number + (event.poison ? R"(,"poison":1)" : "") + "}}";
+         R"("params":{"n":)" + number + (event.poison ? R"(,"poison":1)" : "") + R"(,"version":)" +
+         std::to_string(options.version) + "}}";
 }
 
 TrackedEvent tracked_event(std::string_view json) {
@@ -23,6 +24,10 @@ TrackedEvent tracked_event(std::string_view json) {
   return {.profile = std::string(profile.substr(0, profile.find('"'))),
           .number = number_behind(json, R"("params":{"n":)"),
           .poison = json.find(R"("poison":1)") != std::string_view::npos};
+}
+
+unsigned version_of(std::string_view json) {
+  return static_cast<unsigned>(number_behind(json, R"("version":)"));
 }
 
 std::uint64_t number_behind(std::string_view text, std::string_view key) {
@@ -36,6 +41,7 @@ std::uint64_t number_behind(std::string_view text, std::string_view key) {
 
 void EventChecks::stored(std::string_view json) {
   const TrackedEvent event = tracked_event(json);
+  versions_[event] = version_of(json);
   if (!stored_.insert(event).second) {
     complain(found_, "counts twice", event);
     return;
@@ -48,6 +54,17 @@ void EventChecks::stored(std::string_view json) {
     complain(found_, "came after a later one", event);
   }
   last->second = event.number;
+}
+
+void EventChecks::check_versions(const Versions& acknowledged) {
+  for (const auto& [event, version] : acknowledged) {
+    const auto found = versions_.find(event);
+    if (found != versions_.end() && found->second != version && !damaged_.contains(event)) {
+      const std::string what = "was last accepted as version " + std::to_string(version) +
+                               " and stored as version " + std::to_string(found->second);
+      complain(found_, what.c_str(), event);
+    }
+  }
 }
 
 void EventChecks::dead_lettered(std::string_view line) { dead_.insert(tracked_event(line)); }

@@ -19,13 +19,22 @@ struct TrackedEvent {
   auto operator<=>(const TrackedEvent&) const = default;
 };
 
+// What an event says that its producer changes and sends again, as shops do with the status of an
+// order. Few, so that one comes back.
+inline constexpr unsigned version_count = 3;
+
+// Of each event that was changed: the version that was acknowledged last.
+using Versions = std::map<TrackedEvent, unsigned>;
+
 struct JsonOptions {
   bool salted = true;  // with an eventSalt of its own
   bool timed = true;   // with a time of its own
+  unsigned version = 0;
 };
 [[nodiscard]] std::string to_json(const TrackedEvent& event, const JsonOptions& options);
 // From the JSON of the event, whatever was made of it, or a text that it is part of.
 [[nodiscard]] TrackedEvent tracked_event(std::string_view json);
+[[nodiscard]] unsigned version_of(std::string_view json);
 // The number behind this text, 0 when it is not there.
 [[nodiscard]] std::uint64_t number_behind(std::string_view text, std::string_view key);
 
@@ -38,6 +47,8 @@ class EventChecks {
 
   // An event that the upstream has stored; call it in the order of first arrival.
   void stored(std::string_view json);
+  // What was stored last of the events that were changed must be what was acknowledged last.
+  void check_versions(const Versions& acknowledged);
   // A line of the dead-letter store.
   void dead_lettered(std::string_view line);
 
@@ -59,6 +70,7 @@ class EventChecks {
   std::set<TrackedEvent> dead_;
   std::set<TrackedEvent> damaged_;
   std::map<std::string, std::uint64_t> last_;  // number, by profile
+  Versions versions_;                          // as stored
   std::vector<std::string> found_;
 };
 

@@ -33,12 +33,18 @@ class Buffer {
   // The highest level that append() can reach.
   [[nodiscard]] virtual AckLevel level() const = 0;
   // Takes the group in, to be acknowledged at level `wanted`, or level() if that is lower. True: it
-  // is acknowledged already, and `acknowledge` will not be called. The group's deduplication keys
-  // are confirmed before its acknowledgement, or given up with its failure. Each producer index
+  // is acknowledged already, and `acknowledge` will not be called. What the window
+  // has reserved for the group is confirmed before its acknowledgement, once nothing that is
+  // appended later can come before it, or given up with its failure. Each producer index
   // belongs to one thread at a time. Where memory runs out the process ends: a group that was
   // admitted is not forgotten.
   [[nodiscard]] virtual bool append(std::size_t producer, Group::Owner group, AckLevel wanted,
                                     Acknowledge acknowledge) noexcept = 0;
+  // For a repetition of what was appended before: waits until that has reached level `wanted`, or
+  // level(), if that is lower. True: it has already, and `acknowledge` will not be called.
+  // Otherwise as with append().
+  [[nodiscard]] virtual bool await_earlier(std::size_t producer, AckLevel wanted,
+                                           Acknowledge acknowledge) noexcept = 0;
   // Consumer: appends groups that are ready, in their order of acceptance, until their footprint
   // reaches `bytes_max`.
   virtual void read(std::vector<Group::Owner>& out, std::size_t bytes_max) = 0;

@@ -1,11 +1,13 @@
-// The events accepted lately, by key: a producer's retry is known before it costs a delivery.
+// The events accepted lately, by identity, each with what it said last: a producer's retry is known
+// before it costs a delivery, and told from a change, which is an event of its own.
 //
 // Only events whose salt the producer gave or derived are looked up: a generated salt never comes
 // again. Bounded by age and by count; what has left the window is delivered again, and overwrites
 // upstream.
 //
 // A key is reserved while its event is on its way into the buffer, and confirmed once that has
-// acknowledged it: a retry must not be taken for a duplicate of an event that may not be kept.
+// acknowledged it: a retry must not be taken for a duplicate of an event that may not be kept. The
+// same holds for the key of a request.
 #pragma once
 
 #include <array>
@@ -16,7 +18,10 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <string>
+#include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <sluice/base/clock.hpp>
 #include <sluice/event/group.hpp>
@@ -32,53 +37,94 @@ class DedupWindow {
   };
   enum class Entry : std::uint8_t {
     reserved,   // new: now reserved for the caller, who has it confirmed or given up
-    duplicate,  // confirmed before
+    changed,    // the same with other content: reserved likewise
+    duplicate,  // confirmed before, or reserved for the caller, with this content
     pending,    // reserved by another, whose outcome is not known yet
+  };
+  enum class RequestEntry : std::uint8_t {
+    reserved,  // new: now reserved for the caller, who has it confirmed or given up
+    repeated,  // the same request has been answered
+    reused,    // another request with this key has been answered
+    pending,   // reserved by another, whose outcome is not known yet
+  };
+  // A request with an idempotency key.
+  struct KeyedRequest {
+    DedupKey key;
+    WallTime received_at;
+    std::string_view id{};  // empty: not known
+  };
+  // What is known of the request that came first with a key.
+  struct FirstRequest {
+    RememberedAnswer answer;
+    WallTime received_at;
+    std::string id;  // empty: not known, as it was answered by an earlier run
+  };
+  struct RequestLookup {
+    RequestEntry entry{};
+    std::optional<FirstRequest> first{};  // of what is `repeated` or `reused`
   };
 
   explicit DedupWindow(Options options);
 
-  [[nodiscard]] Entry try_reserve(DedupKey key, MonoTime now);
-  // Reserved keys of events that have been acknowledged.
-  void confirm(std::span<const DedupKey> keys);
-  // Reserved keys of events that were not accepted after all.
-  void give_up(std::span<const DedupKey> keys);
-  // Enters a key that was confirmed by an earlier run. In ascending order of time, for each shard.
+  // `reserved`: the keys that the caller has reserved for this request. Has room for one more; the
+  // key is added, or, if the request changes an event of its own, put in its place.
+  [[nodiscard]] Entry try_reserve(DedupKey key, MonoTime now, std::vector<DedupKey>& reserved);
+  [[nodiscard]] RequestLookup try_reserve_request(const KeyedRequest& request, MonoTime now);
+  // What was reserved for events that have been acknowledged, and for their request.
+  void confirm(std::span<const DedupKey> keys, const std::optional<RememberedAnswer>& answer);
+  void confirm(const Group& group) { confirm(group.dedup_keys(), group.answer()); }
+  // What was reserved for events that were not accepted after all, and for their request.
+  void give_up(std::span<const DedupKey> keys, const std::optional<DedupKey>& request);
+  void give_up(const Group& group);
+  // Enters what was confirmed by an earlier run. In ascending order of time, for each shard.
   void restore(DedupKey key, MonoTime entered_at);
+  void restore(const RememberedAnswer& answer, WallTime received_at, MonoTime entered_at);
 
-  // What a request is answered when it comes again.
-  void remember(const RememberedAnswer& answer, MonoTime now);
-  [[nodiscard]] std::optional<RememberedAnswer> answer_to(DedupKey request, MonoTime now);
+  // What was accepted last with this identity; nothing: it is not known, or on its way.
+  [[nodiscard]] std::optional<DedupKey> latest(std::uint64_t identity, MonoTime now);
 
   [[nodiscard]] std::size_t size() const;
   [[nodiscard]] const Options& options() const { return options_; }
 
  private:
-  static constexpr std::size_t shard_count = 64;
-  struct KeyHash {
-    std::size_t operator()(const DedupKey& key) const { return key.low; }
+  static constexpr std::size_t shard_bits = 6;
+  static constexpr std::size_t shard_count = std::size_t{1} << shard_bits;
+  struct IdentityHash {
+    std::size_t operator()(std::uint64_t identity) const noexcept { return identity; }
   };
-  struct Value {
+  struct Event {
+    std::uint64_t content = 0;
+    std::uint64_t confirmed = 0;  // what `content` goes back to when a change is given up
+    MonoTime entered_at;
+    std::uint32_t position = 0;  // while it is pending: among the request's reserved keys
     bool pending = false;
-    std::uint32_t accepted = 0;  // of a request
-    std::uint32_t duplicates = 0;
+    bool changes = false;  // and it is pending
+  };
+  struct Request {
+    FirstRequest first;
+    MonoTime entered_at;
+    bool pending = false;
   };
   struct Aged {
-    DedupKey key;
-    MonoTime entered_at;
+    std::uint64_t identity;
+    MonoTime entered_at;  // of an entry that has been entered again since: not its own
+    bool of_request;
   };
   struct alignas(64) Shard {
     mutable std::mutex mutex;
-    std::unordered_map<DedupKey, Value, KeyHash> keys;
-    std::deque<Aged> by_age;  // oldest first; the same keys
+    std::unordered_map<std::uint64_t, Event, IdentityHash> events;
+    std::unordered_map<std::uint64_t, Request, IdentityHash> requests;
+    std::deque<Aged> by_age;  // oldest first; of each entry at least one
   };
 
-  // The caller holds the shard's mutex. Whether the key was not there.
-  bool enter(Shard& shard, DedupKey key, Value value, MonoTime now) const;
+  // The caller holds the shard's mutex.
+  template <class Entries, class Known>
+  void enter(Shard& shard, Entries& entries, std::uint64_t identity, Known entry) const;
   void expire(Shard& shard, MonoTime now) const;
-  void make_room(Shard& shard) const;
   static void drop_oldest(Shard& shard);
-  Shard& shard_of(DedupKey key) { return shards_[key.high % shard_count]; }
+  static void forget(Shard& shard, std::uint64_t identity, bool of_request);
+
+  Shard& shard_of(std::uint64_t identity) { return shards_[identity >> (64 - shard_bits)]; }
 
   const Options options_;
   std::array<Shard, shard_count> shards_;

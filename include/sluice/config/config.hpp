@@ -102,6 +102,7 @@ struct Ingest {
   milliseconds write_timeout{30'000};  // for a client to take an answer
   Limits limits{};                     // a section of its own in the file
   OnInvalid on_invalid = OnInvalid::accept_valid;
+  milliseconds future_tolerance{300'000};  // within which a time in the future is left alone
   std::optional<ServerTls> tls;
   std::vector<Producer> producers;  // none: anonymous
   // That signs the tokens of logins; none: a random one, and tokens end with the process.

@@ -31,6 +31,9 @@ struct WorkspaceTarget {
   // What a refused producer is told to wait, in seconds, before jitter; kept up to date by
   // delivery.
   const std::atomic<std::uint32_t>* retry_after_s = nullptr;
+  // How far our clock is ahead of its upstream's, in milliseconds; kept up to date by delivery.
+  // nullptr: nobody compares them.
+  const std::atomic<std::int64_t>* clock_skew_ms = nullptr;
   // Where its other API calls go; nothing: nowhere.
   PassthroughTarget* passthrough = nullptr;
   const AskPermissions* permissions = nullptr;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -122,6 +123,9 @@ struct Rules {
   std::size_t event_bytes_max = 256U << 10;
   std::size_t event_keys_max = 10'000;
   std::size_t string_bytes_max = 256U << 10;
+  // A time is in the future if it is later than the arrival by more than this: producers' clocks
+  // and ours differ a little.
+  std::chrono::milliseconds future_tolerance = std::chrono::minutes(5);
   // Of all events of a request together: what an EventRecord can say.
   std::size_t request_bytes_max = std::numeric_limits<std::uint32_t>::max();
 };
@@ -138,6 +142,7 @@ struct Request {
   EventKind kind = EventKind::event;
   std::optional<EventType> type{};  // given by the route; empty: each event says its own
   WallTime received_at{};
+  bool clamps_future = true;           // false: `received_at` is of a clock that is wrong
   std::string_view idempotency_key{};  // empty: none; else salts are derived from it
 };
 

@@ -28,8 +28,9 @@ enum class RejectReason : std::uint8_t {
   string_too_long,       // a value or a name, above limits.max_string_bytes
   mapping_failed,        // the source's rules could not make an event of it
   string_invalid,        // a string stands for no text: a lone surrogate, bytes that are not UTF-8
+  superseded,            // a dead letter of which a newer version was accepted meanwhile
 };
-inline constexpr std::size_t reject_reason_count = 19;
+inline constexpr std::size_t reject_reason_count = 20;
 [[nodiscard]] std::string_view to_string(RejectReason reason);
 // `code` in answers: a number, as the vendor's clients take nothing else. Stable: one that was
 // given is never given to another reason.

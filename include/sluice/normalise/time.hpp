@@ -43,7 +43,7 @@ struct ParsedTime {
 inline constexpr std::size_t time_text_size = 24;
 
 // Writes `2010-12-01T08:26:00.000Z` to out[0, time_text_size), with no terminating zero, and
-// returns the end. The year of `time` is 1970 to 9999.
+// returns the end. What is outside the years 1970 to 9999 is written as the nearest time inside.
 char* format_time(WallTime time, char* out);
 
 }  // namespace sluice

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include <sluice/event/group.hpp>
@@ -17,8 +18,16 @@ class GroupQueue {
   GroupQueue(std::size_t producers, std::function<void()> wake);
 
   // Hands the group over. Each producer index belongs to one thread at a time. The queue itself has
-  // no bound: who pushes has admitted the group before (Admission).
-  void push(std::size_t producer, Group::Owner group);
+  // no bound: who pushes has admitted the group before (Admission). `placed` is called once the
+  // group has its place in the order.
+  template <class Placed>
+  void push(std::size_t producer, Group::Owner group, Placed placed) noexcept {
+    queue_.push(producer, std::move(group),
+                [&placed](const Group::Owner& owner) { placed(*owner); });
+  }
+  void push(std::size_t producer, Group::Owner group) noexcept {
+    queue_.push(producer, std::move(group));
+  }
 
   // Consumer: gives the groups that have come their tickets, and appends them. A group whose push
   // ended before another's began always comes before it.

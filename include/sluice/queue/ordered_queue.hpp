@@ -40,11 +40,18 @@ class OrderedQueue {
   // Each producer index belongs to one thread at a time. The queue itself has no bound. Where
   // memory runs out the process ends: a place that was taken must be filled.
   void push(std::size_t producer_index, Item item) noexcept {
+    push(producer_index, std::move(item), [](const Item&) {});
+  }
+  // `placed` is called with the item once it has its place: what is pushed by who has seen the
+  // effects of that comes behind it.
+  template <class Placed>
+  void push(std::size_t producer_index, Item item, Placed placed) noexcept {
     Producer& producer = *producers_[producer_index];
     // Sequentially consistent together with next_: who sees the place taken, sees this bound as
     // well.
     producer.low.store(next_.load(std::memory_order_relaxed), std::memory_order_seq_cst);
     const std::uint64_t place = next_.fetch_add(1, std::memory_order_seq_cst);
+    placed(std::as_const(item));
     if (!queue_.enqueue(producer.token, Entry{.place = place, .item = std::move(item)})) {
       end_of_memory();
     }

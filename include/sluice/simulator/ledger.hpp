@@ -1,5 +1,6 @@
 // What the simulator has stored, keyed the way Synerise keys it: an event that comes again with the
-// same salt, time, profile and action overwrites the earlier one and counts once [P, "eventSalt"].
+// same salt, time, profile and action overwrites the earlier one and counts once [P, "eventSalt"]:
+// the last one wins. With the same bytes it is a repetition, with others an overwrite.
 // An event without a salt, or whose time is not its own (left out, or in the future and replaced),
 // never meets another.
 //
@@ -47,19 +48,24 @@ struct LedgerEntry {
   std::string profile;  // all identifiers given, "id:1", "customId:a", …, joined by line feeds
   std::string action;
   std::string label;
-  std::string body;
-  std::uint32_t count = 0;      // how often it was delivered
-  std::uint64_t first_seq = 0;  // its place among all deliveries, from 1
+  std::string body;              // of the last delivery
+  std::uint32_t count = 0;       // how often it was delivered
+  std::uint32_t overwrites = 0;  // how often with other bytes than before
+  std::uint64_t first_seq = 0;   // its place among all deliveries, from 1
+  std::uint64_t last_seq = 0;    // that of the last delivery
 };
 
 struct LedgerSummary {
-  std::uint64_t unique = 0;      // stored events
-  std::uint64_t deliveries = 0;  // accepted events, repeated ones included
+  std::uint64_t unique = 0;       // stored events
+  std::uint64_t deliveries = 0;   // accepted events, repeated ones included
+  std::uint64_t repetitions = 0;  // of the deliveries: with the bytes that were stored
+  std::uint64_t overwrites = 0;   // with others (a compact ledger may miss one in 65,536)
 };
 
 // Which entries to list: in the order in which they first arrived.
 struct LedgerQuery {
   std::string_view profile = {};  // empty: all
+  std::string_view salt = {};     // likewise
   std::size_t offset = 0;
   std::size_t limit = SIZE_MAX;
 };

@@ -36,6 +36,19 @@ TEST(TopText, ShowsCountsAndStates) {
   EXPECT_THAT(top_text(*parked, std::nullopt, 100, 200), HasSubstr("parked: unauthorised"));
 }
 
+TEST(TopText, SaysThatTheClocksDiffer) {
+  const auto shown = [](const std::string& skew) {
+    std::string text = status(1, 1, "null");
+    const std::string circuit = R"("circuit":)";
+    text.insert(text.find(circuit), R"("clock_skew_s":)" + skew + ",");
+    return top_text(*parse_status(text, MonoTime(1s)), std::nullopt, 100, 200);
+  };
+  EXPECT_THAT(shown("312.4"), HasSubstr("the gateway's clock is 312 s ahead of the API's\n"));
+  EXPECT_THAT(shown("-7.0"), HasSubstr("the gateway's clock is 7 s behind the API's\n"));
+  EXPECT_THAT(shown("0.9"), Not(HasSubstr("clock")));
+  EXPECT_THAT(shown("null"), Not(HasSubstr("clock")));
+}
+
 TEST(TopText, HasRatesAndFits) {
   const auto before = parse_status(status(100, 50, "null"), MonoTime(1s));
   const auto now = parse_status(status(400, 90, "null"), MonoTime(3s));

@@ -21,6 +21,7 @@ ingest:
   max_body_bytes: 8MiB
   max_event_bytes: 128KiB
   on_invalid: reject_request
+  future_tolerance: 30s
   tls: {cert_file: /tls/crt, key_file: /tls/key, client_ca_file: /tls/ca}
   producers:
     - {name: checkout, key_file: /run/secrets/checkout, rate_limit: 5000/s, workspace: default}
@@ -62,6 +63,7 @@ TEST(Load, DesignExampleIngest) {
   expected.max_body_bytes = 8U << 20;
   expected.max_event_bytes = 128U << 10;
   expected.on_invalid = OnInvalid::reject_request;
+  expected.future_tolerance = 30s;
   expected.tls = ServerTls{"/tls/crt", "/tls/key", "/tls/ca"};
   expected.producers = {{.name = "checkout",
                          .keys = {{"checkout-key", "/run/secrets/checkout"}},

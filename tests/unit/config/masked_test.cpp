@@ -28,6 +28,7 @@ constexpr const char* full = R"(ingest:
   idle_timeout: 3s
   write_timeout: 4s
   on_invalid: reject_request
+  future_tolerance: 1m
   tls:
     cert_file: "/tls/crt"
     key_file: "/tls/key"

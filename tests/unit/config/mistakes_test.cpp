@@ -113,6 +113,7 @@ TEST(Mistakes, Bounds) {
            Range{"ingest", "body_timeout", "10ms", "1h", "9ms", "3600001ms"},
            Range{"ingest", "idle_timeout", "10ms", "1h", "9ms", "3600001ms"},
            Range{"ingest", "write_timeout", "10ms", "1h", "9ms", "3600001ms"},
+           Range{"ingest", "future_tolerance", "0", "24h", nullptr, "86400001ms"},
            Range{"limits", "max_connections_per_peer", "0", "1000000", nullptr, "1000001"},
            Range{"limits", "max_requests_per_connection", "0", "1000000000", nullptr, "1000000001"},
            Range{"limits", "max_event_keys", "16", "1000000", "15", "1000001"},

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sluice/base/calendar.hpp>
 #include <sluice/ingest/passthrough.hpp>
 
 namespace sluice::ingest {
@@ -21,8 +22,10 @@ using Next = Session::Next;
 
 class FakeClock final : public Clock {
  public:
-  [[nodiscard]] WallTime wall_now() const override { return WallTime(1'714'564'800'000ms); }
+  [[nodiscard]] WallTime wall_now() const override { return wall; }
   [[nodiscard]] MonoTime mono_now() const override { return MonoTime(1h); }
+
+  WallTime wall{1'714'564'800'000ms};
 };
 
 // Takes groups, and acknowledges at once or when the test says so.
@@ -34,12 +37,15 @@ class FakeBuffer final : public buffer::Buffer {
                             Acknowledge later) noexcept override {
     levels.push_back(wanted);
     if (at_once) {
-      window.confirm(group->dedup_keys());
-      if (group->answer()) {
-        window.remember(*group->answer(), group->accepted_at());
-      }
+      window.confirm(*group);
     }
     groups.push_back(std::move(group));
+    acknowledge = std::move(later);
+    return at_once;
+  }
+  [[nodiscard]] bool await_earlier(std::size_t, buffer::AckLevel wanted,
+                                   Acknowledge later) noexcept override {
+    awaited.push_back(wanted);
     acknowledge = std::move(later);
     return at_once;
   }
@@ -50,6 +56,7 @@ class FakeBuffer final : public buffer::Buffer {
 
   buffer::DedupWindow& window;
   std::vector<buffer::AckLevel> levels;
+  std::vector<buffer::AckLevel> awaited;
   bool at_once = true;
   std::vector<Group::Owner> groups;
   Acknowledge acknowledge;
@@ -238,7 +245,7 @@ TEST_F(SessionTest, ARetryIsNoDuplicateOfWhatIsNotStoredYet) {
   ASSERT_EQ(other.next(MonoTime(1h)), Next::write);
   EXPECT_THAT(other.output(), testing::AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
 
-  dedup_.give_up(buffer_.groups.front()->dedup_keys());
+  dedup_.give_up(*buffer_.groups.front());
   session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
@@ -248,6 +255,213 @@ TEST_F(SessionTest, ARetryIsNoDuplicateOfWhatIsNotStoredYet) {
   feed(salted);
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), HasSubstr(R"({"accepted":1,"rejected":0,"duplicates":0)"));
+}
+
+class ChangesTest : public SessionTest {
+ protected:
+  static std::string order(std::string_view status, std::string_view headers = "") {
+    return request("[" + event(status) + "]", headers);
+  }
+  static std::string event(std::string_view status) {
+    return R"({"type":"hit-timer","eventSalt":"o-1","client":{"id":1},)"
+           R"("time":"2020-01-01T00:00:00Z","params":{"status":")" +
+           std::string(status) + R"("}})";
+  }
+  std::string answer(const std::string& bytes) {
+    feed(bytes);
+    EXPECT_EQ(next(), Next::write);
+    return written();
+  }
+  // What a request on another connection is answered at once.
+  std::string answer_elsewhere(const std::string& bytes) {
+    Session other(*handler_, limits_, [](const Result<void>&) {});
+    std::memcpy(other.free_space().data(), bytes.data(), bytes.size());
+    other.received(bytes.size());
+    EXPECT_EQ(other.next(MonoTime(1h)), Next::write);
+    return other.output();
+  }
+  static auto counts(std::uint64_t accepted, std::uint64_t duplicates) {
+    return AllOf(StartsWith("HTTP/1.1 202"),
+                 HasSubstr("{\"accepted\":" + std::to_string(accepted) +
+                           ",\"rejected\":0,\"duplicates\":" + std::to_string(duplicates) + ","));
+  }
+  // The statuses in the order in which they were accepted.
+  [[nodiscard]] std::vector<std::string> kept() const {
+    std::vector<std::string> all;
+    for (const auto& group : buffer_.groups) {
+      for (std::size_t i = 0; i < group->records().size(); ++i) {
+        const std::string json(group->json(i));
+        const std::size_t at = json.find(R"("status":")") + 10;
+        all.push_back(json.substr(at, json.find('"', at) - at));
+      }
+    }
+    return all;
+  }
+};
+
+TEST_F(ChangesTest, AChangedEventIsAcceptedAndARepeatedOneAbsorbed) {
+  EXPECT_THAT(answer(order("new")), counts(1, 0));
+  EXPECT_THAT(answer(order("new")), counts(0, 1));
+  EXPECT_THAT(answer(order("paid")), counts(1, 0));
+  EXPECT_THAT(answer(order("paid")), counts(0, 1));
+  EXPECT_THAT(answer(order("new")), counts(1, 0)) << "it goes back";
+  EXPECT_THAT(kept(), testing::ElementsAre("new", "paid", "new"));
+  EXPECT_EQ(probe_->changed.value(), 2);
+  EXPECT_EQ(probe_->duplicates.value(), 2);
+}
+
+TEST_F(ChangesTest, AlsoWithinOneArray) {
+  const std::string array =
+      "[" + event("a") + "," + event("a") + "," + event("b") + "," + event("a") + "]";
+  EXPECT_THAT(answer(request(array)), counts(3, 1));
+  EXPECT_THAT(answer(order("a")), counts(0, 1));
+  EXPECT_THAT(kept(), testing::ElementsAre("a", "b", "a"));
+  EXPECT_THAT(answer(request(array)), counts(2, 2)) << "what it says first is what was known last";
+  EXPECT_THAT(kept(), testing::ElementsAre("a", "b", "a", "b", "a"));
+}
+
+TEST_F(ChangesTest, AChangeThatIsNotStoredChangesNothing) {
+  EXPECT_THAT(answer(order("new")), counts(1, 0));
+  buffer_.at_once = false;
+  feed(order("paid"));
+  ASSERT_EQ(next(), Next::acknowledge);
+  EXPECT_THAT(answer_elsewhere(order("new")), StartsWith("HTTP/1.1 503"))
+      << "it may be older or newer than what is being stored";
+  EXPECT_THAT(answer_elsewhere(order("sent")), StartsWith("HTTP/1.1 503"));
+  dedup_.give_up(*buffer_.groups.back());
+  session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
+  EXPECT_EQ(probe_->changed.value(), 0);
+  buffer_.at_once = true;
+  EXPECT_THAT(answer(order("new")), counts(0, 1));
+  EXPECT_THAT(answer(order("paid")), counts(1, 0));
+}
+
+TEST_F(ChangesTest, ARequestThatIsRefusedReservesNothing) {
+  admission_.set_limits({.events_max = 1});
+  ASSERT_TRUE(admission_.try_admit(1, 1));
+  EXPECT_THAT(answer(order("new", "Idempotency-Key: k\r\n")), StartsWith("HTTP/1.1 503"));
+  admission_.release_events(1);
+  admission_.release_bytes(1);
+  admission_.set_limits({});
+  EXPECT_THAT(answer(order("paid", "Idempotency-Key: k\r\n")), counts(1, 0));
+}
+
+TEST_F(ChangesTest, AReplayDoesNotReplaceWhatWasAcceptedSince) {
+  const std::string key = "Idempotency-Key: k\r\n";
+  std::string derived = event("new");
+  const std::string salt = R"("eventSalt":"o-1",)";
+  derived.erase(derived.find(salt), salt.size());
+  EXPECT_THAT(answer(request(derived, key)), counts(1, 0));
+  EXPECT_THAT(answer(order("new")), counts(1, 0));
+  const Replay letters{
+      .events = {std::string(buffer_.groups[0]->json(0)), std::string(buffer_.groups[1]->json(0))}};
+  ReplayOutcome outcome;
+  EXPECT_FALSE(handler_->replay(letters, outcome, [](const Result<void>&) {}));
+  EXPECT_THAT(outcome.accepted, testing::ElementsAre(0, 1)) << "they are what was accepted last";
+  EXPECT_THAT(answer(order("paid")), counts(1, 0));
+  outcome = {};
+  EXPECT_FALSE(handler_->replay(letters, outcome, [](const Result<void>&) {}));
+  EXPECT_THAT(outcome.accepted, testing::ElementsAre(0));
+  ASSERT_EQ(outcome.rejections.size(), 1);
+  EXPECT_EQ(outcome.rejections[0].index, 1);
+  EXPECT_EQ(outcome.rejections[0].reason, normalise::RejectReason::superseded);
+}
+
+TEST_F(ChangesTest, ARepetitionIsAcknowledgedOnceWhatItRepeatsIs) {
+  const std::string prefer = "Prefer: sluice-ack=disk\r\n";
+  EXPECT_THAT(answer(order("new", "Prefer: sluice-ack=memory\r\n")), counts(1, 0));
+  buffer_.at_once = false;
+  feed(order("new", prefer));
+  ASSERT_EQ(next(), Next::acknowledge) << "the first may not be on disk yet";
+  session_->acknowledged({});
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), AllOf(counts(0, 1), HasSubstr("Preference-Applied: sluice-ack=disk\r\n")));
+  feed(order("new"));
+  ASSERT_EQ(next(), Next::acknowledge);
+  session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
+  ASSERT_EQ(next(), Next::write);
+  EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
+  EXPECT_EQ(probe_->accepted.front().value(), 1);
+  EXPECT_EQ(admission_.events(), 1);
+}
+
+TEST_F(ChangesTest, AKeyWithAnotherBodyIsRefused) {
+  const std::string key = "Idempotency-Key: k\r\nX-Request-Id: the-first\r\n";
+  EXPECT_THAT(answer(order("new", key)),
+              AllOf(counts(1, 0), testing::Not(HasSubstr("Idempotency-Replayed"))));
+  EXPECT_THAT(answer(order("new", "Idempotency-Key: k\r\n")),
+              AllOf(counts(1, 0), HasSubstr("\r\nIdempotency-Replayed: true\r\n")));
+  EXPECT_THAT(answer(order("paid", key)),
+              AllOf(StartsWith("HTTP/1.1 422 Unprocessable Content\r\n"),
+                    HasSubstr("at 2024-05-01T12:00:00.000Z in the request the-first")));
+  const std::string body = event("new");
+  EXPECT_THAT(answer("POST /v4/events/hit-timer HTTP/1.1\r\nHost: x\r\nIdempotency-Key: k\r\n"
+                     "Content-Length: " +
+                     std::to_string(body.size()) + "\r\n\r\n" + body),
+              StartsWith("HTTP/1.1 422"));
+  EXPECT_THAT(answer(order("paid", "Idempotency-Key: other\r\n")), counts(1, 0));
+  EXPECT_THAT(kept(), testing::ElementsAre("new", "paid"));
+  EXPECT_EQ(probe_->requests_replayed.value(), 1);
+  EXPECT_EQ(probe_->keys_reused.value(), 2);
+}
+
+TEST_F(ChangesTest, TheMadeIdOfTheFirstRequestIsNamed) {
+  const std::string first = answer(order("new", "Idempotency-Key: k\r\n"));
+  const std::size_t at = first.find("X-Request-Id: ") + 14;
+  const std::string id = first.substr(at, first.find('\r', at) - at);
+  ASSERT_FALSE(id.empty());
+  EXPECT_THAT(answer(order("paid", "Idempotency-Key: k\r\n")), HasSubstr("in the request " + id));
+}
+
+TEST_F(ChangesTest, AKeyUnderWayIsNeitherRepeatedNorReused) {
+  buffer_.at_once = false;
+  const std::string key = "Idempotency-Key: k\r\n";
+  feed(order("new", key));
+  ASSERT_EQ(next(), Next::acknowledge);
+  for (const char* status : {"new", "paid"}) {
+    EXPECT_THAT(answer_elsewhere(order(status, key)),
+                AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
+  }
+  dedup_.confirm(*buffer_.groups.front());
+  session_->acknowledged({});
+  ASSERT_EQ(next(), Next::write);
+  static_cast<void>(written());
+  buffer_.at_once = true;
+  EXPECT_THAT(answer(order("new", key)), HasSubstr("Idempotency-Replayed: true"));
+  EXPECT_THAT(answer(order("paid", key)), StartsWith("HTTP/1.1 422"));
+}
+
+TEST_F(ChangesTest, AKeyOfWhichNothingWasAcceptedIsFree) {
+  const std::string key = "Idempotency-Key: k\r\n";
+  EXPECT_THAT(answer(request("[{}]", key)), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(answer(request("[{", key)), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(answer(order("new", key)), counts(1, 0));
+}
+
+TEST_F(ChangesTest, AKeyWhoseEventsWereAllKnownIsTakenAllTheSame) {
+  EXPECT_THAT(answer(order("new")), counts(1, 0));
+  const std::string key = "Idempotency-Key: k\r\n";
+  EXPECT_THAT(answer(order("new", key)), counts(0, 1));
+  EXPECT_THAT(answer(order("new", key)),
+              AllOf(counts(0, 1), HasSubstr("Idempotency-Replayed: true")));
+  EXPECT_THAT(answer(order("paid", key)), StartsWith("HTTP/1.1 422"));
+}
+
+TEST_F(ChangesTest, TheSameKeyOfTwoProducersIsTwoKeys) {
+  const Producers two({{.name = "a", .keys = {{"key-a", ""}}, .workspace = "w"},
+                       {.name = "b", .keys = {{"key-b", ""}}, .workspace = "w"}},
+                      {"w"});
+  options_.producers = &two;
+  buffer::Admission admission({.producers = 2});
+  tables_.workspaces.front().admission = &admission;
+  const std::string body = R"([{"type":"hit-timer","client":{"id":1}}])";
+  const std::string other = R"([{"type":"hit-timer","client":{"id":2}}])";
+  EXPECT_THAT(answer(request(body, "X-Api-Key: key-a\r\nIdempotency-Key: k\r\n")), counts(1, 0));
+  EXPECT_THAT(answer(request(other, "X-Api-Key: key-b\r\nIdempotency-Key: k\r\n")), counts(1, 0));
+  EXPECT_THAT(answer(request(other, "X-Api-Key: key-a\r\nIdempotency-Key: k\r\n")),
+              StartsWith("HTTP/1.1 422"));
 }
 
 TEST_F(SessionTest, GivesARepeatedRequestTheSameAnswer) {
@@ -260,6 +474,52 @@ TEST_F(SessionTest, GivesARepeatedRequestTheSameAnswer) {
     EXPECT_THAT(written(), HasSubstr(R"({"accepted":1,"rejected":1,"duplicates":0)")) << i;
   }
   EXPECT_EQ(buffer_.groups.size(), 1);
+}
+
+TEST_F(SessionTest, AnswersWhateverItsClockShows) {
+  const std::string keyed = "Idempotency-Key: k\r\n";
+  for (const WallTime shown :
+       {WallTime(-1ms), WallTime::min(), wall_time_max + 1ms, WallTime::max(), WallTime(0ms)}) {
+    clock_.wall = shown;
+    const bool is_late = shown > WallTime(0ms);
+    const std::string_view date =
+        is_late ? "Date: Fri, 31 Dec 9999 23:59:59 GMT" : "Date: Thu, 01 Jan 1970 00:00:00 GMT";
+    feed(request(good) + request("[{}]") + request(good, keyed) + request("[]", keyed));
+    ASSERT_EQ(next(), Next::write);
+    EXPECT_THAT(written(),
+                AllOf(StartsWith("HTTP/1.1 202"), HasSubstr(date), HasSubstr("HTTP/1.1 400")));
+    EXPECT_THAT(std::string(buffer_.groups.back()->bytes()),
+                HasSubstr(is_late ? R"("time":"9999-12-31T23:59:59.999Z")"
+                                  : R"("time":"1970-01-01T00:00:00.000Z")"));
+    dedup_.give_up({}, std::nullopt);
+  }
+}
+
+// What is judged by a wrong clock would be made wrong.
+TEST_F(SessionTest, AWrongClockClampsNothing) {
+  const std::string event =
+      request(R"([{"type":"hit-timer","client":{"id":1},"time":"2100-01-01T00:00:00.000Z"}])");
+  const auto accepted = [&] {
+    feed(event);
+    EXPECT_EQ(next(), Next::write);
+    EXPECT_THAT(written(), StartsWith("HTTP/1.1 202"));
+    return std::string(buffer_.groups.back()->bytes());
+  };
+  const auto left_alone = HasSubstr(R"("time":"2100-01-01T00:00:00.000Z")");
+  clock_.wall = clock_not_before - 1ms;
+  EXPECT_THAT(accepted(), left_alone) << "before this version was written";
+  clock_.wall = clock_not_before;
+  EXPECT_THAT(accepted(), testing::Not(left_alone));
+  EXPECT_EQ(probe_->future_times_clamped.value(), 1);
+  std::atomic<std::int64_t> skew_ms{0};
+  tables_.workspaces.front().clock_skew_ms = &skew_ms;
+  EXPECT_THAT(accepted(), testing::Not(left_alone)) << "nobody knows better";
+  for (const std::int64_t sign : {1, -1}) {
+    skew_ms = sign * 300'000;
+    EXPECT_THAT(accepted(), testing::Not(left_alone)) << "within the tolerance";
+    skew_ms = sign * 300'001;
+    EXPECT_THAT(accepted(), left_alone) << "the upstream's clock says otherwise";
+  }
 }
 
 TEST_F(SessionTest, AsksTheBufferForTheLevelThatTheRequestPrefers) {

@@ -62,6 +62,34 @@ TEST(Normaliser, KeepsAGivenSaltAndDerivesOneFromAKey) {
   EXPECT_NE(first.events.dedup_keys[0], first.events.dedup_keys[1]);
 }
 
+// What a retry is known by, and what a change is told from it by.
+TEST(Normaliser, TheContentOfAnEventIsWhatItSaysAndNotWhenItCame) {
+  const auto key_of = [](const std::string& members, WallTime received_at = test_now) {
+    const Outcome outcome = run(custom(R"("eventSalt":"s","client":{"id":1})" + members),
+                                Request{.received_at = received_at}, Rules{});
+    return outcome.events.dedup_keys.at(0).value_or(DedupKey{});
+  };
+  const DedupKey first = key_of(R"(,"params":{"status":"paid"})");
+  EXPECT_NE(first, DedupKey{});
+  EXPECT_EQ(key_of(R"( , "params" : { "status":"paid" } )"), first) << "white space";
+  EXPECT_EQ(key_of(R"(,"params":{"status":"paid","x":null})"), first) << "as it goes upstream";
+  EXPECT_EQ(key_of(R"(,"params":{"status":"paid"})", test_now + std::chrono::hours(1)), first)
+      << "filled in, the time is that of the arrival";
+  const DedupKey changed = key_of(R"(,"params":{"status":"sent"})");
+  EXPECT_EQ(changed.identity, first.identity);
+  EXPECT_NE(changed.content, first.content);
+  EXPECT_NE(key_of(R"(,"params":{"status":"paid"},"time":"2020-01-01T00:00:00Z")").identity,
+            first.identity);
+
+  const std::string future = R"(,"time":"2031-01-01T00:00:00Z","params":{"status":"paid"})";
+  const DedupKey clamped = key_of(future);
+  EXPECT_EQ(key_of(future, test_now + std::chrono::hours(1)), clamped) << "clamped otherwise";
+  EXPECT_EQ(key_of(future, WallTime(std::chrono::milliseconds(4'000'000'000'000))), clamped)
+      << "not clamped any more";
+  EXPECT_NE(key_of(R"(,"time":"2031-01-01T00:00:00Z","params":{"status":"sent"})").content,
+            clamped.content);
+}
+
 TEST(Normaliser, ClampsAFutureTimeAndKeepsTheOriginal) {
   const Outcome outcome = run_batch(
       "[" + custom(R"("time":"2031-01-01T00:00:00Z","client":{"id":1},"params":{"a":1})") + "," +
@@ -77,6 +105,26 @@ TEST(Normaliser, ClampsAFutureTimeAndKeepsTheOriginal) {
           R"({"type":"hit-timer","client":{"id":1},"label":"l",)" + std::string(time_now) +
               R"(,"params":{"originalTime":"2031-01-01T00:00:00Z"}})"));
   EXPECT_EQ(outcome.events.tally.future_times_clamped, 3);
+}
+
+TEST(Normaliser, ATimeALittleInTheFutureIsTheProducers) {
+  const auto time_of = [](std::string_view time, Request request, const Rules& rules) {
+    const std::string json =
+        run(custom(R"("client":{"id":1},"params":{},"time":")" + std::string(time) + '"'), request,
+            rules)
+            .json(0);
+    const std::size_t at = json.find(R"("time":")") + 8;
+    return json.substr(at, json.find('"', at) - at);
+  };
+  Rules rules = plain_rules();
+  EXPECT_EQ(time_of("2024-05-01T12:05:00.000Z", {}, rules), "2024-05-01T12:05:00.000Z");
+  EXPECT_EQ(time_of("2024-05-01T12:05:00.001Z", {}, rules), "2024-05-01T12:00:00.000Z");
+  EXPECT_EQ(time_of("2024-05-01T12:05:00.001Z", {.clamps_future = false}, rules),
+            "2024-05-01T12:05:00.001Z")
+      << "the clock is wrong";
+  rules.future_tolerance = std::chrono::milliseconds(0);
+  EXPECT_EQ(time_of("2024-05-01T12:00:00.001Z", {}, rules), "2024-05-01T12:00:00.000Z");
+  EXPECT_EQ(time_of("2024-05-01T12:00:00.000Z", {}, rules), "2024-05-01T12:00:00.000Z");
 }
 
 TEST(Normaliser, ReadsTimesInTheirUsualForms) {

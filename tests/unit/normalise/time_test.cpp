@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <sluice/base/calendar.hpp>
 #include <sluice/base/rng.hpp>
 #include <sluice/normalise/time.hpp>
 
@@ -19,6 +20,15 @@ std::string written(WallTime time) {
   std::array<char, time_text_size> text{};
   EXPECT_EQ(format_time(time, text.data()), text.data() + text.size());
   return {text.data(), text.size()};
+}
+
+// A clock may show anything.
+TEST(Time, writes_any_instant) {
+  EXPECT_EQ(written(WallTime(milliseconds(-1))), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(written(WallTime::min()), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(written(wall_time_max), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(written(wall_time_max + milliseconds(1)), "9999-12-31T23:59:59.999Z");
+  EXPECT_EQ(written(WallTime::max()), "9999-12-31T23:59:59.999Z");
 }
 
 struct Reading {

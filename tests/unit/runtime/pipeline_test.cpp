@@ -25,7 +25,9 @@ using testing::HasSubstr;
 
 class SteppedClock final : public Clock {
  public:
-  [[nodiscard]] WallTime wall_now() const override { return {}; }
+  [[nodiscard]] WallTime wall_now() const override {
+    return WallTime(std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()));
+  }
   [[nodiscard]] MonoTime mono_now() const override { return now; }
 
   MonoTime now{1h};
@@ -63,11 +65,12 @@ class ParkedUpstream final : public deliver::Upstream {
   void stop() override {}
 
   // The latest one.
-  void answer(unsigned status) {
+  void answer(unsigned status, std::optional<std::string> date = std::nullopt) {
     const Waiting post = std::move(waiting.back());
     waiting.pop_back();
     UpstreamAnswer answer;
     answer.status = status;
+    answer.date = std::move(date);
     post.done(std::move(answer));
   }
 
@@ -119,6 +122,23 @@ class PipelineTest : public testing::Test {
   std::unique_ptr<buffer::Buffer> buffer_ =
       buffer::make_memory_buffer(1, pipeline_.dedup(), [this] { host_.post([] {}); });
 };
+
+TEST_F(PipelineTest, ComparesItsClockWithTheUpstreams) {
+  EXPECT_THAT(status(), testing::HasSubstr(R"("clock_skew_s":null)"));
+  accept(1);
+  upstream_.answer(202);
+  EXPECT_THAT(status(), testing::HasSubstr(R"("clock_skew_s":null)")) << "it did not say";
+  accept(1);
+  upstream_.answer(503, "no date");
+  EXPECT_THAT(status(), testing::HasSubstr(R"("clock_skew_s":null)"));
+  clock_.now += 1h;
+  pipeline_.pump();
+  host_.run();
+  upstream_.answer(202, "Thu, 01 Jan 1970 00:00:10 GMT");
+  const auto shown = std::chrono::milliseconds(pipeline_.clock_skew_ms().load());
+  EXPECT_EQ(clock_.wall_now() - shown, WallTime(10'500ms)) << "in the middle of its second";
+  EXPECT_THAT(status(), testing::Not(testing::HasSubstr(R"("clock_skew_s":null)")));
+}
 
 TEST_F(PipelineTest, ForgetsWhatHasEndedHoweverLongAnEarlierGroupWaits) {
   accept(1);

@@ -516,11 +516,12 @@ TEST_F(Api, control_lists_the_ledger) {
   const auto get = [&](std::string_view target) {
     return call(target, "", {.method = "GET"}).body;
   };
-  EXPECT_EQ(get("/sim/ledger?summary=1"), R"({"unique":4,"deliveries":4})");
+  EXPECT_EQ(get("/sim/ledger?summary=1"),
+            R"({"unique":4,"deliveries":4,"repetitions":0,"overwrites":0})");
   EXPECT_EQ(
       get("/sim/ledger?offset=1&limit=1"),
-      R"({"unique":4,"deliveries":4,"entries":[{"salt":"1","time":"2025-06-01T10:00:00.000Z",)"
-      R"("profile":"customId:c","action":"a","label":"l","count":1,"first_seq":2,"body":)" +
+      R"({"unique":4,"deliveries":4,"repetitions":0,"overwrites":0,"entries":[{"salt":"1","time":"2025-06-01T10:00:00.000Z",)"
+      R"("profile":"customId:c","action":"a","label":"l","count":1,"overwrites":0,"first_seq":2,"last_seq":2,"body":)" +
           event("1") + "}]}");
   EXPECT_THAT(get("/sim/ledger?profile=customId%3aa+b"), HasSubstr(R"("first_seq":4)"));
   EXPECT_THAT(get("/sim/ledger?profile=nobody"), EndsWith(R"("entries":[]})"));

@@ -39,6 +39,30 @@ TEST_P(LedgerInBothModes, the_same_identity_counts_once) {
   EXPECT_EQ(ledger.deliveries_of(sample()), 3U);
 }
 
+TEST_P(LedgerInBothModes, the_same_bytes_are_a_repetition_and_others_an_overwrite) {
+  Ledger ledger(GetParam());
+  Arrival changed = sample();
+  changed.body = R"({"status":"paid"})";
+  changed.label = "paid";
+  ledger.record({{sample(), sample(), changed}});
+  ledger.record({{changed, sample(), changed}});
+  const LedgerSummary summary = ledger.summary();
+  EXPECT_EQ(summary.unique, 1U);
+  EXPECT_EQ(summary.deliveries, 6U);
+  EXPECT_EQ(summary.repetitions, 2U);
+  EXPECT_EQ(summary.overwrites, 3U);
+  if (GetParam() == LedgerMode::full) {
+    const LedgerEntry last = ledger.entries({.salt = "s"}).at(0);
+    EXPECT_EQ(last.body, changed.body) << "the last one wins";
+    EXPECT_EQ(last.label, "paid");
+    EXPECT_EQ(last.count, 6U);
+    EXPECT_EQ(last.overwrites, 3U);
+    EXPECT_EQ(last.first_seq, 1U);
+    EXPECT_EQ(last.last_seq, 6U);
+    EXPECT_TRUE(ledger.entries({.salt = "t"}).empty());
+  }
+}
+
 TEST_P(LedgerInBothModes, each_part_of_the_identity_makes_a_difference) {
   Ledger ledger(GetParam());
   std::vector<Arrival> arrivals(9, sample());

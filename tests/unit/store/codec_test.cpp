@@ -68,8 +68,9 @@ TEST(Codec, RecordsOfEveryFormatAreReadAsTheyWereWritten) {
        "", 600},
   };
   const Totals before{.events = 9, .keys = 8, .payload_bytes = 7};
-  const std::vector<DedupKey> keys{{.low = 1, .high = 2}};
-  const RememberedAnswer answer{.request = {.low = 3, .high = 4}, .accepted = 2, .duplicates = 1};
+  const std::vector<DedupKey> keys{{.identity = 1, .content = 2}};
+  const RememberedAnswer answer{
+      .request = {.identity = 3, .content = 4}, .accepted = 2, .duplicates = 1};
   const std::string key = make_key(Tag::group, 1, 1);
   for (const Case& test : cases) {
     const std::vector<EventRecord> records{{.offset = 0,

@@ -3,6 +3,7 @@
 // was damaged.
 #include <gmock/gmock.h>
 
+#include <sluice/base/calendar.hpp>
 #include <sluice/metrics/exposition.hpp>
 
 #include "codec.hpp"
@@ -118,6 +119,26 @@ TEST(Core, AcceptanceIsNeverInTheFuture) {
   stepped.clock.advance(-30min);  // as a clock that was set back
   stepped.restart();
   EXPECT_EQ(stepped.read_all().front()->accepted_at(), stepped.clock.mono_now());
+}
+
+TEST(Core, ItsClockMayShowAnything) {
+  Stepped stepped;
+  std::uint64_t number = 0;
+  std::vector<WallTime> shown{WallTime(-1ms), WallTime::min(), WallTime::max(),
+                              WallTime(0ms),  wall_time_max,   WallTime(1'000'000'000'000ms)};
+  for (const WallTime time : shown) {
+    stepped.clock.set_wall(time);
+    for (int i = 0; i < 40; ++i) {
+      stepped.append(numbered_group(++number, stepped.clock, 0, true));
+      stepped.commit();
+    }
+    stepped.restart();
+    const auto groups = stepped.read_all();
+    ASSERT_EQ(groups.size(), number);
+    for (const auto& group : groups) {
+      ASSERT_LE(group->accepted_at(), stepped.clock.mono_now());
+    }
+  }
 }
 
 TEST(Core, ReleasedGroupsDoNotComeBack) {
@@ -278,21 +299,96 @@ TEST(Core, KeysAreConfirmedOrGivenUp) {
   }
   const DedupKey key = group->dedup_keys().front();
   const std::uint64_t number = number_of(*group);
-  buffer::DedupWindow& window = *stepped.windows[0];
-  ASSERT_EQ(window.try_reserve(key, stepped.clock.mono_now()),
-            buffer::DedupWindow::Entry::reserved);
+  ASSERT_EQ(stepped.reserve(key, stepped.clock.mono_now()), buffer::DedupWindow::Entry::reserved);
   stepped.disk.write_fails = Errc::failed;
   stepped.append(std::move(group));
   stepped.commit();
   stepped.disk.write_fails.reset();
   stepped.clock.advance(1s);
   stepped.commit();
-  ASSERT_EQ(window.try_reserve(key, stepped.clock.mono_now()), buffer::DedupWindow::Entry::reserved)
+  ASSERT_EQ(stepped.reserve(key, stepped.clock.mono_now()), buffer::DedupWindow::Entry::reserved)
       << "given up";
   stepped.append(numbered_group(number, stepped.clock));
   stepped.commit();
-  EXPECT_EQ(window.try_reserve(key, stepped.clock.mono_now()),
-            buffer::DedupWindow::Entry::duplicate);
+  EXPECT_EQ(stepped.reserve(key, stepped.clock.mono_now()), buffer::DedupWindow::Entry::duplicate);
+}
+
+TEST(Core, ARepetitionWaitsForWhatItRepeats) {
+  Stepped stepped;
+  EXPECT_TRUE(stepped.await_earlier()->kept.value()) << "there is nothing to wait for";
+  stepped.append(numbered_group(1, stepped.clock), 0, buffer::AckLevel::memory);
+  EXPECT_TRUE(stepped.await_earlier(buffer::AckLevel::memory)->kept.value());
+  const auto repetition = stepped.await_earlier();
+  EXPECT_EQ(repetition->kept, std::nullopt) << "a crash would take what it repeats";
+  stepped.commit();
+  EXPECT_TRUE(repetition->kept.value());
+  EXPECT_TRUE(stepped.await_earlier()->kept.value());
+  stepped.crash();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1));
+}
+
+TEST(Core, ARepetitionFailsWhileTheDiskDoes) {
+  Stepped stepped;
+  stepped.disk.write_fails = Errc::failed;
+  stepped.append(numbered_group(1, stepped.clock), 0, buffer::AckLevel::memory);
+  const auto failed = stepped.await_earlier();
+  stepped.commit();
+  EXPECT_FALSE(failed->kept.value());
+  EXPECT_FALSE(stepped.await_earlier()->kept) << "it is in memory only";
+  stepped.disk.write_fails.reset();
+  stepped.clock.advance(1s);
+  stepped.commit();
+  const auto repetition = stepped.await_earlier();
+  EXPECT_FALSE(repetition->kept);
+  stepped.commit();
+  EXPECT_TRUE(repetition->kept.value());
+  stepped.crash();
+  EXPECT_THAT(numbers(stepped.read_all()), ElementsAre(1));
+}
+
+constexpr DedupKey paid{.identity = 1, .content = 1};
+constexpr DedupKey sent{.identity = 1, .content = 2};
+constexpr DedupKey other{.identity = 2, .content = 1};
+
+// Otherwise the earlier version would come again alone after a crash, and be the last word.
+TEST(Core, AChangeIsNotReleasedBeforeWhatItChanges) {
+  Stepped stepped;
+  stepped.append(keyed_group(1, {paid, other}, stepped.clock));
+  stepped.append(keyed_group(2, {sent}, stepped.clock));
+  stepped.append(keyed_group(3, {{.identity = 3, .content = 1}}, stepped.clock));
+  stepped.append(keyed_group(4, {paid, {.identity = 4, .content = 1}}, stepped.clock));
+  stepped.commit();
+  auto groups = stepped.read();
+  for (const std::size_t ended : {1U, 2U, 3U}) {  // the first has an event that is stuck
+    stepped.store->buffer(0).release(std::move(groups[ended]));
+  }
+  stepped.commit();
+  stepped.clock.advance(50ms);
+  stepped.commit();
+  stepped.crash([] { return true; });
+  groups = stepped.read_all();
+  EXPECT_THAT(numbers(groups), ElementsAre(1, 2, 4)) << "in order";
+  for (const std::size_t ended : {1U, 0U, 2U}) {
+    stepped.store->buffer(0).release(std::move(groups[ended]));
+  }
+  stepped.commit();
+  stepped.clock.advance(50ms);
+  stepped.commit();
+  stepped.crash([] { return true; });
+  EXPECT_TRUE(stepped.read_all().empty());
+  EXPECT_EQ(stepped.store->recovered(0), Backlog{});
+}
+
+TEST(Core, WhatWasAcceptedLastIsKnownAfterARestart) {
+  Stepped stepped;
+  for (const DedupKey key : {paid, sent, paid}) {
+    stepped.append(keyed_group(1, {key}, stepped.clock));
+    stepped.commit();
+  }
+  stepped.crash();
+  const MonoTime now = stepped.clock.mono_now();
+  EXPECT_EQ(stepped.windows[0]->latest(paid.identity, now), paid);
+  EXPECT_EQ(stepped.reserve(sent, now), buffer::DedupWindow::Entry::changed);
 }
 
 TEST(Core, TheWindowIsRestoredThoughTheEventsWereDelivered) {
@@ -313,11 +409,10 @@ TEST(Core, TheWindowIsRestoredThoughTheEventsWereDelivered) {
   stepped.restart();
   const MonoTime now = stepped.clock.mono_now();
   for (const DedupKey key : keys) {
-    EXPECT_EQ(stepped.windows[0]->try_reserve(key, now), buffer::DedupWindow::Entry::duplicate);
+    EXPECT_EQ(stepped.reserve(key, now), buffer::DedupWindow::Entry::duplicate);
   }
-  EXPECT_EQ(stepped.windows[0]->answer_to(answer.request, now), answer);
-  EXPECT_EQ(stepped.windows[0]->try_reserve(keys[0], now + 10min),
-            buffer::DedupWindow::Entry::reserved)
+  EXPECT_EQ(stepped.answer_to(answer.request, now), answer);
+  EXPECT_EQ(stepped.reserve(keys[0], now + 10min), buffer::DedupWindow::Entry::reserved)
       << "at its old age";
 }
 

@@ -216,11 +216,10 @@ class Model {
       if (state == State::acknowledged) {
         const Group::Owner group = make(number);
         for (const DedupKey key : group->dedup_keys()) {
-          ASSERT_EQ(stepped_.windows[w]->try_reserve(key, now),
-                    buffer::DedupWindow::Entry::duplicate);
+          ASSERT_EQ(stepped_.reserve(key, now, w), buffer::DedupWindow::Entry::duplicate);
         }
         if (group->answer()) {
-          ASSERT_EQ(stepped_.windows[w]->answer_to(group->answer()->request, now), group->answer());
+          ASSERT_EQ(stepped_.answer_to(group->answer()->request, now, w), group->answer());
         }
       }
     }
@@ -244,10 +243,10 @@ class Model {
   void check_unknown(std::size_t w, std::uint64_t number) {
     const Group::Owner group = make(number);
     for (const DedupKey key : group->dedup_keys()) {
-      ASSERT_EQ(stepped_.windows[w]->try_reserve(key, stepped_.clock.mono_now()),
+      ASSERT_EQ(stepped_.reserve(key, stepped_.clock.mono_now(), w),
                 buffer::DedupWindow::Entry::reserved)
           << number;
-      stepped_.windows[w]->give_up(std::span(&key, 1));
+      stepped_.windows[w]->give_up(std::span(&key, 1), std::nullopt);
     }
   }
 

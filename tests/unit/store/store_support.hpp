@@ -33,14 +33,16 @@ inline std::uint64_t run_count(std::uint64_t otherwise) {
 class FakeClock final : public Clock {
  public:
   [[nodiscard]] WallTime wall_now() const override {
-    return std::chrono::time_point_cast<std::chrono::milliseconds>(WallTime(1'000'000'000'000ms) +
-                                                                   elapsed_);
+    return wall_.value_or(std::chrono::time_point_cast<std::chrono::milliseconds>(
+        WallTime(1'000'000'000'000ms) + elapsed_));
   }
   [[nodiscard]] MonoTime mono_now() const override { return MonoTime(1h) + elapsed_; }
   void advance(std::chrono::nanoseconds by) { elapsed_ += by; }
+  void set_wall(WallTime shown) { wall_ = shown; }
 
  private:
   std::chrono::nanoseconds elapsed_{0};
+  std::optional<WallTime> wall_;  // what it shows, whatever time passes
 };
 
 // What a group is made of, by its number: the same number gives the same bytes, and no other does.
@@ -66,12 +68,12 @@ inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
                        .kind = static_cast<EventKind>(rng.below(event_kind_count))});
     bytes += json;
     if (rng.below(2) == 0) {
-      keys.push_back({.low = rng(), .high = rng()});
+      keys.push_back({.identity = rng(), .content = rng()});
     }
   }
   std::optional<RememberedAnswer> answer;
   if (with_answer) {
-    answer = RememberedAnswer{.request = {.low = rng(), .high = number},
+    answer = RememberedAnswer{.request = {.identity = rng(), .content = number},
                               .accepted = static_cast<std::uint32_t>(events),
                               .duplicates = 3};
   }
@@ -102,6 +104,27 @@ inline Group::Owner group_of(std::string_view bytes) {
                       .answer = {},
                       .accepted_at = {},
                       .accepted_wall = {}});
+}
+
+// One event for each key.
+inline Group::Owner keyed_group(std::uint64_t number, const std::vector<DedupKey>& keys,
+                                const Clock& clock) {
+  const std::string json = "{\"n\":" + std::to_string(number) + "}";
+  std::string bytes;
+  std::vector<EventRecord> records;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    records.push_back({.offset = static_cast<std::uint32_t>(bytes.size()),
+                       .size = static_cast<std::uint32_t>(json.size()),
+                       .profile_hash = 1,
+                       .kind = {}});
+    bytes += json;
+  }
+  return Group::make({.records = records,
+                      .bytes = bytes,
+                      .dedup_keys = keys,
+                      .answer = {},
+                      .accepted_at = clock.mono_now(),
+                      .accepted_wall = clock.wall_now()});
 }
 
 inline std::string repetitive_text(std::size_t size) {
@@ -186,6 +209,29 @@ class Stepped {
       outcome->kept = true;
     }
     return outcome;
+  }
+  std::shared_ptr<Outcome> await_earlier(buffer::AckLevel level = buffer::AckLevel::disk) {
+    auto outcome = std::make_shared<Outcome>();
+    if (store->buffer(0).await_earlier(0, level, [outcome](const Result<void>& result) {
+          outcome->kept = result.has_value();
+        })) {
+      outcome->kept = true;
+    }
+    return outcome;
+  }
+  // One event in a request of its own.
+  buffer::DedupWindow::Entry reserve(DedupKey key, MonoTime now, std::size_t workspace = 0) {
+    std::vector<DedupKey> reserved;
+    return windows[workspace]->try_reserve(key, now, reserved);
+  }
+  // What is known to have been answered to the request.
+  std::optional<RememberedAnswer> answer_to(DedupKey request, MonoTime now,
+                                            std::size_t workspace = 0) {
+    const auto known =
+        windows[workspace]->try_reserve_request({.key = request, .received_at = {}}, now);
+    return known.entry == buffer::DedupWindow::RequestEntry::repeated
+               ? std::optional(known.first->answer)
+               : std::nullopt;
   }
   std::vector<Group::Owner> read(std::size_t workspace = 0, std::size_t bytes_max = ~0ULL) {
     std::vector<Group::Owner> groups;
