@@ -7,6 +7,7 @@
 #include <sluice/base/clock.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/log.hpp>
+#include <sluice/base/redactor.hpp>
 
 #include "log_writer.hpp"
 
@@ -117,7 +118,8 @@ bool enabled(Level level) { return level >= current_level.load(std::memory_order
 void write(Level level, Site& site, std::string_view message, std::initializer_list<Field> fields) {
   std::uint64_t held_back = 0;
   if (admit(site, held_back)) {
-    Writer::instance().write(make_line(level, message, fields, held_back));
+    Writer::instance().write(
+        known_secrets().redacted(make_line(level, message, fields, held_back)));
   }
 }
 

@@ -56,15 +56,13 @@ int stat(const std::string& path, bool json) {
     for (const store::WorkspaceStat& workspace : found->workspaces) {
       workspaces += (workspaces.empty() ? "" : ",") + stat_json(workspace);
     }
-    std::cout << fmt::format(R"({{"path":{},"format":{},"disk_bytes":{},"workspaces":[{}]}})",
-                             json_string(path), json_string(found->format), found->disk_bytes,
-                             workspaces)
-              << '\n';
+    say(fmt::format("{{\"path\":{},\"format\":{},\"disk_bytes\":{},\"workspaces\":[{}]}}\n",
+                    json_string(path), json_string(found->format), found->disk_bytes, workspaces));
     return exit_ok;
   }
-  std::cout << fmt::format("{}: {}; {} bytes on disk\n", path, found->format, found->disk_bytes);
+  say(fmt::format("{}: {}; {} bytes on disk\n", path, found->format, found->disk_bytes));
   for (const store::WorkspaceStat& workspace : found->workspaces) {
-    std::cout << stat_text(workspace) << '\n';
+    say(stat_text(workspace) + "\n");
   }
   return exit_ok;
 }
@@ -85,15 +83,17 @@ std::string verification_json(const store::Verification& found) {
                      found.events, found.log_dropped_bytes, bad_json(found));
 }
 
-void print_bad(std::ostream& out, const store::Verification& found) {
+std::string bad_text(const store::Verification& found) {
+  std::string out;
   for (const store::BadRange& range : found.bad) {
-    out << fmt::format("workspace {}: tickets {} to {} cannot be read: {} groups, {} events\n",
+    out += fmt::format("workspace {}: tickets {} to {} cannot be read: {} groups, {} events\n",
                        range.workspace, range.first_ticket, range.last_ticket, range.groups,
                        range.events);
   }
   if (found.log_dropped_bytes > 0) {
-    out << fmt::format("{} bytes of the write-ahead log cannot be read\n", found.log_dropped_bytes);
+    out += fmt::format("{} bytes of the write-ahead log cannot be read\n", found.log_dropped_bytes);
   }
+  return out;
 }
 
 int verify(const std::string& path, bool json) {
@@ -102,18 +102,17 @@ int verify(const std::string& path, bool json) {
     return fail("buffer", found.error().message);
   }
   if (json) {
-    std::cout << fmt::format(R"({{"sound":{},{}}})", found->is_sound(), verification_json(*found))
-              << '\n';
+    say(fmt::format("{{\"sound\":{},{}}}\n", found->is_sound(), verification_json(*found)));
   } else {
-    print_bad(std::cout, *found);
-    std::cout << fmt::format("{} events in {} groups can be read\n", found->events, found->groups);
+    say(bad_text(*found) +
+        fmt::format("{} events in {} groups can be read\n", found->events, found->groups));
   }
   return found->is_sound() ? exit_ok : exit_failure;
 }
 
 int export_events(const std::string& path) {
   const auto found = store::export_events(path, [](const store::ExportedEvent& event) {
-    std::cout
+    std::cout  // as it is: it is data, and no terminal's
         << fmt::format(
                R"({{"workspace":{},"ticket":{},"index":{},"kind":"{}","accepted_at":"{}","event":{}}})",
                json_string(event.workspace), event.ticket, event.index,
@@ -124,7 +123,7 @@ int export_events(const std::string& path) {
   if (!found) {
     return fail("buffer", found.error().message);
   }
-  print_bad(std::cerr, *found);
+  complain(bad_text(*found));
   std::cout.flush();
   return found->is_sound() && std::cout ? exit_ok : exit_failure;
 }
@@ -135,19 +134,18 @@ int repair(const std::string& path, bool json) {
     return fail("buffer", repaired.error().message);
   }
   if (json) {
-    std::cout << fmt::format(R"({{"repaired":{},"set_aside":{},{}}})", !repaired->set_aside.empty(),
-                             json_string(repaired->set_aside), verification_json(repaired->found))
-              << '\n';
+    say(fmt::format("{{\"repaired\":{},\"set_aside\":{},{}}}\n", !repaired->set_aside.empty(),
+                    json_string(repaired->set_aside), verification_json(repaired->found)));
     return exit_ok;
   }
-  print_bad(std::cout, repaired->found);
+  say(bad_text(repaired->found));
   if (repaired->set_aside.empty()) {
-    std::cout << "the store is sound: nothing was changed\n";
+    say("the store is sound: nothing was changed\n");
   } else {
-    std::cout << fmt::format(
+    say(fmt::format(
         "built anew of {} events in {} groups; what there was is kept in {}: delete it when you no "
         "longer need it\n",
-        repaired->found.events, repaired->found.groups, repaired->set_aside);
+        repaired->found.events, repaired->found.groups, repaired->set_aside));
   }
   return exit_ok;
 }
@@ -160,9 +158,7 @@ int buffer(const std::string& config_file, BufferAction action, bool json) {
     return config.error();
   }
   if (config->buffer.type != config::BufferType::disk) {
-    std::cerr << "sluice buffer: " << config->file
-              << " says buffer.type memory: there is no store\n";
-    return exit_failure;
+    return fail("buffer", config->file + " says buffer.type memory: there is no store");
   }
   log::configure(config->log.level, config->log.format);
   const std::string& path = config->buffer.path;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <iostream>
 #include <iterator>
 #include <vector>
 
@@ -27,16 +26,16 @@ int check(const std::string& config_file, const CheckOptions& options) {
     if (options.online) {
       std::ranges::move(check_upstreams(*config), std::back_inserter(findings));
     }
-    std::cout << (options.json ? to_json(findings) : to_lines(findings));
+    say(options.json ? to_json(findings) : to_lines(findings));
     return exit_code_of(findings);
   }
-  std::cout << "# " << config->file << " is valid; with all defaults it says:\n"
-            << config::to_yaml_masked(*config);
+  say("# " + config->file + " is valid; with all defaults it says:\n" +
+      config::to_yaml_masked(*config));
   return exit_ok;
 }
 
 int version() {
-  std::cout << "sluice " SLUICE_VERSION "\n";
+  say("sluice " SLUICE_VERSION "\n");
   return exit_ok;
 }
 

@@ -21,6 +21,11 @@ namespace sluice::cli {
 // The same; prints every mistake in it to standard error.
 [[nodiscard]] Result<config::Config, int> load_config(const std::string& config_file);
 
+// The only ways to standard output and standard error: what others wrote is in it, and nothing of
+// that may drive a terminal (printable.hpp). JSON stays the same JSON. Line breaks are kept.
+void say(std::string_view text);
+void complain(std::string_view text);
+
 // One line on standard error, `sluice COMMAND: MESSAGE`. Returns the exit code.
 int fail(std::string_view command, std::string_view message, int exit_code = exit_failure);
 

@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <filesystem>
-#include <iostream>
 #include <optional>
 #include <utility>
 
+#include <sluice/base/printable.hpp>
 #include <sluice/cli/cli.hpp>
 #include <sluice/deadletter/store.hpp>
 #include <sluice/normalise/time.hpp>
@@ -124,8 +124,8 @@ class Reader {
  private:
   void turn_to_files() {
     from_files_ = true;
-    std::cerr << "sluice dlq: no gateway answers at " << client_.address()
-              << "; reading the files in " << folder_ << '\n';
+    complain("sluice dlq: no gateway answers at " + client_.address() + "; reading the files in " +
+             folder_ + "\n");
   }
 
   Result<std::optional<deadletter::StoredLetter>> find_in_files(LetterId id) const {
@@ -190,19 +190,19 @@ Result<Report> purge_files(const config::Config& config, const Selection& select
   }
 }
 
-int print(const Report& report, std::string_view verb, bool as_json) {
-  if (as_json) {
-    std::cout << to_json(report, verb);
-  } else {
-    std::cout << report.done << " dead letters " << verb;
+int print_report(const Report& report, std::string_view verb, bool as_json) {
+  std::string text = to_json(report, verb);
+  if (!as_json) {
+    text = std::to_string(report.done) + " dead letters " + std::string(verb);
     if (report.kept > 0) {
-      std::cout << ", " << report.kept << " refused and kept";
+      text += ", " + std::to_string(report.kept) + " refused and kept";
     }
-    std::cout << '\n';
+    text += '\n';
     for (const Report::Kept& kept : report.why) {
-      std::cout << kept.id << "  " << kept.reason << '\n';
+      text += printable(kept.id) + "  " + printable(kept.reason) + '\n';
     }
   }
+  say(text);
   if (!report.stopped.empty()) {
     return fail("dlq", "stopped before the end: " + report.stopped, exit_undelivered);
   }
@@ -225,19 +225,18 @@ int list(const config::Config& config, const DlqOptions& options) {
     if (!page) {
       return fail("dlq", page.error().message);
     }
+    std::string text;
     for (const deadletter::StoredLetter& letter : page->letters) {
-      if (options.json) {
-        std::cout << letter.line << '\n';
-      } else {
-        std::cout << (shown == 0 ? table_head() : "") << table_row(letter);
-      }
+      text += shown == 0 && !options.json ? table_head() : "";
+      text += options.json ? letter.line + "\n" : table_row(letter);
       ++shown;
     }
+    say(text);
     more = page->next.has_value();
     query.after = page->next.value_or(0);
   }
   if (more) {
-    std::cerr << "sluice dlq: there may be more; --limit 0 shows all\n";
+    complain("sluice dlq: there may be more; --limit 0 shows all\n");
   }
   return exit_ok;
 }
@@ -254,7 +253,7 @@ int show(const config::Config& config, const DlqOptions& options) {
   if (!*letter) {
     return fail("dlq", "there is no dead letter " + options.ids.front());
   }
-  std::cout << (options.json ? (*letter)->line + "\n" : description(**letter));
+  say(options.json ? (*letter)->line + "\n" : description(**letter));
   return exit_ok;
 }
 
@@ -271,7 +270,8 @@ int replay(const config::Config& config, const DlqOptions& options) {
                     ", and replaying needs one: start it with `sluice serve`",
                 exit_unavailable);
   }
-  return report ? print(*report, "replayed", options.json) : fail("dlq", report.error().message);
+  return report ? print_report(*report, "replayed", options.json)
+                : fail("dlq", report.error().message);
 }
 
 int purge(const config::Config& config, const DlqOptions& options) {
@@ -282,11 +282,12 @@ int purge(const config::Config& config, const DlqOptions& options) {
   const AdminClient client(config.admin);
   auto report = run_passes(client, "/dlq/purge", *selection);
   if (!report && is_not_running(report.error())) {
-    std::cerr << "sluice dlq: no gateway answers at " << client.address()
-              << "; working on the files in " << config.dead_letter.path << '\n';
+    complain("sluice dlq: no gateway answers at " + client.address() +
+             "; working on the files in " + config.dead_letter.path + "\n");
     report = purge_files(config, *selection);
   }
-  return report ? print(*report, "purged", options.json) : fail("dlq", report.error().message);
+  return report ? print_report(*report, "purged", options.json)
+                : fail("dlq", report.error().message);
 }
 
 }  // namespace

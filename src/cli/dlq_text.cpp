@@ -9,6 +9,7 @@
 
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/percent.hpp>
+#include <sluice/base/printable.hpp>
 #include <sluice/event/traceparent.hpp>
 #include <sluice/normalise/time.hpp>
 
@@ -43,13 +44,6 @@ std::vector<std::pair<std::string_view, std::string>> members(const Filter& filt
 
 std::unexpected<Error> not_ours() {
   return failure(std::errc::protocol_error, "the answer is not that of a gateway");
-}
-
-// Whatever is quoted there must not move the cursor of a terminal.
-std::string printable(std::string_view text) {
-  std::string out(text);
-  std::ranges::replace_if(out, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
-  return out;
 }
 
 // Cuts between two characters of UTF-8.
@@ -236,7 +230,7 @@ std::string message_of(std::string_view answer) {
     message = name == "message" ? text_of(value) : message;
     return true;
   });
-  return read && !message.empty() ? message : printable(shortened(answer, 200));
+  return read && !message.empty() ? message : std::string(shortened(answer, 200));
 }
 
 std::string table_head() {
@@ -246,7 +240,7 @@ std::string table_head() {
 
 std::string table_row(const deadletter::StoredLetter& letter) {
   return fmt::format(row_format, deadletter::to_text(letter.id), time_text(letter.last_attempt_at),
-                     printable(letter.workspace), letter.kind, printable(letter.reason),
+                     printable(letter.workspace), printable(letter.kind), printable(letter.reason),
                      letter.status, letter.attempts, trace_text(letter),
                      printable(shortened(letter.answer, answer_bytes_shown)));
 }
@@ -256,7 +250,7 @@ std::string description(const deadletter::StoredLetter& letter) {
       "id            {}\nworkspace     {}\nkind          {}\nreason        {}\n"
       "status        {}\nattempts      {}\nlast attempt  {}\ntraceparent   {}\nanswer        "
       "{}\nevent         {}\n",
-      deadletter::to_text(letter.id), printable(letter.workspace), letter.kind,
+      deadletter::to_text(letter.id), printable(letter.workspace), printable(letter.kind),
       printable(letter.reason), letter.status, letter.attempts, time_text(letter.last_attempt_at),
       letter.traceparent.empty() ? "-" : printable(letter.traceparent), printable(letter.answer),
       letter.event);

@@ -1,16 +1,10 @@
-#include <iostream>
-
+#include <sluice/base/printable.hpp>
 #include <sluice/cli/cli.hpp>
 #include <sluice/config/load.hpp>
 
 #include "commands.hpp"
 
 namespace sluice::cli {
-
-int fail(std::string_view command, std::string_view message, int exit_code) {
-  std::cerr << "sluice " << command << ": " << message << '\n';
-  return exit_code;
-}
 
 Result<config::Config, std::vector<std::string>> read_config(const std::string& config_file) {
   const config::Environment& environment = config::process_environment();
@@ -33,7 +27,7 @@ Result<config::Config, int> load_config(const std::string& config_file) {
   auto loaded = read_config(config_file);
   if (!loaded) {
     for (const std::string& mistake : loaded.error()) {
-      std::cerr << mistake << '\n';
+      complain(printable(mistake) + "\n");
     }
     return std::unexpected(exit_configuration);
   }

@@ -22,13 +22,13 @@ const mapping::Source* find_source(const config::Config& config, const std::stri
       return source.get();
     }
   }
-  std::cerr << "sluice map: "
-            << (name.empty() ? "say which source with --source" : "no source `" + name + "`")
-            << "; configured:";
+  std::string message =
+      name.empty() ? "say which source with --source" : "no source `" + name + "`";
+  message += "; configured:";
   for (const auto& source : config.sources) {
-    std::cerr << ' ' << source->name;
+    message += " " + source->name;
   }
-  std::cerr << '\n';
+  static_cast<void>(fail("map", message));
   return nullptr;
 }
 
@@ -61,8 +61,7 @@ int map(const std::string& config_file, const MapOptions& options) {
   }
   const auto mapper = mapping::Mapper::compile(*source);
   if (!mapper) {
-    std::cerr << "sluice map: " << mapper.error().message << '\n';
-    return exit_configuration;
+    return fail("map", mapper.error().message, exit_configuration);
   }
   std::string raw{std::istreambuf_iterator<char>(std::cin), {}};
   const std::size_t size = raw.size();
@@ -109,10 +108,9 @@ int map(const std::string& config_file, const MapOptions& options) {
   const auto body = mapper->map_body(std::span(raw).first(size), framing, rules.event_bytes_max,
                                      scratch, mapped, take);
   if (!body) {
-    std::cerr << "sluice map: " << body.error().message << '\n';
-    return exit_failure;
+    return fail("map", body.error().message);
   }
-  std::cout << printed;
+  say(printed);
   return all_valid ? exit_ok : exit_failure;
 }
 

@@ -1,4 +1,3 @@
-#include <iostream>
 #include <utility>
 
 #include <sluice/base/percent.hpp>
@@ -34,8 +33,13 @@ int tap(const std::string& config_file, const TapOptions& options) {
     return config.error();
   }
   const AdminClient client(config->admin);
-  const auto answer = client.stream(
-      target_of(options), [](std::string_view lines) { std::cout << lines << std::flush; });
+  std::string held;  // of a line whose end has not come
+  const auto answer = client.stream(target_of(options), [&held](std::string_view piece) {
+    held += piece;
+    const std::size_t whole = held.rfind('\n') + 1;
+    say(std::string_view(held).substr(0, whole));
+    held.erase(0, whole);
+  });
   if (!answer) {
     return fail("tap", answer.error().message);
   }

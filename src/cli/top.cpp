@@ -87,7 +87,7 @@ int top(const std::string& config_file) {
     return fail("top", state.error().message);
   }
   if (::isatty(STDIN_FILENO) == 0 || ::isatty(STDOUT_FILENO) == 0) {
-    std::cout << top_text(*state, std::nullopt, lines_if_unknown, lines_if_unknown);
+    say(top_text(*state, std::nullopt, lines_if_unknown, lines_if_unknown));
     return exit_ok;
   }
   std::optional<TopState> before;
@@ -96,8 +96,8 @@ int top(const std::string& config_file) {
     const Keys keys;
     do {
       const Size size = window_size();
-      std::cout << "\x1b[H\x1b[J" << top_text(*state, before, size.lines - 1, size.columns)
-                << std::flush;
+      std::cout << "\x1b[H\x1b[J";
+      say(top_text(*state, before, size.lines - 1, size.columns));
       // A key or another size can come before the second is over: rates are over a longer time.
       if (!before || state->at - before->at >= interval) {
         before = *state;

@@ -54,6 +54,16 @@ void check_secret(const Place& at, const Secret& secret) {
   }
 }
 
+// A path for a mistake to name. What does not look like one may be the secret itself, pasted where
+// its file belongs.
+std::string told_path(std::string_view path) {
+  const bool is_path =
+      (path.starts_with('/') || path.starts_with("./") || path.starts_with("../")) &&
+      path.find_first_of("+= ") == std::string_view::npos;
+  return is_path ? fmt::format("is {}, which", path)
+                 : std::string("names a file (not shown, as it may be the secret itself) that");
+}
+
 Secret read_secret_file(const Place& at) {
   Secret secret;
   const auto path = at.text();
@@ -61,8 +71,9 @@ Secret read_secret_file(const Place& at) {
   secret.file = *path;
   auto text = at.environment().read_file(*path);
   if (!text) {
-    at.mistake(fmt::format("is {}, which cannot be read: {}", *path, text.error().message),
-               "check the path and its permissions");
+    at.mistake(fmt::format("{} cannot be read: {}", told_path(*path), text.error().message),
+               "check the path and its permissions; the secret itself goes below the key without "
+               "_file");
     return secret;
   }
   secret.value = *std::move(text);

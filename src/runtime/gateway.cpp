@@ -658,6 +658,7 @@ class RunningGateway final : public Gateway {
 
   // Whatever can fail comes first: after an error nothing has changed.
   Result<void> apply(const config::Config& next) {
+    learn_secrets(next);
     auto tables = build_tables(next);
     if (!tables) {
       return std::unexpected(tables.error());
@@ -871,6 +872,7 @@ class RunningGateway final : public Gateway {
 
 Result<std::unique_ptr<Gateway>> start_gateway(const config::Config& config, const Clock& clock,
                                                Controls controls) {
+  learn_secrets(config);
   auto gateway = std::make_unique<RunningGateway>(config, clock, std::move(controls));
   if (auto started = gateway->start(); !started) {
     return std::unexpected(started.error());

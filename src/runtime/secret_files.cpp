@@ -5,6 +5,8 @@
 
 #include <sys/stat.h>
 
+#include <sluice/base/redactor.hpp>
+
 namespace sluice::runtime {
 namespace {
 
@@ -82,6 +84,13 @@ Result<config::Config> reread_secrets(config::Config config,
     return std::unexpected(outcome.error());
   }
   return config;
+}
+
+void learn_secrets(const config::Config& config) {
+  for_each_secret(config, [](const config::Secret& secret) { known_secrets().add(secret.value); });
+  if (config.ingest.token_key) {
+    known_secrets().add(config.ingest.token_key->value);
+  }
 }
 
 FileStamps stamps_of_secrets(const config::Config& config) {

@@ -18,6 +18,9 @@ namespace sluice::runtime {
 [[nodiscard]] Result<config::Config> reread_secrets(config::Config config,
                                                     const config::Environment& environment);
 
+// What the configuration keeps secret is redacted in what is logged and kept from now on.
+void learn_secrets(const config::Config& config);
+
 // Which file is at a path and when it was written, wherever symbolic links on the way point; empty:
 // there is none.
 using FileStamp = std::vector<std::int64_t>;

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include <sluice/base/log.hpp>
+#include <sluice/base/redactor.hpp>
 #include <sluice/event/api_limits.hpp>
 #include <sluice/net/bell.hpp>
 #include <sluice/transport/http_upstream.hpp>
@@ -56,6 +57,8 @@ class Client : public std::enable_shared_from_this<Client> {
   // Credentials
   Task<Attempted<std::string>> authorization();
   Result<void> read_key();
+  // Takes care that neither the key nor what is made of it is ever shown.
+  void know_key() const;
   // These two are done whole, or who waits for a login would wait for ever.
   void start_login() noexcept;
   void end_login(Result<std::string> token) noexcept;
@@ -98,6 +101,7 @@ Client::Client(UpstreamDeps deps, UpstreamOptions options, std::shared_ptr<const
                                   .connect_timeout = options_.connect_timeout,
                                   .idle_time = options_.idle_time,
                                   .age_max = options_.connection_age_max})) {
+  know_key();
   if (options_.auth.method == config::AuthMethod::basic) {
     basic_ = basic_authorization(options_.auth.workspace_guid, api_key_);
   }
@@ -129,7 +133,12 @@ Task<UpstreamAnswer> Client::attempt(std::string path, std::string_view body) {
     answer.detail = std::move(authorized.error().detail);
     co_return answer;
   }
-  co_return co_await exchange(std::move(path), std::move(*authorized), body);
+  UpstreamAnswer answer = co_await exchange(std::move(path), std::move(*authorized), body);
+  // Its words are kept and shown from here on, and may repeat what it was sent.
+  if (!answer.body.empty()) {
+    answer.body = known_secrets().redacted(answer.body);
+  }
+  co_return answer;
 }
 
 std::unexpected<Broken> Client::broken(Failure failure, const std::string& what) const {
@@ -179,7 +188,15 @@ Result<void> Client::read_key() {
     return std::unexpected(std::move(text.error()));
   }
   api_key_ = trimmed(std::move(*text));
+  know_key();
   return {};
+}
+
+void Client::know_key() const {
+  known_secrets().add(api_key_);
+  if (options_.auth.method == config::AuthMethod::basic) {
+    known_secrets().add(options_.auth.workspace_guid + ":" + api_key_);
+  }
 }
 
 void Client::refresh_credentials(RefreshDone done) {
@@ -203,6 +220,7 @@ void Client::refresh_credentials(RefreshDone done) {
 
 void Client::set_api_key(config::Secret key) {
   api_key_ = key.value;
+  know_key();
   options_.auth.api_key = std::move(key);
   if (options_.auth.method == config::AuthMethod::basic) {
     basic_ = basic_authorization(options_.auth.workspace_guid, api_key_);
@@ -260,6 +278,7 @@ void Client::end_login(Result<std::string> token) noexcept {
 Result<void> Client::keep(Result<std::string> token) {
   const MonoTime now = deps_.clock.mono_now();
   if (token) {
+    known_secrets().add(*token);
     const auto lifetime = token_lifetime(*token, deps_.clock.wall_now());
     token_.login_succeeded(now, std::move(*token), lifetime);
     return {};
@@ -303,7 +322,7 @@ Task<UpstreamAnswer> Client::exchange(std::string path, std::string authorizatio
   UpstreamAnswer answer = co_await connection->exchange(
       head(path, authorization, body.size()), body, steady_clock::now() + options_.timeout);
   if (answer.failure != Failure::none) {
-    answer.detail = peer_->host_header() + ": " + answer.detail;
+    answer.detail = peer_->host_header() + ": " + known_secrets().redacted(answer.detail);
   }
   if (connection->reusable()) {
     connection.give_back();

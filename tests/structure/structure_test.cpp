@@ -87,6 +87,23 @@ TEST(Structure, WhatDecidesDoesNothingElse) {
   }
 }
 
+// What others wrote reaches a terminal through one door, which makes it harmless.
+TEST(Structure, EveryCommandWritesThroughItsDoor) {
+  // Events as data, and the escapes of `top` itself, which are no one else's words.
+  const std::map<std::string, std::size_t, std::less<>> at_most{
+      {"src/cli/output.cpp", 2}, {"src/cli/buffer.cpp", 3}, {"src/cli/top.cpp", 3}};
+  const std::regex stream("std::(cout|cerr|clog)|[^a-z_](printf|puts|fwrite) *\\(|std::print");
+  for (const SourceFile& file : source_files()) {
+    if (file.module != "cli" && file.module != "runtime") {
+      continue;
+    }
+    const auto found = static_cast<std::size_t>(std::distance(
+        std::sregex_iterator(file.text.begin(), file.text.end(), stream), std::sregex_iterator()));
+    const auto allowed = at_most.find(file.path.string());
+    EXPECT_LE(found, allowed == at_most.end() ? 0 : allowed->second) << file.path;
+  }
+}
+
 TEST(Structure, FoldersHaveNoNameThatSaysNothing) {
   for (const auto& entry : fs::recursive_directory_iterator(root / "src")) {
     for (const char* name : {"util", "utils", "helpers", "common", "manager", "misc"}) {

@@ -6,7 +6,8 @@
 
 namespace sluice {
 
-// Appends the text as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD.
+// Appends the text as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD, and
+// what is unprintable (printable.hpp) is escaped.
 void append_json_string(std::string& out, std::string_view text);
 
 // RFC 8259, 6.

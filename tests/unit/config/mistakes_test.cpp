@@ -324,6 +324,10 @@ TEST(Mistakes, Workspaces) {
          ":2: workspaces[0].auth.api_key has line");
   expect("workspaces:\n  - auth: {method: jwt, api_key_file: /gone}",
          ":2: workspaces[0].auth.api_key_file is /gone, which cannot be read");
+  const std::string pasted =
+      "workspaces:\n  - auth: {method: jwt, api_key_file: 9f8e7d6c-pasted/k3y+x=}";
+  expect(pasted, ":2: workspaces[0].auth.api_key_file names a file (not shown");
+  EXPECT_THAT(mistakes_in(pasted).at(0), testing::Not(testing::HasSubstr("pasted")));
   expect("workspaces:\n  - auth:\n      workspace_guid: 0123\n      api_key: k",
          ":3: workspaces[0].auth.workspace_guid is not a UUID");
   const std::string auth = "auth: {method: jwt, api_key: k}";

@@ -183,6 +183,24 @@ TEST_F(HttpUpstreamTest, SendsTheBodyWithTheHeadersOfTheApi) {
                                   HasSubstr("\r\nUser-Agent: sluice/")));
 }
 
+// An error page, or a proxy that shows the request it could not pass on.
+TEST_F(HttpUpstreamTest, NeverPassesOnCredentialsThatAnAnswerRepeats) {
+  options_.auth.api_key.value = "the-workspace's-api-key";
+  server_.script = [](const Received& request) {
+    const std::string page = "<pre>" + request.head +
+                             "</pre> the-workspace's-api-key "
+                             "the-workspace&#39;s-api-key the-workspace%27s-api-key";
+    return Reaction{"HTTP/1.1 400 Bad Request\r\nContent-Length: " + std::to_string(page.size()) +
+                        "\r\n\r\n" + page,
+                    Then::keep};
+  };
+  const UpstreamAnswer answer = post();
+  EXPECT_EQ(answer.status, 400U);
+  EXPECT_THAT(answer.body, AllOf(HasSubstr("Authorization: Basic [redacted]"),
+                                 HasSubstr("</pre> [redacted] [redacted] [redacted]"),
+                                 Not(HasSubstr("api-key"))));
+}
+
 TEST_F(HttpUpstreamTest, SendsALargeBodyWhole) {
   std::string body(5'000'000, 'x');
   body[4'999'999] = 'y';
