@@ -82,6 +82,9 @@ struct Word {
 
 // In lower case, without what people write in several ways; nothing for what is too long to be one.
 std::optional<Word> word_of(std::string_view name) {
+  if (name.size() > 2 * alias_bytes_max) {
+    return std::nullopt;
+  }
   Word word;
   for (const char c : name) {
     if (c == '_' || c == '-') {

@@ -255,6 +255,7 @@ void EventPass::event_member(Text key_text) {
   }
   const int found = find_field(event_fields, key_text);
   if (found == decltype(event_fields)::not_found) {
+    unknown_member(FieldOf::event, key_text);
     key(key_text);
     out_ = walker_.copy_value(out_, 1);
     return;
@@ -373,6 +374,7 @@ void EventPass::client_member() {
       identifier_member(identifier);
       return;
     }
+    unknown_member(FieldOf::client, key_text);
     key(key_text);
     out_ = walker_.copy_value(out_, 2);
   });
@@ -691,8 +693,7 @@ void EventPass::finish_event() {
     reject(RejectReason::field_missing, {.root = "action"}, "a custom event says its `action`");
   }
   if (identities_ == 0 && !rejected_) {
-    reject(RejectReason::client_missing, {.root = "client"},
-           "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`");
+    reject(RejectReason::client_missing, {.root = "client"}, no_identifier());
   }
   check_required_params();
   check_params_email();
@@ -1025,6 +1026,30 @@ void EventPass::other_kind(FieldPath field, std::string_view message) {
   }
   goes_on(Rule::param_form, field, message);
   out_ = walker_.copy_value(out_, field.leaf.empty() ? 2 : 3);
+}
+
+void EventPass::unknown_member(FieldOf parent, Text name) {
+  const FieldHint hint = name.escaped ? FieldHint() : hint_for(parent, name.raw);
+  if (hint.meant.empty()) {
+    return;
+  }
+  if (parent == FieldOf::client) {
+    misnamed_identifier_ = name.raw;
+    meant_identifier_ = hint.meant;
+    goes_on(Rule::field_misnamed, {.root = "client", .name = name.raw}, hint.message);
+  } else {
+    goes_on(Rule::field_misnamed, {.root = name.raw}, hint.message);
+  }
+}
+
+std::string EventPass::no_identifier() const {
+  std::string message =
+      "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`";
+  if (!misnamed_identifier_.empty()) {
+    message.append(": `").append(misnamed_identifier_).append("` is none, did you mean `");
+    message.append(meant_identifier_).append("`?");
+  }
+  return message;
 }
 
 bool EventPass::goes_on(Rule rule, FieldPath field, std::string_view message) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include <sluice/event/field_hint.hpp>
 #include <sluice/normalise/normaliser.hpp>
 #include <sluice/normalise/time.hpp>
 
@@ -172,6 +173,9 @@ class EventPass {
   // The event breaks a rule that not all sources make. Whether it goes on: else it is rejected. The
   // message is static.
   [[gnu::cold, gnu::noinline]] bool goes_on(Rule rule, FieldPath field, std::string_view message);
+  // Tells of a field that the API does not know and that looks like one of its own.
+  [[gnu::noinline]] void unknown_member(FieldOf parent, Text name);
+  [[nodiscard]] std::string no_identifier() const;
   // The same of the string at the cursor, which is copied if the event goes on.
   void doubtful_text(Rule rule, FieldPath field, std::string_view message);
   // Rejects the value at the cursor and moves past it.
@@ -191,7 +195,9 @@ class EventPass {
   bool type_known_ = false;
   std::string_view action_;
   bool labelled_ = false;
-  std::uint32_t identities_ = 0;  // identifiers given, a bit each
+  std::uint32_t identities_ = 0;            // identifiers given, a bit each
+  std::string_view misnamed_identifier_{};  // of the input, and what may be meant by it
+  std::string_view meant_identifier_{};
   int profile_rank_ = std::numeric_limits<int>::max();
   std::uint64_t profile_hash_ = 0;
   std::string_view client_email_;

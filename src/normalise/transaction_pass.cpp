@@ -50,6 +50,7 @@ void EventPass::transaction_member(Text key_text) {
   }
   const int found = find_field(fields, key_text);
   if (found == decltype(fields)::not_found) {
+    unknown_member(FieldOf::transaction, key_text);
     key(key_text);
     out_ = walker_.copy_value(out_, 1);
     return;
@@ -231,8 +232,7 @@ void EventPass::metadata() {
 
 void EventPass::finish_transaction() {
   if (identities_ == 0 && !rejected_) {
-    reject(RejectReason::client_missing, {.root = "client"},
-           "no profile identifier: give at least one of `id`, `customId`, `uuid`, `email`");
+    reject(RejectReason::client_missing, {.root = "client"}, no_identifier());
   }
   for (const Field required : {order_id, product_list, revenue, value, payment, source}) {
     if ((seen_ & bit(required)) == 0) {

@@ -75,6 +75,10 @@ constexpr std::array<RuleInfo, rule_count> rules{{
      goes_on, "older SDKs, the Magento module's client"},
     {salt_empty, "salt_empty", field_invalid, "`eventSalt` is empty", "counts as absent",
      "assumed"},
+    {field_misnamed, "field_misnamed", field_invalid,
+     "a field that the API does not know looks like one that it knows: `custom_id`, `customID`, "
+     "`timestamp`",
+     "goes on as it is, and says nothing to the API", "SDK's models"},
 }};
 
 constexpr bool indexed_by_enumerator() {

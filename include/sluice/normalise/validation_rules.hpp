@@ -45,8 +45,9 @@ enum class Rule : std::uint8_t {
   type_of_path,
   type_deprecated,
   salt_empty,
+  field_misnamed,
 };
-inline constexpr std::size_t rule_count = 26;
+inline constexpr std::size_t rule_count = 27;
 
 struct RuleInfo {
   Rule rule;

@@ -35,7 +35,7 @@ TEST(FieldHint, SaysNothingOfWhatIsRightOrUnknown) {
        {std::pair(client, "customId"), std::pair(client, "email"), std::pair(client, ""),
         std::pair(client, "phone"), std::pair(client, "timestamp"), std::pair(event, "custom_id"),
         std::pair(event, "time"), std::pair(event, "label"), std::pair(transaction, "recordedAt"),
-        std::pair(transaction, "value"),
+        std::pair(transaction, "value"), std::pair(client, "custom____________________________id"),
         std::pair(client, "a-name-that-is-longer-than-any-of-them")}) {
     EXPECT_EQ(hint_for(parent, name).meant, "") << name;
   }

@@ -182,6 +182,17 @@ std::vector<Case> cases() {
        R"({"type":"recommendation-seen",)"},
       {salt_empty, custom(R"("client":{"id":1},"params":{},"eventSalt":"")"), "eventSalt",
        R"("params":{},"time")"},
+      {field_misnamed, custom(R"("client":{"custom_id":"c","id":1},"params":{})"),
+       "client.custom_id", R"("custom_id":"c")"},
+      {field_misnamed,
+       custom(R"("client":{"id":1},"params":{},"timestamp":"2020-01-01T00:00:00Z")"), "timestamp",
+       R"("timestamp":"2020-01-01T00:00:00Z")"},
+      {field_misnamed,
+       transaction(R"("orderId":"o","time":"2020-01-01T00:00:00Z",)" + whole),
+       "time",
+       R"("recordedAt":)",
+       {},
+       sale},
   };
 }
 
@@ -295,6 +306,15 @@ TEST(ValidationRules, ListsAHundredWarningsAndCountsAll) {
   EXPECT_EQ(outcome.events.warnings.size(), warnings_listed_max);
   EXPECT_EQ(outcome.events.warning_count, 300U);
   EXPECT_EQ(outcome.events.warned_by_rule[static_cast<std::size_t>(Rule::params_missing)], 150U);
+}
+
+TEST(ValidationRules, AnIdentifierThatIsMisnamedIsNamedInTheRefusal) {
+  const Outcome outcome =
+      run_batch(custom(R"("client":{"customID":"c"},"params":{})"), api_rules());
+  ASSERT_THAT(outcome.refusals(), ElementsAre("client: client_missing"));
+  EXPECT_THAT(outcome.events.rejections[0].message,
+              HasSubstr("`customID` is none, did you mean `customId`?"));
+  EXPECT_EQ(outcome.events.warning_count, 0U);
 }
 
 TEST(ValidationRules, ALineThatIsRefusedAfterAllWarnsOfNothing) {
