@@ -21,6 +21,7 @@
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/system_clock.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
 #include <sys/stat.h>
@@ -70,6 +71,36 @@ Result<void> to_read_result(const rocksdb::Status& status) {
     return failure(Errc::unreadable, status.ToString());
   }
   return outcome;
+}
+
+// RocksDB asserts that no clock shows a time before 1970.
+class BoundedClock final : public rocksdb::SystemClockWrapper {
+ public:
+  explicit BoundedClock(const std::shared_ptr<rocksdb::SystemClock>& clock)
+      : SystemClockWrapper(clock) {}
+  [[nodiscard]] const char* Name() const override { return "BoundedClock"; }
+  rocksdb::Status GetCurrentTime(std::int64_t* unix_time) override {
+    *unix_time =
+        std::chrono::floor<std::chrono::seconds>(system_clock().wall_now().time_since_epoch())
+            .count();
+    return rocksdb::Status::OK();
+  }
+};
+
+class BoundedEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit BoundedEnv(rocksdb::Env* env) : EnvWrapper(env) {
+    system_clock_ = std::make_shared<BoundedClock>(env->GetSystemClock());
+  }
+  rocksdb::Status GetCurrentTime(std::int64_t* unix_time) override {
+    return system_clock_->GetCurrentTime(unix_time);
+  }
+};
+
+// Never destroyed, as RocksDB's own.
+rocksdb::Env* bounded_env() {
+  static auto* const env = new BoundedEnv(rocksdb::Env::Default());
+  return env;
 }
 
 // RocksDB's own words, as far as they are warnings; and what it says that it has dropped.
@@ -209,9 +240,7 @@ class RocksDbEngine final : public Engine {
     settings_ = rocksdb_options(options_.write_buffer_bytes);
     settings_.info_log = std::make_shared<Log>(dropped_bytes_);
     settings_.listeners.push_back(std::make_shared<WriteCounter>(written_bytes_));
-    if (options_.env != nullptr) {
-      settings_.env = options_.env;
-    }
+    settings_.env = options_.env != nullptr ? options_.env : bounded_env();
     // They come in bursts, and whoever waits for an acknowledgement goes first.
     for (const auto pool : {rocksdb::Env::HIGH, rocksdb::Env::LOW}) {
       static_cast<void>(
