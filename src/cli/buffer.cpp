@@ -47,7 +47,7 @@ std::string stat_text(const store::WorkspaceStat& workspace) {
 }
 
 int stat(const std::string& path, bool json) {
-  const auto found = store::stat(path);
+  const auto found = store::stat(path, this_program);
   if (!found) {
     return fail("buffer", found.error().message);
   }
@@ -79,12 +79,19 @@ std::string bad_json(const store::Verification& found) {
 }
 
 std::string verification_json(const store::Verification& found) {
-  return fmt::format(R"("groups":{},"events":{},"log_dropped_bytes":{},"bad":[{}])", found.groups,
-                     found.events, found.log_dropped_bytes, bad_json(found));
+  return fmt::format(
+      R"("groups":{},"events":{},"log_dropped_bytes":{},"cannot_open":{},"bad":[{}])", found.groups,
+      found.events, found.log_dropped_bytes,
+      found.cannot_open.empty() ? "null" : json_string(found.cannot_open), bad_json(found));
 }
 
 std::string bad_text(const store::Verification& found) {
   std::string out;
+  if (!found.cannot_open.empty()) {
+    out +=
+        fmt::format("the database cannot be opened ({}): this is what can be found in its files\n",
+                    found.cannot_open);
+  }
   for (const store::BadRange& range : found.bad) {
     out += fmt::format("workspace {}: tickets {} to {} cannot be read: {} groups, {} events\n",
                        range.workspace, range.first_ticket, range.last_ticket, range.groups,
@@ -97,7 +104,7 @@ std::string bad_text(const store::Verification& found) {
 }
 
 int verify(const std::string& path, bool json) {
-  const auto found = store::verify(path);
+  const auto found = store::verify(path, this_program);
   if (!found) {
     return fail("buffer", found.error().message);
   }
@@ -111,7 +118,7 @@ int verify(const std::string& path, bool json) {
 }
 
 int export_events(const std::string& path) {
-  const auto found = store::export_events(path, [](const store::ExportedEvent& event) {
+  const auto print = [](const store::ExportedEvent& event) {
     std::cout  // as it is: it is data, and no terminal's
         << fmt::format(
                R"({{"workspace":{},"ticket":{},"index":{},"kind":"{}","accepted_at":"{}","event":{}}})",
@@ -119,7 +126,8 @@ int export_events(const std::string& path) {
                event.kind == EventKind::event ? "event" : "transaction", text_of(event.accepted_at),
                event.json)
         << '\n';
-  });
+  };
+  const auto found = store::export_events(path, print, this_program);
   if (!found) {
     return fail("buffer", found.error().message);
   }
@@ -129,7 +137,7 @@ int export_events(const std::string& path) {
 }
 
 int repair(const std::string& path, bool json) {
-  const auto repaired = store::repair(path);
+  const auto repaired = store::repair(path, this_program);
   if (!repaired) {
     return fail("buffer", repaired.error().message);
   }

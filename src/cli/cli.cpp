@@ -6,7 +6,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <sluice/base/log.hpp>
 #include <sluice/cli/cli.hpp>
+#include <sluice/store/trial.hpp>
 
 #include "commands.hpp"
 
@@ -146,6 +148,15 @@ int run(int argc, const char* const* argv) {
   bool buffer_json = false;
   add_buffer(app, buffer_json, config_file,
              [&](BufferAction action) { exit_code = buffer(config_file, action, buffer_json); });
+  std::string trial_database;
+  bool trial_writes = false;
+  CLI::App* trial_command = app.add_subcommand(store::trial_command)->group("");  // not for people
+  trial_command->add_option("database", trial_database)->required();
+  trial_command->add_flag("--write", trial_writes);
+  trial_command->callback([&] {
+    log::configure(log::Level::off, log::Format::human);
+    exit_code = store::run_trial(trial_database, trial_writes);
+  });
   app.add_subcommand("version", "Print the version.")->callback([&] { exit_code = version(); });
   try {
     app.parse(argc, argv);

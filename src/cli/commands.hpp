@@ -29,6 +29,9 @@ void complain(std::string_view text);
 // One line on standard error, `sluice COMMAND: MESSAGE`. Returns the exit code.
 int fail(std::string_view command, std::string_view message, int exit_code = exit_failure);
 
+// By which the commands start themselves anew, to try a store.
+inline constexpr const char* this_program = "/proc/self/exe";
+
 [[nodiscard]] int serve(const std::string& config_file);
 
 struct CheckOptions {

@@ -177,7 +177,8 @@ int serve(const std::string& config_file) {
   auto gateway =
       runtime::start_gateway(*config, system_clock(),
                              {.load = [&config_file] { return read_config(config_file); },
-                              .quit = [&signals] { signals.request_stop(); }});
+                              .quit = [&signals] { signals.request_stop(); },
+                              .program = this_program});
   if (!gateway) {
     log::write_last("sluice: " + gateway.error().message + '\n');
     return exit_failure;

@@ -156,9 +156,11 @@ PipelineOptions pipeline_options(const config::Config& config, const config::Wor
   return options;
 }
 
-store::Options store_options(const config::Config& config, std::size_t producers) {
+store::Options store_options(const config::Config& config, std::size_t producers,
+                             const std::string& program) {
   const std::size_t share = backlog_memory_bytes() / config.workspaces.size();
   return {.path = config.buffer.path,
+          .program = program,
           .sync = config.buffer.sync == config::BufferSync::always ? store::SyncPolicy::always
                                                                    : store::SyncPolicy::interval,
           .sync_interval = config.buffer.sync_interval,
@@ -476,7 +478,8 @@ class RunningGateway final : public Gateway {
                  pipeline.restore(found.events, found.bytes);
                }});
     }
-    auto store = store::open(store_options(*running_, producers), std::move(workspaces), clock_);
+    auto store = store::open(store_options(*running_, producers, controls_.program),
+                             std::move(workspaces), clock_);
     if (!store) {
       return std::unexpected(store.error());
     }

@@ -239,6 +239,10 @@ Ticket ticket_of_key(std::string_view key) {
 
 void seal(std::string_view key, std::string& value) { put(value, checksum(key, value)); }
 
+bool is_sealed(std::string_view key, std::string_view value) {
+  return unseal(key, value).has_value();
+}
+
 std::uint32_t encode_group(std::string_view key, const Group& group, const Totals& before,
                            std::string& out) {
   out.clear();

@@ -68,6 +68,7 @@ inline constexpr Ticket ticket_max = ~Ticket{0};
 // A value ends in a checksum of it and its key, so that nothing is read as what it is not. Every
 // decode_…() below gives nothing for what encode_…() has not made.
 void seal(std::string_view key, std::string& value);
+[[nodiscard]] bool is_sealed(std::string_view key, std::string_view value);
 // Returns the first format that has what is written.
 std::uint32_t encode_group(std::string_view key, const Group& group, const Totals& before,
                            std::string& out);

@@ -43,19 +43,21 @@ std::string describe(const Error& error, const std::string& path) {
 }  // namespace
 
 Core::Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> engine, Bells bells,
-           Quarantine quarantine, RaiseFormat raise_format)
+           Quarantine quarantine, RaiseFormat raise_format, TallyKeeper tally)
     : options_(options),
       clock_(clock),
       engine_(std::move(engine)),
       bells_(std::move(bells)),
       quarantine_(std::move(quarantine)),
       raise_format_(std::move(raise_format)),
+      tally_keeper_(std::move(tally)),
       queue_(options.producers, bells_.commit) {
   SLUICE_ASSERT(options_.read_ahead_bytes > 0 && options_.commit_bytes_max > 0);
 }
 
 Result<void> Core::start(std::vector<Workspace> workspaces) {
   ReadPast engine(*engine_);
+  unconfigured_ = decode_tally(tally_keeper_.found).value_or(Tally());
   std::set<WorkspaceId> ids;
   for (Workspace& workspace : workspaces) {
     const auto id = id_of(engine, workspace.name, ids);
@@ -67,6 +69,9 @@ Result<void> Core::start(std::vector<Workspace> workspaces) {
     if (!loaded) {
       return std::unexpected(loaded.error());
     }
+    loaded->name = workspace.name;
+    raise(*loaded, unconfigured_);
+    unconfigured_.erase(*id);
     add_workspace(std::move(workspace), *std::move(loaded));
     if (auto restored = restore_window(*workspaces_.back()); !restored) {
       return restored;
@@ -105,18 +110,22 @@ void Core::add_workspace(Workspace workspace, LoadedWorkspace loaded) {
 
 Result<void> Core::find_orphans(const std::set<WorkspaceId>& configured) {
   ReadPast engine(*engine_);
-  const auto stored = stored_ids(engine);
+  auto stored = stored_ids(engine);
   if (!stored) {
     return std::unexpected(stored.error());
+  }
+  for (const auto& [id, entry] : unconfigured_) {
+    stored->insert(id);
   }
   for (const WorkspaceId id : *stored) {
     if (configured.contains(id)) {
       continue;
     }
-    const auto loaded = load_workspace(engine, id);
+    auto loaded = load_workspace(engine, id);
     if (!loaded) {
       return std::unexpected(loaded.error());
     }
+    raise(*loaded, unconfigured_);
     Orphan orphan{.name = loaded->name.empty() ? "#" + std::to_string(id) : loaded->name,
                   .backlog = loaded->releases.backlog(loaded->next)};
     if (orphan.backlog.events > 0) {
@@ -289,6 +298,7 @@ void Core::commit(bool sync) {
     undo_commit(written.error());
     return;
   }
+  keep_tally();
   if (!sync && options_.sync == SyncPolicy::interval && !sync_due_) {
     sync_due_ = begin + options_.sync_interval;
   }
@@ -309,6 +319,28 @@ Result<void> Core::write_commit(bool sync) {
     format_raised_ = format_needed_;
   }
   return engine_->write(batch_, sync);
+}
+
+void Core::keep_tally() {
+  if (!tally_keeper_.keep) {
+    return;
+  }
+  std::vector<TallyPart> parts;
+  for (const auto& workspace : workspaces_) {
+    parts.push_back({.id = workspace->id,
+                     .next = workspace->next,
+                     .low = workspace->releases.low(),
+                     .ranges = workspace->releases.ranges()});
+  }
+  for (const auto& [id, entry] : unconfigured_) {
+    parts.push_back({.id = id,
+                     .next = entry.next,
+                     .low = entry.low,
+                     .ranges = entry.ranges,
+                     .is_complete = entry.is_complete});
+  }
+  encode_tally(parts, tally_bytes_);
+  tally_keeper_.keep(tally_bytes_);
 }
 
 void Core::place_appends() {
@@ -501,6 +533,7 @@ Result<void> Core::write_known_state() {
   for (const auto& workspace : workspaces_) {
     workspace->releases.written();
   }
+  keep_tally();
   let_reclaim();
   return {};
 }
@@ -718,11 +751,15 @@ void Core::expose(metrics::Exposition& exposition) const {
   }
 }
 
-Result<std::unique_ptr<SteppedStore>> open_stepped(
-    const Options& options, std::vector<Workspace> workspaces, const Clock& clock,
-    std::unique_ptr<Engine> engine, Bells bells, Quarantine quarantine, RaiseFormat raise_format) {
-  auto core = std::make_unique<Core>(options, clock, std::move(engine), std::move(bells),
-                                     std::move(quarantine), std::move(raise_format));
+Result<std::unique_ptr<SteppedStore>> open_stepped(const Options& options,
+                                                   std::vector<Workspace> workspaces,
+                                                   const Clock& clock,
+                                                   std::unique_ptr<Engine> engine, Bells bells,
+                                                   Quarantine quarantine, RaiseFormat raise_format,
+                                                   TallyKeeper tally) {
+  auto core =
+      std::make_unique<Core>(options, clock, std::move(engine), std::move(bells),
+                             std::move(quarantine), std::move(raise_format), std::move(tally));
   if (auto started = core->start(std::move(workspaces)); !started) {
     return std::unexpected(started.error());
   }

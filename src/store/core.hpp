@@ -15,6 +15,7 @@
 #include "load.hpp"
 #include "probe.hpp"
 #include "read_back.hpp"
+#include "tally.hpp"
 #include "trouble.hpp"
 #include "workspace_buffer.hpp"
 
@@ -23,7 +24,7 @@ namespace sluice::store {
 class Core final : public SteppedStore {
  public:
   Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> engine, Bells bells,
-       Quarantine quarantine, RaiseFormat raise_format);
+       Quarantine quarantine, RaiseFormat raise_format, TallyKeeper tally);
   ~Core() override { close(); }
 
   // Once, before anything else.
@@ -59,6 +60,7 @@ class Core final : public SteppedStore {
   [[nodiscard]] std::uint64_t backlog_events() const;
   void commit(bool sync);
   [[nodiscard]] Result<void> write_commit(bool sync);
+  void keep_tally();
   void place_appends();
   void take_releases();
   void place_releases();
@@ -88,6 +90,7 @@ class Core final : public SteppedStore {
   const Bells bells_;
   const Quarantine quarantine_;
   const RaiseFormat raise_format_;
+  const TallyKeeper tally_keeper_;
   std::atomic<bool> closed_{false};
   Trouble trouble_;
   AppendQueue queue_;
@@ -101,6 +104,8 @@ class Core final : public SteppedStore {
   std::atomic<std::uint64_t> unstored_events_{0};  // while the files are gone
 
   // The commit thread's.
+  Tally unconfigured_;       // what was kept of workspaces that are not configured
+  std::string tally_bytes_;  // keeps its memory
   std::deque<Append> waiting_;
   std::deque<Append> committing_;
   Batch batch_;

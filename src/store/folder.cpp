@@ -2,15 +2,19 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
 #include <fcntl.h>
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <sluice/base/clock.hpp>
 #include <sluice/base/log.hpp>
 #include <sluice/store/engine.hpp>
 
@@ -28,14 +32,6 @@ constexpr std::string_view format_prefix = "sluice store format ";
 std::unexpected<Error> failed(const std::string& doing, const std::string& path, int error) {
   return failure(error == ENOSPC ? Errc::disk_full : Errc::failed,
                  "cannot " + doing + " " + path + ": " + std::generic_category().message(error));
-}
-
-Result<void> sync_folder(const std::string& path) {
-  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = folder >= 0 && ::fsync(folder) == 0;
-  const int error = errno;
-  ::close(folder);
-  return synced ? Result<void>() : failed("sync", path, error);
 }
 
 // Written and synced, or as it was before.
@@ -74,9 +70,55 @@ std::optional<std::uint32_t> format_of(std::string_view line) {
 
 }  // namespace
 
+Result<std::string> set_aside(const std::string& path) {
+  const fs::path what(path);
+  const auto now = static_cast<std::time_t>(
+      std::chrono::floor<std::chrono::seconds>(system_clock().wall_now().time_since_epoch())
+          .count());
+  std::string wanted = (what.parent_path() / "corrupt-").string() +
+                       fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(now));
+  if (what.filename() != "db") {
+    wanted += "-" + what.filename().string();
+  }
+  std::string aside = wanted;
+  std::error_code error;
+  for (int i = 2; fs::exists(aside, error); ++i) {
+    aside = fmt::format("{}-{}", wanted, i);
+  }
+  fs::rename(path, aside, error);
+  if (error) {
+    return failure(Errc::failed, "cannot rename " + path + ": " + error.message());
+  }
+  return aside;
+}
+
+void clear_the_way(const std::string& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) {
+    return;
+  }
+  if (const auto aside = set_aside(path)) {
+    SLUICE_LOG(error, "a folder stood where a file of the buffer should be: it was set aside",
+               {"path", path}, {"now", *aside});
+  }
+}
+
+Result<void> sync_folder(const std::string& path) {
+  const int folder = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = folder >= 0 && ::fsync(folder) == 0;
+  const int error = errno;
+  ::close(folder);
+  return synced ? Result<void>() : failed("sync", path, error);
+}
+
 Result<Folder> Folder::open(const std::string& path, Missing missing) {
   std::error_code error;
   if (missing == Missing::create) {
+    if (fs::is_regular_file(path + "/db", error)) {
+      if (const auto aside = set_aside(path + "/db"); !aside) {
+        return std::unexpected(aside.error());
+      }
+    }
     if (fs::create_directories(path + "/db", error)) {
       fs::permissions(path + "/db", fs::perms::owner_all, error);  // events are nobody else's
     }
@@ -84,10 +126,11 @@ Result<Folder> Folder::open(const std::string& path, Missing missing) {
       return failure(Errc::failed, "cannot create the folder buffer.path (" + path +
                                        "): " + error.message() + "; create it, or set another one");
     }
-  } else if (!fs::exists(path + "/FORMAT", error)) {
+  } else if (!fs::exists(path + "/FORMAT", error) && !fs::exists(path + "/db", error)) {
     return failure(Errc::failed, "there is no store in " + path + " (buffer.path)");
   }
   const std::string lock_path = path + "/LOCK";
+  clear_the_way(lock_path);
   const int lock = ::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
   if (lock < 0) {
     return failed("open", lock_path, errno);
@@ -119,6 +162,7 @@ Folder::~Folder() {
 
 Result<void> Folder::check_format() {
   const std::string path = path_ + "/FORMAT";
+  clear_the_way(path);
   std::string line;
   std::ifstream file(path);
   std::getline(file, line);

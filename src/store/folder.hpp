@@ -5,7 +5,11 @@
 //   db/             RocksDB
 //   reserve         room for when the disk is full
 //   quarantine/     records that could not be read
-//   corrupt-<time>/ a db/ that was beyond repair
+//   TALLY           how far each workspace has come
+//   OPENING         there while db/ is being opened, and after a process that died of that
+//   db.draft/       a db/ that is being built anew
+//   db.rebuilt/     one that is complete, and about to take the place of db/
+//   corrupt-<time>/ a db/ that was built anew; with a name behind it: what was in a file's place
 #pragma once
 
 #include <cstdint>
@@ -16,6 +20,13 @@
 #include <sluice/event/group.hpp>
 
 namespace sluice::store {
+
+// Renames what is not what it should be to corrupt-<time> beside it, with its name behind that
+// unless it is the database. Its new path.
+[[nodiscard]] Result<std::string> set_aside(const std::string& path);
+// Sets a folder aside that stands where a file should be, and logs it.
+void clear_the_way(const std::string& path);
+[[nodiscard]] Result<void> sync_folder(const std::string& path);
 
 class Folder {
  public:
@@ -29,6 +40,8 @@ class Folder {
 
   [[nodiscard]] std::string database_path() const { return path_ + "/db"; }
   [[nodiscard]] std::string reserve_path() const { return path_ + "/reserve"; }
+  [[nodiscard]] std::string mark_path() const { return path_ + "/OPENING"; }
+  [[nodiscard]] std::string tally_path() const { return path_ + "/TALLY"; }
   // As of the file FORMAT.
   [[nodiscard]] const std::string& format() const { return format_; }
   // The store has what no format before this one has: on disk when it returns without an error.

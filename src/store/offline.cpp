@@ -5,10 +5,14 @@
 #include <sluice/store/offline.hpp>
 
 #include "codec.hpp"
+#include "door.hpp"
 #include "folder.hpp"
 #include "load.hpp"
 #include "read_back.hpp"
+#include "read_past.hpp"
 #include "rocksdb_engine.hpp"
+#include "salvage.hpp"
+#include "tally.hpp"
 
 namespace sluice::store {
 namespace {
@@ -19,28 +23,39 @@ constexpr std::size_t read_bytes = 8U << 20;
 
 struct Opened {
   Folder folder;
-  std::unique_ptr<Engine> engine;
+  Tally tally;
+  LookedAt database;
 };
 
-Result<Opened> open_offline(const std::string& path, bool read_only) {
+Door door_of(const Folder& folder, const std::string& program) {
+  return {.program = program,
+          .mark = {},
+          .tally = decode_tally(TallyFile::read(folder.tally_path())).value_or(Tally())};
+}
+
+Result<Opened> open_offline(const std::string& path, const std::string& program) {
   auto folder = Folder::open(path, Folder::Missing::fail);
   if (!folder) {
     return std::unexpected(folder.error());
   }
-  auto engine = open_rocksdb({.path = folder->database_path(), .read_only = read_only});
-  if (!engine) {
-    return failure(
-        engine.error().code,
-        "cannot open the store in " + path + ": " + engine.error().message +
-            (engine.error().code == Errc::corrupt ? "; try `sluice buffer repair`" : ""));
+  Door door = door_of(*folder, program);
+  auto database = LookedAt::open(folder->database_path(), door);
+  if (!database) {
+    return failure(database.error().code,
+                   "cannot open the store in " + path + ": " + database.error().message);
   }
-  return Opened{.folder = *std::move(folder), .engine = *std::move(engine)};
+  return Opened{.folder = *std::move(folder),
+                .tally = std::move(door.tally),
+                .database = *std::move(database)};
 }
 
-Result<std::vector<LoadedWorkspace>> load_all(Engine& engine) {
-  const auto ids = stored_ids(engine);
+Result<std::vector<LoadedWorkspace>> load_all(Engine& engine, const Tally& tally) {
+  auto ids = stored_ids(engine);
   if (!ids) {
     return std::unexpected(ids.error());
+  }
+  for (const auto& [id, entry] : tally) {
+    ids->insert(id);
   }
   std::vector<LoadedWorkspace> all;
   for (const WorkspaceId id : *ids) {
@@ -51,6 +66,7 @@ Result<std::vector<LoadedWorkspace>> load_all(Engine& engine) {
     if (loaded->name.empty()) {
       loaded->name = "#" + std::to_string(id);
     }
+    raise(*loaded, tally);
     all.push_back(*std::move(loaded));
   }
   std::ranges::sort(all, {}, &LoadedWorkspace::name);
@@ -97,8 +113,9 @@ void count(const LoadedWorkspace& workspace, const ReadBack& read, Verification&
 
 // Reads everything. `take` sees what was read.
 Result<Verification> read_all(
-    Engine& engine, const std::function<void(const LoadedWorkspace&, const Group&)>& take) {
-  const auto workspaces = load_all(engine);
+    Engine& engine, const Tally& tally,
+    const std::function<void(const LoadedWorkspace&, const Group&)>& take) {
+  const auto workspaces = load_all(engine, tally);
   if (!workspaces) {
     return std::unexpected(workspaces.error());
   }
@@ -119,78 +136,50 @@ Result<Verification> read_all(
   return verification;
 }
 
-// Copies what can be read of a workspace. What is lost counts as released in the copy. Returns the
-// first format that has what is in it.
-Result<std::uint32_t> copy_workspace(Engine& from, LoadedWorkspace workspace, Engine& to) {
-  std::uint32_t format = format_version_first;
-  Batch batch;
-  std::string value;
-  const LoadedWorkspace original = workspace;
-  auto copied = read_workspace(from, original, [&](ReadBack& read) {
-    batch.clear();
-    for (std::size_t i = 0; i < read.groups.size(); ++i) {
-      const std::string key = make_key(Tag::group, workspace.id, read.groups[i]->ticket);
-      format = std::max(format, encode_group(key, *read.groups[i], read.befores[i], value));
-      batch.put(key, value);
-    }
-    for (const LostGroups& lost : read.lost) {
-      for_each_piece(lost, original.releases.ranges(), [&](const LostGroups& piece) {
-        workspace.releases.add(piece.begin, piece.end, piece.totals);
-      });
-    }
-    return to.write(batch, false);
-  });
-  if (!copied) {
-    return std::unexpected(copied.error());
-  }
-  batch.clear();
-  const auto read =
-      read_past_damage(from, Tag::dedup, workspace.id, {.begin = 0, .end = workspace.next.ticket},
-                       [&](std::string_view key, std::string_view stored) {
-                         if (decode_keys(key, stored)) {
-                           batch.put(key, stored);
-                         }
-                         return true;
-                       });
-  if (!read) {
-    return std::unexpected(read.error());
-  }
-  workspace.releases.write_all(batch);
-  const std::string key = make_key(Tag::appended, workspace.id);
-  batch.put(key, encode_appended(key, {.next = workspace.next, .name = workspace.name}));
-  if (auto written = to.write(batch, true); !written) {
-    return std::unexpected(written.error());
-  }
-  return format;
-}
-
-Result<std::uint32_t> copy_store(Engine& from, Engine& to) {
-  const auto workspaces = load_all(from);
+// What is lost counts as released from now on.
+Result<void> settle_losses(Engine& engine, const Tally& tally) {
+  const auto workspaces = load_all(engine, tally);
   if (!workspaces) {
     return std::unexpected(workspaces.error());
   }
-  std::uint32_t format = format_version_first;
   for (const LoadedWorkspace& workspace : *workspaces) {
-    const auto copied = copy_workspace(from, workspace, to);
-    if (!copied) {
-      return copied;
+    ReleaseLog releases = workspace.releases;
+    const auto outcome = read_workspace(engine, workspace, [&](ReadBack& read) -> Result<void> {
+      for (const LostGroups& lost : read.lost) {
+        for_each_piece(lost, workspace.releases.ranges(), [&](const LostGroups& piece) {
+          releases.add(piece.begin, piece.end, piece.totals);
+        });
+      }
+      return {};
+    });
+    if (!outcome) {
+      return outcome;
     }
-    format = std::max(format, *copied);
+    Batch batch;
+    releases.write_all(batch);
+    // Without its name it would be taken for another one's.
+    if (!workspace.name.starts_with('#')) {
+      const std::string key = make_key(Tag::appended, workspace.id);
+      batch.put(key, encode_appended(key, {.next = workspace.next, .name = workspace.name}));
+    }
+    if (auto written = engine.write(batch, true); !written) {
+      return written;
+    }
   }
-  return format;
+  return {};
 }
 
 }  // namespace
 
-Result<StoreStat> stat(const std::string& path) {
-  const auto opened = open_offline(path, true);
+Result<StoreStat> stat(const std::string& path, const std::string& program) {
+  const auto opened = open_offline(path, program);
   if (!opened) {
     return std::unexpected(opened.error());
   }
-  Engine& engine = *opened->engine;
+  ReadPast engine(opened->database.engine());
   StoreStat stat{
       .format = opened->folder.format(), .disk_bytes = engine.stats().disk_bytes, .workspaces = {}};
-  const auto workspaces = load_all(engine);
+  const auto workspaces = load_all(engine, opened->tally);
   if (!workspaces) {
     return std::unexpected(workspaces.error());
   }
@@ -221,22 +210,20 @@ Result<StoreStat> stat(const std::string& path) {
   return stat;
 }
 
-Result<Verification> verify(const std::string& path) {
-  const auto opened = open_offline(path, true);
-  if (!opened) {
-    return std::unexpected(opened.error());
-  }
-  return read_all(*opened->engine, [](const LoadedWorkspace&, const Group&) {});
+Result<Verification> verify(const std::string& path, const std::string& program) {
+  return export_events(path, nullptr, program);
 }
 
 Result<Verification> export_events(const std::string& path,
-                                   const std::function<void(const ExportedEvent&)>& take) {
-  const auto opened = open_offline(path, true);
+                                   const std::function<void(const ExportedEvent&)>& take,
+                                   const std::string& program) {
+  const auto opened = open_offline(path, program);
   if (!opened) {
     return std::unexpected(opened.error());
   }
-  return read_all(*opened->engine, [&](const LoadedWorkspace& workspace, const Group& group) {
-    for (std::size_t i = 0; i < group.records().size(); ++i) {
+  ReadPast engine(opened->database.engine());
+  const auto take_group = [&](const LoadedWorkspace& workspace, const Group& group) {
+    for (std::size_t i = 0; take && i < group.records().size(); ++i) {
       take({.workspace = workspace.name,
             .ticket = group.ticket,
             .index = i,
@@ -244,47 +231,56 @@ Result<Verification> export_events(const std::string& path,
             .accepted_at = group.accepted_wall(),
             .json = group.json(i)});
     }
-  });
+  };
+  auto found = read_all(engine, opened->tally, take_group);
+  if (found) {
+    found->cannot_open = opened->database.doubt();
+  }
+  return found;
 }
 
-Result<Repair> repair(const std::string& path) {
-  // Opening it for writing replays the log, and repairs RocksDB itself where that is needed.
-  auto opened = open_offline(path, false);
-  if (!opened) {
-    return std::unexpected(opened.error());
+Result<Repair> repair(const std::string& path, const std::string& program) {
+  Repair repair;
+  {
+    auto opened = open_offline(path, program);
+    if (!opened) {
+      return std::unexpected(opened.error());
+    }
+    ReadPast engine(opened->database.engine());
+    auto found = read_all(engine, opened->tally, [](const LoadedWorkspace&, const Group&) {});
+    if (!found) {
+      return std::unexpected(found.error());
+    }
+    found->cannot_open = opened->database.doubt();
+    repair.found = *std::move(found);
   }
-  auto found = read_all(*opened->engine, [](const LoadedWorkspace&, const Group&) {});
+  if (repair.found.is_sound()) {
+    return repair;
+  }
+  const auto folder = Folder::open(path, Folder::Missing::fail);
+  if (!folder) {
+    return std::unexpected(folder.error());
+  }
+  const Tally tally = door_of(*folder, program).tally;
+  auto rebuilt = rebuild(folder->database_path(), tally);
+  if (!rebuilt) {
+    return std::unexpected(rebuilt.error());
+  }
+  repair.set_aside = std::move(rebuilt->aside);
+  const auto engine = open_rocksdb({.path = folder->database_path()});
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  // More may be found than could be read.
+  auto found = read_all(**engine, tally, [](const LoadedWorkspace&, const Group&) {});
   if (!found) {
     return std::unexpected(found.error());
   }
-  if (found->is_sound() && opened->engine->stats().repairs == 0) {
-    return Repair{.found = *std::move(found), .set_aside = {}};
+  repair.found = *std::move(found);
+  if (auto settled = settle_losses(**engine, tally); !settled) {
+    return std::unexpected(settled.error());
   }
-  const std::string draft = opened->folder.database_path() + ".new";
-  std::error_code error;
-  fs::remove_all(draft, error);
-  auto copy = open_rocksdb({.path = draft});
-  if (!copy) {
-    return std::unexpected(copy.error());
-  }
-  const auto copied = copy_store(*opened->engine, **copy);
-  (*copy)->close();
-  opened->engine->close();
-  if (!copied) {
-    return std::unexpected(copied.error());
-  }
-  if (auto raised = opened->folder.raise_format(*copied); !raised) {
-    return std::unexpected(raised.error());
-  }
-  auto aside = set_database_aside(opened->folder.database_path());
-  if (!aside) {
-    return std::unexpected(aside.error());
-  }
-  fs::rename(draft, opened->folder.database_path(), error);
-  if (error) {
-    return failure(Errc::failed, "cannot rename " + draft + ": " + error.message());
-  }
-  return Repair{.found = *std::move(found), .set_aside = *std::move(aside)};
+  return repair;
 }
 
 }  // namespace sluice::store

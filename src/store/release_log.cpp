@@ -87,6 +87,12 @@ void ReleaseLog::write_all(Batch& batch) {
   remove_groups(batch);
 }
 
+bool ReleaseLog::has(Ticket ticket) const {
+  const auto after = ranges_.upper_bound(ticket);
+  return ticket < low_.ticket ||
+         (after != ranges_.begin() && std::prev(after)->second.end > ticket);
+}
+
 Backlog ReleaseLog::backlog(const Position& next) const {
   std::uint64_t groups = next.ticket - low_.ticket;
   Totals totals = next.before.minus(low_.before);

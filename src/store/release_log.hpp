@@ -41,6 +41,7 @@ class ReleaseLog {
 
   [[nodiscard]] const Position& low() const { return low_; }
   [[nodiscard]] const Ranges& ranges() const { return ranges_; }
+  [[nodiscard]] bool has(Ticket ticket) const;
   // What has not been released, of all groups up to `next`.
   [[nodiscard]] Backlog backlog(const Position& next) const;
 

@@ -7,13 +7,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <shared_mutex>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
@@ -30,6 +30,7 @@
 #include <sluice/base/log.hpp>
 
 #include "file_identity.hpp"
+#include "folder.hpp"
 #include "reserve.hpp"
 #include "rocksdb_copy.hpp"
 
@@ -49,9 +50,12 @@ Errc code_of(const rocksdb::Status& status) {
     return Errc::disk_full;
   }
   // A file of the store that is not there is as bad as one with nonsense in it.
+  // So is a folder in its place.
   if (status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound() ||
       status.IsInvalidArgument() || status.IsNotSupported() ||
-      text.find("No such file") != std::string::npos) {
+      text.find("No such file") != std::string::npos ||
+      text.find("Is a directory") != std::string::npos ||
+      text.find("Not a directory") != std::string::npos) {
     return Errc::corrupt;
   }
   return Errc::failed;
@@ -267,23 +271,7 @@ class RocksDbEngine final : public Engine {
       status = open_with(settings_, true);
       is_stand_in_ = status.ok();
     }
-    return to_result(status);
-  }
-  [[nodiscard]] Result<void> repair() {
-    repairs_.fetch_add(1, std::memory_order_relaxed);
-    reserve_.give_back();  // it writes tables anew
-    return to_result(rocksdb::RepairDB(options_.path, settings_));
-  }
-  [[nodiscard]] Result<void> set_aside() {
-    const auto aside = set_database_aside(options_.path);
-    if (!aside) {
-      return std::unexpected(aside.error());
-    }
-    set_aside_.fetch_add(1, std::memory_order_relaxed);
-    SLUICE_LOG(error,
-               "the buffer's store is beyond repair: it was set aside, and the buffer is empty",
-               {"path", *aside});
-    return {};
+    return to_read_result(status);
   }
 
   Result<void> write(const Batch& batch, bool sync) override {
@@ -305,7 +293,7 @@ class RocksDbEngine final : public Engine {
       end_frugality();
     }
     written_bytes_.fetch_add(writes_.GetDataSize(), std::memory_order_relaxed);
-    return status.ok() && !is_in_place() ? gone() : to_result(status);
+    return status.ok() && !is_in_place() ? gone() : noted(status);
   }
 
   Result<void> sync() override {
@@ -314,7 +302,7 @@ class RocksDbEngine final : public Engine {
       return db_ == nullptr ? closed() : no_room();
     }
     const rocksdb::Status status = db_->SyncWAL();
-    return status.ok() && !is_in_place() ? gone() : to_result(status);
+    return status.ok() && !is_in_place() ? gone() : noted(status);
   }
 
   Result<void> read(std::string_view from, std::string_view to, const Sink& sink) override {
@@ -416,7 +404,14 @@ class RocksDbEngine final : public Engine {
       }
     }
     close();
+    // A disk that is full has damaged nothing.
+    if (options_.trial && last_failure_ && *last_failure_ != Errc::disk_full) {
+      if (auto passed = options_.trial(); !passed) {
+        return passed;
+      }
+    }
     auto opened = open();
+    last_failure_ = opened ? std::optional<std::error_code>() : opened.error().code;
     return opened && is_stand_in_ ? no_room() : opened;
   }
 
@@ -433,10 +428,11 @@ class RocksDbEngine final : public Engine {
     return {.disk_bytes = disk_bytes(),
             .written_bytes = written_bytes_.load(std::memory_order_relaxed),
             .log_dropped_bytes = dropped_bytes_.load(std::memory_order_relaxed),
-            .repairs = repairs_.load(std::memory_order_relaxed),
-            .set_aside = set_aside_.load(std::memory_order_relaxed),
+            .repairs = options_.is_rebuilt ? 1U : 0U,
+            .set_aside = options_.is_empty_rebuilt ? 1U : 0U,
             .reserve_bytes = reserve_.held_bytes(),
-            .free_bytes = room_on(options_.path).value_or(FileSystemRoom{}).free_bytes};
+            .free_bytes = room_on(options_.path).value_or(FileSystemRoom{}).free_bytes,
+            .stray_tables = stray_tables_};
   }
 
  private:
@@ -476,7 +472,37 @@ class RocksDbEngine final : public Engine {
     if (const auto found = identity_of(options_.path); found && db != nullptr) {
       place_ = *found;
     }
+    if (options_.read_only && db != nullptr) {
+      stray_tables_ = count_stray_tables();
+    }
     return status;
+  }
+
+  [[nodiscard]] Result<void> noted(const rocksdb::Status& status) {
+    auto outcome = to_result(status);
+    if (!outcome) {
+      last_failure_ = outcome.error().code;
+    }
+    return outcome;
+  }
+
+  // Tables that are there, and not known to be.
+  [[nodiscard]] std::uint64_t count_stray_tables() const {
+    std::vector<rocksdb::LiveFileMetaData> live;
+    db_->GetLiveFilesMetaData(&live);
+    std::set<std::string> known;
+    for (const rocksdb::LiveFileMetaData& table : live) {
+      known.insert(fs::path(table.name).filename().string());
+    }
+    std::uint64_t strays = 0;
+    std::error_code error;
+    for (fs::directory_iterator at(options_.path, error), end; !error && at != end;
+         at.increment(error)) {
+      if (at->path().extension() == ".sst" && !known.contains(at->path().filename().string())) {
+        ++strays;
+      }
+    }
+    return strays;
   }
 
   [[nodiscard]] static Result<void> gone() {
@@ -546,7 +572,7 @@ class RocksDbEngine final : public Engine {
     close();
     reserve_.give_back();  // its file went with the folder
     if (remains) {
-      if (const auto aside = set_database_aside(options_.path); !aside) {
+      if (const auto aside = sluice::store::set_aside(options_.path); !aside) {
         return std::unexpected(aside.error());
       }
     }
@@ -669,13 +695,13 @@ class RocksDbEngine final : public Engine {
   rocksdb::Options settings_;
   std::atomic<std::uint64_t> dropped_bytes_{0};
   std::atomic<std::uint64_t> written_bytes_{0};
-  std::atomic<std::uint64_t> repairs_{0};
-  std::atomic<std::uint64_t> set_aside_{0};
+  std::uint64_t stray_tables_ = 0;
   mutable std::shared_mutex mutex_;  // exclusive: opens and closes
   std::unique_ptr<rocksdb::DB> db_;
   // The writer's, as all that follows.
   bool is_frugal_ = false;
   std::atomic<bool> is_stand_in_{false};  // can only be read; read by any
+  std::optional<std::error_code> last_failure_;
   Reserve reserve_;
   FileIdentity place_{};               // of the folder that was opened
   std::uint64_t compacted_bytes_ = 0;  // tables, when they were last written anew
@@ -684,42 +710,9 @@ class RocksDbEngine final : public Engine {
 
 }  // namespace
 
-Result<std::string> set_database_aside(const std::string& path) {
-  const auto now = static_cast<std::time_t>(
-      std::chrono::floor<std::chrono::seconds>(system_clock().wall_now().time_since_epoch())
-          .count());
-  const std::string wanted = (fs::path(path).parent_path() / "corrupt-").string() +
-                             fmt::format("{:%Y%m%dT%H%M%SZ}", fmt::gmtime(now));
-  std::string aside = wanted;
-  std::error_code error;
-  for (int i = 2; fs::exists(aside, error); ++i) {
-    aside = fmt::format("{}-{}", wanted, i);
-  }
-  fs::rename(path, aside, error);
-  if (error) {
-    return failure(Errc::failed, "cannot rename " + path + ": " + error.message());
-  }
-  return aside;
-}
-
 Result<std::unique_ptr<Engine>> open_rocksdb(const RocksDbOptions& options) {
   auto engine = std::make_unique<RocksDbEngine>(options);
-  auto opened = engine->open();
-  if (!opened && opened.error().code == Errc::corrupt && !options.read_only) {
-    SLUICE_LOG(error, "the buffer's store cannot be opened: repairing it", {"path", options.path},
-               {"error", opened.error().message});
-    opened = engine->repair();
-    if (opened) {
-      opened = engine->open();
-    }
-    if (!opened && opened.error().code == Errc::corrupt) {
-      opened = engine->set_aside();
-      if (opened) {
-        opened = engine->open();
-      }
-    }
-  }
-  if (!opened) {
+  if (auto opened = engine->open(); !opened) {
     return std::unexpected(opened.error());
   }
   return engine;

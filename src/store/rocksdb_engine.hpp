@@ -22,15 +22,18 @@ struct RocksDbOptions {
   std::string reserve_path = {};  // see Reserve; empty: may fill the disk, and keeps no room
   // Makes the folder above again when it is gone; empty: nothing is made again.
   std::function<Result<void>()> restore_folder = nullptr;
+  // Whether it can be opened without harm to the process; asked before it is opened again after a
+  // failure. May be empty.
+  std::function<Result<void>()> trial = nullptr;
+  // For stats(): it was built anew of an earlier one, in which nothing was found.
+  bool is_rebuilt = false;
+  bool is_empty_rebuilt = false;
 };
 
-// Comes up whenever it can: with a write-ahead log that is damaged, by repair, and in the last
-// resort with nothing, what was there being renamed to corrupt-<time> beside it (not if
-// `read_only`). On a full disk it gives its reserve back, and writes no more than that; if even
-// that does not do, it can be read, writes fail with Errc::disk_full, and reopen() tries again.
+// Opens it as it is, or fails. On a full disk it gives its reserve back, and writes no more than
+// that; if even that does not do, it can be read, writes fail with Errc::disk_full, and reopen()
+// tries again. What cannot be opened may also end the process: open_database() in door.hpp sees to
+// that.
 [[nodiscard]] Result<std::unique_ptr<Engine>> open_rocksdb(const RocksDbOptions& options);
-
-// Renames a RocksDB that is not open to corrupt-<time> beside it. Its new path.
-[[nodiscard]] Result<std::string> set_database_aside(const std::string& path);
 
 }  // namespace sluice::store

@@ -1,5 +1,6 @@
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -7,8 +8,9 @@
 #include <sluice/base/thread_name.hpp>
 #include <sluice/store/store.hpp>
 
+#include "door.hpp"
 #include "folder.hpp"
-#include "rocksdb_engine.hpp"
+#include "tally.hpp"
 
 namespace sluice::store {
 namespace {
@@ -59,7 +61,8 @@ class Turns {
 
 class ThreadedStore final : public Store {
  public:
-  explicit ThreadedStore(std::shared_ptr<Folder> folder) : folder_(std::move(folder)) {}
+  ThreadedStore(std::shared_ptr<Folder> folder, std::optional<TallyFile> tally)
+      : folder_(std::move(folder)), tally_(std::move(tally)) {}
   ~ThreadedStore() override { close(); }
 
   [[nodiscard]] Result<void> start(const Options& options, std::vector<Workspace> workspaces,
@@ -74,7 +77,10 @@ class ThreadedStore final : public Store {
         },
         [this](std::uint32_t format) {
           return folder_ ? folder_->raise_format(format) : Result<void>();
-        });
+        },
+        tally_ ? TallyKeeper{.found = tally_->found(),
+                             .keep = [this](std::string_view bytes) { tally_->keep(bytes); }}
+               : TallyKeeper{});
     if (!core) {
       return std::unexpected(core.error());
     }
@@ -99,6 +105,7 @@ class ThreadedStore final : public Store {
 
  private:
   std::shared_ptr<Folder> folder_;  // locked until the very end; none: the engine is a test's
+  std::optional<TallyFile> tally_;
   Turns commits_;
   Turns reads_;
   std::unique_ptr<SteppedStore> core_;
@@ -109,25 +116,22 @@ class ThreadedStore final : public Store {
 Result<std::unique_ptr<Store>> open(const Options& options, std::vector<Workspace> workspaces,
                                     const Clock& clock, std::unique_ptr<Engine> engine) {
   std::shared_ptr<Folder> folder;
+  std::optional<TallyFile> tally;
+  Door door;
   if (engine == nullptr) {
-    auto opened_folder = Folder::open(options.path, Folder::Missing::create);
-    if (!opened_folder) {
-      return std::unexpected(opened_folder.error());
+    auto files = open_files(options);
+    if (!files) {
+      return std::unexpected(files.error());
     }
-    folder = std::make_shared<Folder>(*std::move(opened_folder));
-    auto opened = open_rocksdb({.path = folder->database_path(),
-                                .write_buffer_bytes = options.write_buffer_bytes,
-                                .reserve_path = folder->reserve_path(),
-                                .restore_folder = [folder] { return folder->restore(); }});
-    if (!opened) {
-      return failure(opened.error().code,
-                     "cannot open the store in " + options.path + ": " + opened.error().message);
-    }
-    engine = *std::move(opened);
+    folder = std::move(files->folder);
+    tally.emplace(std::move(files->tally));
+    door = std::move(files->door);
+    engine = std::move(files->engine);
   }
-  auto store = std::make_unique<ThreadedStore>(std::move(folder));
-  if (auto started = store->start(options, std::move(workspaces), clock, std::move(engine));
-      !started) {
+  auto store = std::make_unique<ThreadedStore>(std::move(folder), std::move(tally));
+  const auto started = store->start(options, std::move(workspaces), clock, std::move(engine));
+  mark_opened(door);
+  if (!started) {
     return std::unexpected(started.error());
   }
   return store;

@@ -410,5 +410,137 @@ TEST_F(FieldFailure, TheOutOfDescriptorsProcessNeverRecovers) {
   expect_all(gateway, acknowledged);
 }
 
+// A store with a backlog of 20,000 events, as a process that was killed has left it.
+class KilledStore : public FieldFailure {
+ protected:
+  void leave_backlog(GatewayProcess& gateway) {
+    ASSERT_TRUE(upstream_.set_faults("status=503"));
+    gateway.start();
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_EQ(gateway.post(events(500)).status, 202);
+    }
+    gateway.kill();
+    files_ = gateway.directory() / "buffer/db";
+  }
+  [[nodiscard]] std::filesystem::path newest(std::string_view kind) const {
+    std::filesystem::path newest;
+    for (const auto& file : std::filesystem::directory_iterator(files_)) {
+      if (file.path().filename().string().find(kind) != std::string::npos) {
+        newest = std::max(newest, file.path());
+      }
+    }
+    return newest;
+  }
+  static void flip(const std::filesystem::path& path) {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(20);
+    const char byte = static_cast<char>(file.get());
+    file.seekp(20);
+    file.put(static_cast<char>(byte ^ 1));
+  }
+  // The exit code of one of the tools.
+  static int run_tool(const GatewayProcess& gateway, const std::string& tool) {
+    return Process({SLUICE_BINARY, "buffer", tool, "--config", gateway.config_file()},
+                   gateway.directory() / tool)
+        .wait();
+  }
+  // All that is not delivered is counted.
+  void expect_lost(GatewayProcess& gateway, std::uint64_t lost_min, std::uint64_t lost_max) {
+    gateway.start();
+    EXPECT_EQ(gateway.post(events(10)).status, 202) << "it serves";
+    ASSERT_TRUE(upstream_.set_faults("[]"));
+    EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }));
+    EXPECT_EQ(gateway.unaccounted(), 0);
+    const auto lost = static_cast<std::uint64_t>(gateway.metric("buffer_events_lost_total"));
+    EXPECT_GE(lost, lost_min);
+    EXPECT_LE(lost, lost_max);
+    EXPECT_TRUE(stored(20'010 - lost)) << lost;
+  }
+
+ private:
+  std::string files_;
+};
+
+TEST_F(KilledStore, ALogBlockThatIsThereTwice) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  const auto log = newest(".log");
+  std::ifstream file(log, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  constexpr std::size_t block = 32'768;
+  ASSERT_GT(bytes.size(), 4 * block);
+  bytes.insert(2 * block, bytes.substr(2 * block, block));
+  std::ofstream(log, std::ios::binary) << bytes;
+  EXPECT_EQ(run_tool(gateway, "stat"), 0);
+  EXPECT_EQ(run_tool(gateway, "verify"), 1) << "it is not sound";
+  EXPECT_EQ(run_tool(gateway, "export"), 1);
+  expect_lost(gateway, 0, 0);
+  EXPECT_THAT(gateway.log(), HasSubstr("was built anew"));
+  EXPECT_EQ(gateway.metric("buffer_repairs_total"), 1);
+}
+
+TEST_F(KilledStore, CanBeRepairedByHand) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  std::filesystem::remove(newest("CURRENT"));
+  EXPECT_EQ(run_tool(gateway, "repair"), 0);
+  EXPECT_EQ(run_tool(gateway, "verify"), 0);
+  expect_lost(gateway, 0, 0);
+  EXPECT_EQ(gateway.metric("buffer_repairs_total"), 0);
+}
+
+TEST_F(KilledStore, TheNewestLogIsGone) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  std::filesystem::remove(newest(".log"));
+  expect_lost(gateway, 20'000, 20'000);
+  EXPECT_THAT(gateway.log(), HasSubstr("end before the last acknowledged events"));
+}
+
+TEST_F(KilledStore, TheNewestLogIsCut) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  const auto log = newest(".log");
+  std::filesystem::resize_file(log, std::filesystem::file_size(log) / 2);
+  expect_lost(gateway, 9'000, 11'000);
+}
+
+TEST_F(KilledStore, LittleOfItIsLeft) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  flip(newest("MANIFEST"));
+  flip(gateway.directory() / "buffer/FORMAT");
+  std::filesystem::remove(newest(".log"));
+  std::filesystem::remove(newest("CURRENT"));
+  expect_lost(gateway, 20'000, 20'000);
+}
+
+TEST_F(KilledStore, FoldersStandWhereFilesWere) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  for (const std::string& file : {newest("CURRENT").string(), newest("MANIFEST").string(),
+                                  std::string(gateway.directory() / "buffer/FORMAT"),
+                                  std::string(gateway.directory() / "buffer/LOCK")}) {
+    std::filesystem::remove(file);
+    std::filesystem::create_directories(file + "/something");
+  }
+  expect_lost(gateway, 0, 0);
+}
+
+// A symbolic link to a file of which no byte can be read stands for a bad sector.
+TEST_F(KilledStore, TheDeviceRefusesToReadTheManifest) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  const auto manifest = newest("MANIFEST");
+  std::filesystem::remove(manifest);
+  std::filesystem::create_symlink("/proc/self/mem", manifest);
+  EXPECT_EQ(run_tool(gateway, "export"), 1) << "not sound, but all is there";
+  std::ifstream exported(gateway.directory() / "export");
+  EXPECT_GE(std::ranges::distance(std::istreambuf_iterator<char>(exported),
+                                  std::istreambuf_iterator<char>()),
+            20'000);
+  expect_lost(gateway, 0, 0);
+}
+
 }  // namespace
 }  // namespace sluice::test

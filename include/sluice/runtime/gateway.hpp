@@ -22,6 +22,7 @@ struct Controls {
   // Reads the configuration again, or says in one line each what is wrong with it.
   std::function<Result<config::Config, std::vector<std::string>>()> load;
   std::function<void()> quit = [] {};  // has stop() called soon, on another thread
+  std::string program = {};            // as of store::Options
 };
 
 class Gateway {

@@ -96,10 +96,11 @@ class Engine {
     std::uint64_t disk_bytes = 0;         // that its files take
     std::uint64_t written_bytes = 0;      // since it was opened: log, tables, and tables rewritten
     std::uint64_t log_dropped_bytes = 0;  // of the write-ahead log, unreadable when it was opened
-    std::uint64_t repairs = 0;            // of an engine that could not be opened otherwise
-    std::uint64_t set_aside = 0;          // stores that could not even be repaired
+    std::uint64_t repairs = 0;            // stores that had to be built anew
+    std::uint64_t set_aside = 0;          // of them: nothing was found in
     std::uint64_t reserve_bytes = 0;      // kept for when the disk is full; 0: given back, or none
     std::uint64_t free_bytes = 0;         // on its file system
+    std::uint64_t stray_tables = 0;       // files that it does not know, when opened to be read
   };
 
   virtual ~Engine() = default;

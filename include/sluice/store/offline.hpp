@@ -1,7 +1,8 @@
 // A store that no gateway has open: looking at it, checking it, taking its events out, mending it.
 //
 // All of these lock the store, and fail with Errc::locked while a gateway runs on it. Only repair()
-// changes anything.
+// changes anything; the others take room beside it for a copy, while they run, of what can be found
+// in a database that cannot be opened. `program` is that of Options.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,7 @@ struct StoreStat {
   std::uint64_t disk_bytes = 0;
   std::vector<WorkspaceStat> workspaces;
 };
-[[nodiscard]] Result<StoreStat> stat(const std::string& path);
+[[nodiscard]] Result<StoreStat> stat(const std::string& path, const std::string& program = {});
 
 // Groups that cannot be read; between the tickets may be delivered ones, which do not count.
 struct BadRange {
@@ -46,11 +47,14 @@ struct Verification {
   std::uint64_t events = 0;
   std::vector<BadRange> bad;
   std::uint64_t log_dropped_bytes = 0;  // of the write-ahead log: what was in them is not known
+  std::string cannot_open;              // why the database cannot be opened; empty: it can
 
-  [[nodiscard]] bool is_sound() const { return bad.empty() && log_dropped_bytes == 0; }
+  [[nodiscard]] bool is_sound() const {
+    return bad.empty() && log_dropped_bytes == 0 && cannot_open.empty();
+  }
 };
 // Reads every record.
-[[nodiscard]] Result<Verification> verify(const std::string& path);
+[[nodiscard]] Result<Verification> verify(const std::string& path, const std::string& program = {});
 
 struct ExportedEvent {
   std::string_view workspace;
@@ -62,13 +66,14 @@ struct ExportedEvent {
 };
 // Gives every event that can be read, in order by workspace; what cannot is in the result.
 [[nodiscard]] Result<Verification> export_events(
-    const std::string& path, const std::function<void(const ExportedEvent&)>& take);
+    const std::string& path, const std::function<void(const ExportedEvent&)>& take,
+    const std::string& program = {});
 
 struct Repair {
   Verification found;
   std::string set_aside;  // where the damaged store is kept; empty: it was sound, and left alone
 };
 // Builds a store anew of what can be read of one that is damaged.
-[[nodiscard]] Result<Repair> repair(const std::string& path);
+[[nodiscard]] Result<Repair> repair(const std::string& path, const std::string& program = {});
 
 }  // namespace sluice::store

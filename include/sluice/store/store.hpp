@@ -32,6 +32,10 @@ enum class SyncPolicy : std::uint8_t {
 
 struct Options {
   std::string path;  // a folder; created where missing
+  // Sluice itself, by path, or what else calls run_trial() when it is told to (trial.hpp): it is
+  // started for a moment to open the database first. Empty: nothing is started, and a damaged
+  // database may end the process.
+  std::string program = {};
   SyncPolicy sync = SyncPolicy::always;
   std::chrono::nanoseconds sync_interval = std::chrono::milliseconds(100);
   std::size_t producers = 1;                 // threads that append
@@ -115,9 +119,18 @@ using Quarantine = std::function<void(const std::string& workspace, Ticket, std:
 // error. Called on the commit thread.
 using RaiseFormat = std::function<Result<void>(std::uint32_t format)>;
 
+// How far the workspaces have come, kept apart from the engine, so that what the engine has lost is
+// known.
+struct TallyKeeper {
+  std::string found;  // what was last kept; empty: nothing
+  // Keeps it in place of the last; called on the commit thread after each commit, before its
+  // acknowledgements. May be empty.
+  std::function<void(std::string_view)> keep;
+};
+
 [[nodiscard]] Result<std::unique_ptr<SteppedStore>> open_stepped(
     const Options& options, std::vector<Workspace> workspaces, const Clock& clock,
     std::unique_ptr<Engine> engine, Bells bells, Quarantine quarantine,
-    RaiseFormat raise_format = nullptr);
+    RaiseFormat raise_format = nullptr, TallyKeeper tally = {});
 
 }  // namespace sluice::store

@@ -1,6 +1,7 @@
 // A store in steps on a real RocksDB.
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,33 +9,37 @@
 #include <utility>
 #include <vector>
 
-#include "rocksdb_engine.hpp"
+#include "door.hpp"
 #include "store_support.hpp"
+#include "tally.hpp"
 
 namespace sluice::store {
 
 class OnRocksDb {
  public:
   explicit OnRocksDb(const RocksDbOptions& options, Options store_options = {})
-      : window({.window = 10min, .entries_max = 100'000}) {
-    auto opened = open_rocksdb(options);
+      : window({.window = 10min, .entries_max = 100'000}), tally_(open_tally(options.path)) {
+    auto opened = open_database(
+        options,
+        {.program = {}, .mark = {}, .tally = decode_tally(tally_.found()).value_or(Tally())});
     if (!opened) {
       error = opened.error();
       return;
     }
     engine = opened->get();
     store_options.path = options.path;
-    auto started =
-        open_stepped(store_options,
-                     {{.name = "default",
-                       .window = &window,
-                       .wake = [] {},
-                       .lost =
-                           [this](const Backlog& backlog, std::uint32_t) {
-                             lost.events += backlog.events;
-                             lost.bytes += backlog.bytes;
-                           }}},
-                     clock, *std::move(opened), {.commit = [] {}, .read = [] {}}, nullptr);
+    auto started = open_stepped(
+        store_options,
+        {{.name = "default",
+          .window = &window,
+          .wake = [] {},
+          .lost =
+              [this](const Backlog& backlog, std::uint32_t) {
+                lost.events += backlog.events;
+                lost.bytes += backlog.bytes;
+              }}},
+        clock, *std::move(opened), {.commit = [] {}, .read = [] {}}, nullptr, nullptr,
+        {.found = tally_.found(), .keep = [this](std::string_view bytes) { tally_.keep(bytes); }});
     if (!started) {
       error = started.error();
       return;
@@ -80,6 +85,17 @@ class OnRocksDb {
   std::optional<Error> error;
   Backlog lost;
   Engine* engine = nullptr;
+
+ private:
+  // Beside the database, as in a store's folder.
+  static TallyFile open_tally(const std::string& database) {
+    const std::filesystem::path folder = std::filesystem::path(database).parent_path();
+    std::filesystem::create_directories(folder);
+    return TallyFile::open(folder / "TALLY");
+  }
+  TallyFile tally_;
+
+ public:
   std::unique_ptr<SteppedStore> store;
 };
 

@@ -1,0 +1,247 @@
+#include "door.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include <sluice/base/log.hpp>
+
+#include "reserve.hpp"
+#include "salvage.hpp"
+#include "trial_report.hpp"
+
+namespace sluice::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+using End = TrialReport::End;
+
+// What the device refuses to read is tried again for so many seconds.
+constexpr int device_attempts = 5;
+
+// Nothing was ever in it: also if it was not made to the end.
+bool is_new(const std::string& database) {
+  std::error_code error;
+  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    std::error_code ignored;
+    if (name == "CURRENT" || name.ends_with(".sst") ||
+        (name.ends_with(".log") && at->file_size(ignored) > 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+TrialReport try_patiently(const std::string& program, const std::string& database) {
+  TrialReport report = try_opening(program, database, false);
+  for (int attempt = 1;
+       attempt < device_attempts && report.end == End::refused && report.code == Errc::unreadable;
+       ++attempt) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    report = try_opening(program, database, false);
+  }
+  return report;
+}
+
+// Whether groups that must be there are not.
+bool is_short(const TrialReport& report, const Tally& tally) {
+  return std::ranges::any_of(tally, [&](const auto& known) {
+    const auto& [id, entry] = known;
+    const auto found = report.next.find(id);
+    const Ticket next = found == report.next.end() ? 1 : found->second;
+    return entry.low.ticket < entry.next.ticket && next < entry.next.ticket;
+  });
+}
+
+// To open it to write changes files: a trial of that takes others, which share what is large.
+std::optional<std::string> doubt_in_writing(const std::string& program,
+                                            const std::string& database) {
+  const std::string other = database + ".draft";
+  std::error_code error;
+  fs::remove_all(other, error);
+  fs::create_directory(other, error);
+  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
+    std::error_code failed;
+    const fs::path to = other / at->path().filename();
+    if (at->path().extension() == ".sst") {
+      fs::create_hard_link(at->path(), to, failed);
+    } else if (at->is_regular_file(failed)) {
+      fs::copy_file(at->path(), to, failed);
+    }
+    if (failed) {
+      fs::remove_all(other, failed);
+      return std::nullopt;  // no room, as a rule: it cannot be known
+    }
+  }
+  const TrialReport report = try_opening(program, other, true);
+  fs::remove_all(other, error);
+  return report.end == End::died ? std::optional(report.text) : std::nullopt;
+}
+
+// Why it is not to be opened as it is; nothing: it can be, or that fails without harm.
+std::optional<std::string> doubt_of(const std::string& database, const Door& door) {
+  if (door.program.empty() || is_new(database)) {
+    return std::nullopt;
+  }
+  const TrialReport report = try_patiently(door.program, database);
+  switch (report.end) {
+    case End::died:
+      return report.text;
+    case End::refused:
+      return report.code == Errc::corrupt || report.code == Errc::unreadable
+                 ? std::optional(report.text)
+                 : std::nullopt;
+    case End::unknown:
+      SLUICE_LOG(warn, "the buffer's store is opened without having been tried",
+                 {"reason", report.text});
+      break;
+    case End::fine:
+      if (report.stray_tables > 0 && is_short(report, door.tally)) {
+        return "acknowledged events are missing, and there are tables that it does not know";
+      }
+      break;
+  }
+  std::error_code error;
+  return fs::exists(door.mark, error) ? doubt_in_writing(door.program, database) : std::nullopt;
+}
+
+Result<void> try_again(const std::string& program, const std::string& database) {
+  const TrialReport report = try_opening(program, database, false);
+  if (report.end == End::died) {
+    return failure(Errc::corrupt, report.text + "; a restart builds it anew of what can be read");
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Engine>> open_anew(RocksDbOptions options, const Door& door,
+                                          const std::string& doubt) {
+  SLUICE_LOG(error, "the buffer's store cannot be opened: building it anew of what can be read",
+             {"path", options.path}, {"error", doubt});
+  Reserve(options.reserve_path).give_back();  // it is written anew
+  const auto rebuilt = rebuild(options.path, door.tally);
+  if (!rebuilt) {
+    return failure(rebuilt.error().code,
+                   "it cannot be opened (" + doubt +
+                       "), and cannot be built anew: " + rebuilt.error().message);
+  }
+  options.is_rebuilt = true;
+  options.is_empty_rebuilt = rebuilt->salvage.records == 0;
+  SLUICE_LOG(error, "the buffer's store was built anew", {"groups", rebuilt->salvage.groups},
+             {"unreadable_bytes", rebuilt->salvage.unreadable_bytes},
+             {"files", rebuilt->salvage.files}, {"earlier_one", rebuilt->aside});
+  return open_rocksdb(options);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> open_database(const RocksDbOptions& options, const Door& door) {
+  if (auto finished = finish_exchange(options.path); !finished) {
+    return std::unexpected(finished.error());
+  }
+  RocksDbOptions guarded = options;
+  if (!door.program.empty()) {
+    guarded.trial = [program = door.program, path = options.path] {
+      return try_again(program, path);
+    };
+  }
+  // Without files that say so, a database would be made, and what is there removed.
+  std::error_code error;
+  std::optional<std::string> doubt = doubt_of(options.path, door);
+  if (!doubt && !is_new(options.path) && !fs::exists(options.path + "/CURRENT", error)) {
+    doubt = "its file CURRENT is missing";
+  }
+  if (!doubt) {
+    if (!door.mark.empty()) {
+      std::ofstream(door.mark) << "";
+    }
+    auto engine = open_rocksdb(guarded);
+    if (engine ||
+        (engine.error().code != Errc::corrupt && engine.error().code != Errc::unreadable)) {
+      return engine;
+    }
+    doubt = engine.error().message;
+  }
+  return open_anew(guarded, door, *doubt);
+}
+
+Result<Files> open_files(const Options& options) {
+  auto opened_folder = Folder::open(options.path, Folder::Missing::create);
+  if (!opened_folder) {
+    return std::unexpected(opened_folder.error());
+  }
+  auto folder = std::make_shared<Folder>(*std::move(opened_folder));
+  TallyFile tally = TallyFile::open(folder->tally_path());
+  Door door{.program = options.program,
+            .mark = folder->mark_path(),
+            .tally = decode_tally(tally.found()).value_or(Tally())};
+  if (tally.found().empty() && !is_new(folder->database_path())) {
+    SLUICE_LOG(warn,
+               "there is no count of what the buffer holds, as after an update, or it is damaged: "
+               "if the disk has lost the newest events, nobody knows how many",
+               {"path", folder->tally_path()});
+  }
+  auto engine = open_database({.path = folder->database_path(),
+                               .write_buffer_bytes = options.write_buffer_bytes,
+                               .reserve_path = folder->reserve_path(),
+                               .restore_folder = [folder] { return folder->restore(); }},
+                              door);
+  if (!engine) {
+    mark_opened(door);
+    return failure(engine.error().code,
+                   "cannot open the store in " + options.path + ": " + engine.error().message);
+  }
+  return Files{.folder = std::move(folder),
+               .tally = std::move(tally),
+               .door = std::move(door),
+               .engine = *std::move(engine)};
+}
+
+void mark_opened(const Door& door) {
+  std::error_code ignored;
+  fs::remove(door.mark, ignored);
+}
+
+Result<LookedAt> LookedAt::open(const std::string& database, const Door& door) {
+  if (auto finished = finish_exchange(database); !finished) {
+    return std::unexpected(finished.error());
+  }
+  std::error_code ignored;
+  const std::string copy = database + ".draft";
+  std::string doubt = doubt_of(database, door).value_or("");
+  if (doubt.empty()) {
+    auto engine = open_rocksdb({.path = database, .read_only = true});
+    if (engine) {
+      return LookedAt(*std::move(engine), "", "");
+    }
+    if (engine.error().code != Errc::corrupt && engine.error().code != Errc::unreadable) {
+      return std::unexpected(engine.error());
+    }
+    doubt = engine.error().message;
+  }
+  fs::remove_all(copy, ignored);
+  auto engine = open_rocksdb({.path = copy, .is_rebuilt = true});
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  LookedAt looked_at(*std::move(engine), copy, std::move(doubt));
+  if (const auto salvaged = salvage(database, door.tally, looked_at.engine()); !salvaged) {
+    return std::unexpected(salvaged.error());
+  }
+  return looked_at;
+}
+
+LookedAt::~LookedAt() {
+  if (engine_ != nullptr && !copy_.empty()) {
+    engine_->close();
+    std::error_code ignored;
+    fs::remove_all(copy_, ignored);
+  }
+}
+
+}  // namespace sluice::store

@@ -1,0 +1,61 @@
+// The way to a database that may be damaged: it is tried in a process of its own, and built anew of
+// what our checksums vouch for where it cannot be opened.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <sluice/base/result.hpp>
+#include <sluice/store/engine.hpp>
+#include <sluice/store/store.hpp>
+
+#include "folder.hpp"
+#include "rocksdb_engine.hpp"
+#include "tally.hpp"
+
+namespace sluice::store {
+
+struct Door {
+  std::string program;  // as of Options::program; empty: nothing is tried
+  std::string mark;     // a file that is there while it is opened; empty: none
+  Tally tally;          // what is to be in it
+};
+
+// Comes up whenever it can: fails when the device does, when there is no room, and when the process
+// may not use the files. `door.mark` stays if that ends the process; mark_opened() removes it.
+[[nodiscard]] Result<std::unique_ptr<Engine>> open_database(const RocksDbOptions& options,
+                                                            const Door& door);
+void mark_opened(const Door& door);
+
+// All that a store has on disk, for the process that uses it.
+struct Files {
+  std::shared_ptr<Folder> folder;
+  TallyFile tally;
+  Door door;  // mark_opened() once the store works
+  std::unique_ptr<Engine> engine;
+};
+[[nodiscard]] Result<Files> open_files(const Options& options);
+
+// A database that is only looked at: as it is, or a copy of what can be found in it.
+class LookedAt {
+ public:
+  [[nodiscard]] static Result<LookedAt> open(const std::string& database, const Door& door);
+  LookedAt(LookedAt&& other) noexcept = default;
+  LookedAt& operator=(LookedAt&&) = delete;
+  // Removes the copy.
+  ~LookedAt();
+
+  [[nodiscard]] Engine& engine() const { return *engine_; }
+  // Why it is a copy; empty: it is none.
+  [[nodiscard]] const std::string& doubt() const { return doubt_; }
+
+ private:
+  LookedAt(std::unique_ptr<Engine> engine, std::string copy, std::string doubt)
+      : engine_(std::move(engine)), copy_(std::move(copy)), doubt_(std::move(doubt)) {}
+
+  std::unique_ptr<Engine> engine_;
+  std::string copy_;
+  std::string doubt_;
+};
+
+}  // namespace sluice::store

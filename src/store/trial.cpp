@@ -1,0 +1,258 @@
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <sluice/store/trial.hpp>
+
+#include "load.hpp"
+#include "read_past.hpp"
+#include "rocksdb_engine.hpp"
+#include "trial_report.hpp"
+
+namespace sluice::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds trial_time{60};            // for what is small
+constexpr std::uint64_t log_bytes_per_second = 2U << 20;  // of which a slow machine replays a log
+constexpr std::size_t output_bytes_max = 1U << 20;
+constexpr std::size_t words_bytes_max = 512;  // of what a library says before it ends the process
+
+TrialReport refusal(const Error& error) {
+  TrialReport report{.end = TrialReport::End::refused, .text = error.message};
+  report.code = static_cast<Errc>(error.code.value());
+  return report;
+}
+
+TrialReport open_and_look(const std::string& database, bool to_write) {
+  const auto engine = open_rocksdb({.path = database, .read_only = !to_write});
+  if (!engine) {
+    return refusal(engine.error());
+  }
+  ReadPast past(**engine);
+  const auto ids = stored_ids(past);
+  if (!ids) {
+    return refusal(ids.error());
+  }
+  TrialReport report{.end = TrialReport::End::fine, .text = {}};
+  for (const WorkspaceId id : *ids) {
+    const auto workspace = load_workspace(past, id);
+    if (!workspace) {
+      return refusal(workspace.error());
+    }
+    report.next[id] = workspace->next.ticket;
+  }
+  report.stray_tables = (*engine)->stats().stray_tables;
+  (*engine)->close();
+  return report;
+}
+
+template <class T>
+bool take_number(std::string_view& text, T& number) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  text.remove_prefix(static_cast<std::size_t>(parsed.ptr - text.data()));
+  return parsed.ec == std::errc();
+}
+
+// The child's two outputs come out of one pipe.
+struct Child {
+  pid_t pid = -1;
+  int output = -1;
+};
+
+int spawn(const std::vector<std::string>& command, Child& child) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return errno;
+  }
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t none;
+  sigemptyset(&none);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  std::vector<char*> arguments;
+  for (const std::string& argument : command) {
+    arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT(*-const-cast): it copies
+  }
+  arguments.push_back(nullptr);
+  const int error = ::posix_spawn(&child.pid, arguments.front(), &actions, &attributes,
+                                  arguments.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  child.output = ends[0];
+  if (error != 0) {
+    ::close(ends[0]);
+  }
+  return error;
+}
+
+using Deadline = std::chrono::steady_clock::time_point;
+
+// What the child says until it ends. Whether it has ended before the deadline.
+bool read_output(const Child& child, Deadline deadline, std::string& output) {
+  while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd ready{.fd = child.output, .events = POLLIN, .revents = 0};
+    if (left.count() <= 0) {
+      return false;
+    }
+    if (::poll(&ready, 1, static_cast<int>(left.count())) <= 0) {
+      continue;
+    }
+    std::array<char, 4'096> piece{};
+    const ssize_t count = ::read(child.output, piece.data(), piece.size());
+    if (count <= 0 && errno != EINTR) {
+      return true;
+    }
+    if (count > 0 && output.size() < output_bytes_max) {
+      output.append(piece.data(), static_cast<std::size_t>(count));
+    }
+  }
+}
+
+std::chrono::seconds time_for(const std::string& database) {
+  std::uint64_t log_bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;
+    if (const std::uint64_t size = at->file_size(gone); !gone && at->path().extension() == ".log") {
+      log_bytes += size;
+    }
+  }
+  return trial_time + std::chrono::seconds(log_bytes / log_bytes_per_second);
+}
+
+// The last words are an assertion's, as a rule.
+std::string last_words(std::string_view output) {
+  while (output.ends_with('\n')) {
+    output.remove_suffix(1);
+  }
+  if (const std::size_t line = output.rfind('\n'); line != std::string_view::npos) {
+    output.remove_prefix(line + 1);
+  }
+  return std::string(output.substr(0, words_bytes_max));
+}
+
+}  // namespace
+
+std::string to_text(const TrialReport& report) {
+  if (report.end != TrialReport::End::fine) {
+    std::string reason = report.text;
+    std::ranges::replace(reason, '\n', ' ');
+    return fmt::format("error {} {}\n", static_cast<int>(report.code), reason);
+  }
+  std::string text;
+  for (const auto& [id, ticket] : report.next) {
+    text += fmt::format("next {} {}\n", id, ticket);
+  }
+  return text + fmt::format("fine {}\n", report.stray_tables);
+}
+
+TrialReport report_of(std::string_view text) {
+  TrialReport report;
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    const auto begins = [&](std::string_view word) {
+      const bool so = line.starts_with(word);
+      line.remove_prefix(so ? word.size() : 0);
+      return so;
+    };
+    if (begins("next ")) {
+      WorkspaceId id = 0;
+      Ticket ticket = 0;
+      if (take_number(line, id) && take_number(line, ticket)) {
+        report.next[id] = ticket;
+      }
+    } else if (begins("fine ")) {
+      report.end = take_number(line, report.stray_tables) ? TrialReport::End::fine : report.end;
+    } else if (begins("error ")) {
+      int code = 0;
+      report.end = take_number(line, code) ? TrialReport::End::refused : report.end;
+      report.code = static_cast<Errc>(code);
+      report.text = line.substr(std::min<std::size_t>(1, line.size()));
+    }
+  }
+  return report;
+}
+
+TrialReport try_opening(const std::string& program, const std::string& database, bool to_write) {
+  std::vector<std::string> command{program, trial_command};
+  if (to_write) {
+    command.emplace_back("--write");
+  }
+  command.push_back(database);
+  Child child;
+  TrialReport unknown;
+  if (const int error = spawn(command, child); error != 0) {
+    unknown.text = "cannot start " + program + ": " + std::generic_category().message(error);
+    return unknown;
+  }
+  std::string output;
+  const auto time = time_for(database);
+  const bool ended = read_output(child, std::chrono::steady_clock::now() + time, output);
+  if (!ended) {
+    ::kill(child.pid, SIGKILL);
+  }
+  ::close(child.output);
+  int status = 0;
+  while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  TrialReport report = report_of(output);
+  if (!ended) {
+    report.end = TrialReport::End::died;
+    report.text = fmt::format("opening it takes more than {} s", time.count());
+  } else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM) {
+    report.end = TrialReport::End::died;
+    report.text = fmt::format("opening it ends the process with signal {} ({}): {}",
+                              WTERMSIG(status), ::strsignal(WTERMSIG(status)), last_words(output));
+  } else if (WIFSIGNALED(status)) {
+    report.end = TrialReport::End::unknown;
+    report.text = fmt::format("somebody has ended {}", program);
+  }
+  return report;
+}
+
+int run_trial(const std::string& database, bool to_write) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  constexpr rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);
+  try {
+    const TrialReport report = open_and_look(database, to_write);
+    std::cout << to_text(report) << std::flush;
+    return report.end == TrialReport::End::fine ? 0 : 1;
+  } catch (const std::bad_alloc&) {
+    return 1;  // says nothing about the database
+  }
+}
+
+}  // namespace sluice::store

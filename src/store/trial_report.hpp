@@ -1,0 +1,39 @@
+// What a trial finds, and how the process that wants to know gets to know it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include <sluice/store/engine.hpp>
+
+#include "codec.hpp"
+
+namespace sluice::store {
+
+struct TrialReport {
+  enum class End : std::uint8_t {
+    fine,     // it was opened and closed
+    refused,  // it cannot be opened: `code`
+    died,     // that ended the process, or it did not come back
+    unknown,  // the process could not be started, or somebody else has ended it
+  };
+  End end = End::unknown;
+  Errc code = Errc::failed;
+  std::string text;                      // why, for people
+  std::map<WorkspaceId, Ticket> next{};  // of the next group, by what is in it
+  std::uint64_t stray_tables = 0;
+};
+
+// `program` is run as `PROGRAM store-trial [--write] DATABASE`; waits for its end, or for as long
+// as any sound database would take.
+[[nodiscard]] TrialReport try_opening(const std::string& program, const std::string& database,
+                                      bool to_write);
+
+// What run_trial() prints of it, and the other way round.
+[[nodiscard]] std::string to_text(const TrialReport& report);
+[[nodiscard]] TrialReport report_of(std::string_view text);
+
+}  // namespace sluice::store
