@@ -1,12 +1,17 @@
 #include "door.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <thread>
 #include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <sluice/base/log.hpp>
 
@@ -23,6 +28,23 @@ using End = TrialReport::End;
 
 // What the device refuses to read is tried again for so many seconds.
 constexpr int device_attempts = 5;
+
+// For a signal's handler, which can take nothing else.
+std::array<char, 4'096> crash_mark{};
+constexpr std::array crash_signals{SIGABRT, SIGSEGV, SIGBUS};
+std::array<struct sigaction, crash_signals.size()> earlier_actions{};
+
+// The signal comes again when it returns, and does what it did before.
+void make_crash_mark(int signal) {
+  const int file = ::open(crash_mark.data(), O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+  ::close(file);
+  for (std::size_t i = 0; i < crash_signals.size(); ++i) {
+    if (crash_signals[i] == signal) {
+      ::sigaction(signal, &earlier_actions[i], nullptr);
+    }
+  }
+  ::raise(signal);
+}
 
 // Nothing was ever in it: also if it was not made to the end.
 bool is_new(const std::string& database) {
@@ -205,6 +227,18 @@ Result<Files> open_files(const Options& options) {
 void mark_opened(const Door& door) {
   std::error_code ignored;
   fs::remove(door.mark, ignored);
+}
+
+void mark_at_abnormal_end(const Door& door) {
+  if (door.mark.size() >= crash_mark.size()) {
+    return;
+  }
+  std::ranges::copy(door.mark, crash_mark.begin());
+  struct sigaction action{};
+  action.sa_handler = make_crash_mark;
+  for (std::size_t i = 0; i < crash_signals.size(); ++i) {
+    ::sigaction(crash_signals[i], &action, &earlier_actions[i]);
+  }
 }
 
 Result<LookedAt> LookedAt::open(const std::string& database, const Door& door) {

@@ -17,8 +17,10 @@ namespace sluice::store {
 
 struct Door {
   std::string program;  // as of Options::program; empty: nothing is tried
-  std::string mark;     // a file that is there while it is opened; empty: none
-  Tally tally;          // what is to be in it
+  // A file that is there while it is opened, and after a process that ended in it, or by an
+  // assertion or a fault later: then all of it is tried. Empty: none.
+  std::string mark;
+  Tally tally;  // what is to be in it
 };
 
 // Comes up whenever it can: fails when the device does, when there is no room, and when the process
@@ -26,6 +28,8 @@ struct Door {
 [[nodiscard]] Result<std::unique_ptr<Engine>> open_database(const RocksDbOptions& options,
                                                             const Door& door);
 void mark_opened(const Door& door);
+// From now on, a process that an assertion or a fault ends makes the mark. Once per process.
+void mark_at_abnormal_end(const Door& door);
 
 // All that a store has on disk, for the process that uses it.
 struct Files {

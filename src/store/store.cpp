@@ -131,6 +131,9 @@ Result<std::unique_ptr<Store>> open(const Options& options, std::vector<Workspac
   auto store = std::make_unique<ThreadedStore>(std::move(folder), std::move(tally));
   const auto started = store->start(options, std::move(workspaces), clock, std::move(engine));
   mark_opened(door);
+  if (started && !door.program.empty()) {
+    mark_at_abnormal_end(door);
+  }
   if (!started) {
     return std::unexpected(started.error());
   }

@@ -23,6 +23,7 @@
 #include <sluice/store/trial.hpp>
 
 #include "load.hpp"
+#include "read_back.hpp"
 #include "read_past.hpp"
 #include "rocksdb_engine.hpp"
 #include "trial_report.hpp"
@@ -32,8 +33,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds trial_time{60};            // for what is small
-constexpr std::uint64_t log_bytes_per_second = 2U << 20;  // of which a slow machine replays a log
+constexpr std::chrono::seconds trial_time{60};             // for what is small
+constexpr std::uint64_t slow_bytes_per_second = 2U << 20;  // that a slow machine reads
 constexpr std::size_t output_bytes_max = 1U << 20;
 constexpr std::size_t words_bytes_max = 512;  // of what a library says before it ends the process
 
@@ -60,6 +61,13 @@ TrialReport open_and_look(const std::string& database, bool to_write) {
       return refusal(workspace.error());
     }
     report.next[id] = workspace->next.ticket;
+    if (to_write) {
+      const auto read = read_past_damage(past, Tag::group, id, {.begin = 0, .end = ticket_max},
+                                         [](std::string_view, std::string_view) { return true; });
+      if (!read) {
+        return refusal(read.error());
+      }
+    }
   }
   report.stray_tables = (*engine)->stats().stray_tables;
   (*engine)->close();
@@ -138,16 +146,17 @@ bool read_output(const Child& child, Deadline deadline, std::string& output) {
   }
 }
 
-std::chrono::seconds time_for(const std::string& database) {
-  std::uint64_t log_bytes = 0;
+std::chrono::seconds time_for(const std::string& database, bool to_write) {
+  std::uint64_t slow_bytes = 0;
   std::error_code error;
   for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
     std::error_code gone;
-    if (const std::uint64_t size = at->file_size(gone); !gone && at->path().extension() == ".log") {
-      log_bytes += size;
+    if (const std::uint64_t size = at->file_size(gone);
+        !gone && (to_write || at->path().extension() == ".log")) {
+      slow_bytes += size;
     }
   }
-  return trial_time + std::chrono::seconds(log_bytes / log_bytes_per_second);
+  return trial_time + std::chrono::seconds(slow_bytes / slow_bytes_per_second);
 }
 
 // The last words are an assertion's, as a rule.
@@ -218,7 +227,7 @@ TrialReport try_opening(const std::string& program, const std::string& database,
     return unknown;
   }
   std::string output;
-  const auto time = time_for(database);
+  const auto time = time_for(database, to_write);
   const bool ended = read_output(child, std::chrono::steady_clock::now() + time, output);
   if (!ended) {
     ::kill(child.pid, SIGKILL);

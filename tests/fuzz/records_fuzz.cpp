@@ -1,9 +1,10 @@
 // Goal: whatever bytes a disk gives back, a record of the buffer decodes to nothing, or to
-// something that encodes to the same bytes.
+// something that encodes to the same bytes; and of whatever file, only records come out.
 #include <cstdint>
 
 #include "codec.hpp"
 #include "fuzz_support.hpp"
+#include "raw_records.hpp"
 
 namespace sluice::store {
 namespace {
@@ -59,12 +60,21 @@ void check_record(std::string_view key, const std::string& value) {
   }
 }
 
+void check_file(const std::string& bytes) {
+  const auto check = [](std::string_view key, std::string_view value) {
+    fuzz::check(is_sealed(key, value), "what is found is a record");
+  };
+  find_in_log(bytes, check);
+  find_in_table(bytes, check);
+}
+
 }  // namespace
 }  // namespace sluice::store
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   std::string value(reinterpret_cast<const char*>(data), size);
   const std::string key = sluice::store::make_key(sluice::store::Tag::group, 1, 1);
+  sluice::store::check_file(value);
   sluice::store::check_record(key, value);
   sluice::store::seal(key, value);
   sluice::store::check_record(key, value);

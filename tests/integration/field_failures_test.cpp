@@ -479,6 +479,20 @@ TEST_F(KilledStore, ALogBlockThatIsThereTwice) {
   EXPECT_EQ(gateway.metric("buffer_repairs_total"), 1);
 }
 
+TEST_F(KilledStore, AfterAnAssertionAllOfItIsTriedAndNothingLost) {
+  GatewayProcess gateway(options());
+  leave_backlog(gateway);
+  gateway.start();
+  const std::string mark = gateway.directory() / "buffer/OPENING";
+  EXPECT_FALSE(std::filesystem::exists(mark));
+  gateway.process().kill(SIGABRT);
+  EXPECT_EQ(gateway.process().wait(), 128 + SIGABRT);
+  EXPECT_TRUE(std::filesystem::exists(mark));
+  expect_lost(gateway, 0, 0);
+  EXPECT_FALSE(std::filesystem::exists(mark));
+  EXPECT_EQ(gateway.metric("buffer_repairs_total"), 0);
+}
+
 TEST_F(KilledStore, CanBeRepairedByHand) {
   GatewayProcess gateway(options());
   leave_backlog(gateway);

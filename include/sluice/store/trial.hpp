@@ -9,8 +9,9 @@ namespace sluice::store {
 // The word by which a program that was started anew knows that it is to call run_trial().
 inline constexpr const char* trial_command = "store-trial";
 
-// In the child: opens the database, `to_write` or only to read, tells on standard output what it
-// finds, and returns the exit code. Ends with the process that started it.
+// In the child: opens the database only to read it, or `to_write`, and then reads all of it; tells
+// on standard output what it finds, and returns the exit code. Ends with the process that started
+// it.
 [[nodiscard]] int run_trial(const std::string& database, bool to_write);
 
 }  // namespace sluice::store
