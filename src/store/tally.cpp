@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -205,6 +206,7 @@ void TallyFile::keep(std::string_view bytes) {
   if (file_ < 0 || bytes.size() > slot_bytes - slot_head_bytes - sizeof(std::uint64_t)) {
     return;
   }
+  make_again_if_gone();
   slot_ = tally_magic;
   put_number(slot_, ++sequence_);
   put_number(slot_, static_cast<std::uint32_t>(bytes.size()));
@@ -219,6 +221,19 @@ void TallyFile::keep(std::string_view bytes) {
   if (const std::uint64_t now = now_ms(); now - flushed_ms_ >= flush_interval_ms) {
     flushed_ms_ = now;
     static_cast<void>(::sync_file_range(file_, 0, 0, SYNC_FILE_RANGE_WRITE));
+  }
+}
+
+// It goes with its folder, and that may have been made again.
+void TallyFile::make_again_if_gone() {
+  struct stat status{};
+  if (::fstat(file_, &status) != 0 || status.st_nlink > 0) {
+    return;
+  }
+  const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  if (file >= 0) {
+    ::close(std::exchange(file_, file));
+    static_cast<void>(::posix_fallocate(file_, 0, 2 * slot_bytes));
   }
 }
 

@@ -68,6 +68,7 @@ class TallyFile {
 
  private:
   TallyFile(std::string path, int file) : path_(std::move(path)), file_(file) {}
+  void make_again_if_gone();
   void note_failure(int error);
 
   std::string path_;

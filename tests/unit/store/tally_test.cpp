@@ -119,6 +119,16 @@ TEST(TallyFile, ADamagedPlaceLeavesTheOtherOne) {
   EXPECT_EQ(TallyFile::read(path), "");
 }
 
+TEST(TallyFile, IsMadeAgainWhereItWasDeleted) {
+  const test::TemporaryDirectory folder;
+  const std::string path = folder / "TALLY";
+  TallyFile file = TallyFile::open(path);
+  file.keep("before");
+  fs::remove(path);
+  file.keep("after");
+  EXPECT_EQ(TallyFile::read(path), "after");
+}
+
 TEST(TallyFile, WhatStandsInItsPlaceIsSetAside) {
   log::configure(log::Level::off, log::Format::human);
   const test::TemporaryDirectory folder;
