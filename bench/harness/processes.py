@@ -15,7 +15,8 @@ import time
 import urllib.error
 import urllib.request
 
-START_DEADLINE_S = 20
+START_DEADLINE_S = 60
+STOP_DEADLINE_S = 120
 DRAIN_DEADLINE_S = 120
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -94,7 +95,7 @@ class Process:
         """Ends it, if it runs, and returns what it ended with."""
         self._process.terminate()
         try:
-            return self._process.wait(timeout=40)
+            return self._process.wait(timeout=STOP_DEADLINE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             return self._process.wait()
@@ -224,6 +225,17 @@ dead_letter: {{path: {self.directory}/dead-letter, max_bytes: 64MiB}}
         self.wait_for(lambda: self.metrics().total("buffer_events") == 0, "delivery", deadline_s)
         return time.monotonic() - begin
 
+    def deliver_all(self, stalled_s: float = DRAIN_DEADLINE_S) -> None:
+        """Waits until nothing is buffered any more, for as long as there is less from time to time."""
+        least, since = math.inf, time.monotonic()
+        while buffered := self.metrics().total("buffer_events"):
+            self.check_alive()
+            if buffered < least:
+                least, since = buffered, time.monotonic()
+            elif time.monotonic() - since > stalled_s:
+                raise Failed(f"{self.name}: {buffered} events are left, as {stalled_s} s before")
+            time.sleep(0.02)
+
     def check_accounts(self, upstream: Upstream) -> None:
         """The rule of every scenario: each accepted event is accounted for, and counts once."""
         metrics = self.metrics()
@@ -293,6 +305,7 @@ class Load:
     pipeline: int = 1
     threads: int = 1
     rate_per_s: float = 0  # requests; 0: closed loop
+    requests: int = 0  # this many, however long they take; 0: for the time of the run
     profiles: int = 10_000
     refusals: bool = False  # whether 503 is among what is expected
     options: tuple[str, ...] = ()  # more of sluice-load's
@@ -308,7 +321,9 @@ def load_command(bench: Bench, url: str, load: Load, seconds: float,
     command = ["taskset", "-c", bench.load_cores, str(bench.bin_dir / "sluice-load"), "--quiet",
                "--insecure", "--target", url, "--connections", str(load.connections),
                "--threads", str(load.threads), "--pipeline", str(load.pipeline),
-               "--profiles", str(load.profiles), "--warmup", "0s", "--duration", f"{seconds}s",
+               "--profiles", str(load.profiles),
+               *(("--requests", str(load.requests)) if load.requests
+                 else ("--warmup", "0s", "--duration", f"{seconds}s")),
                "--timeout", "30s",  # a stall is to be seen in the latencies
                "--json", str(report)]
     if load.batch == 1:

@@ -22,6 +22,10 @@ ConcurrencyLimit::ConcurrencyLimit(unsigned max)
   SLUICE_ASSERT(max > 0);
 }
 
+std::chrono::nanoseconds ConcurrencyLimit::latency() const {
+  return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(smoothed_latency_ns_));
+}
+
 void ConcurrencyLimit::on_accepted(std::chrono::nanoseconds latency, unsigned in_flight,
                                    MonoTime sent_at, MonoTime now) {
   const auto latency_ns = static_cast<double>(latency.count());

@@ -67,6 +67,8 @@ struct Dispatcher::Attempt {
   const UpstreamAnswer& answer;
   Outcome outcome;
   std::span<const std::size_t> rejected;  // named in a 207
+  std::chrono::milliseconds asked_for;    // by Retry-After, of a throttled one
+  bool is_noise;                          // throttled at random, and not for the load
   MonoTime now;
   WallTime wall_now;
 };
@@ -140,11 +142,20 @@ void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
   lane.state = LaneState::waiting;
   lane.not_before = now;
 
+  const std::chrono::milliseconds asked_for =
+      outcome == Outcome::throttled && answer.retry_after
+          ? parse_retry_after(*answer.retry_after, wall_now).value_or(std::chrono::milliseconds{0})
+          : std::chrono::milliseconds{0};
+  // An upstream that says how long it needs does not deal out refusals at random.
+  const bool is_noise =
+      outcome == Outcome::throttled && asked_for.count() == 0 && pace_.is_noise(lane.sent_at, now);
   const Attempt attempt{.lane = lane,
                         .id = attempt_id,
                         .answer = answer,
                         .outcome = outcome,
                         .rejected = rejected,
+                        .asked_for = asked_for,
+                        .is_noise = is_noise,
                         .now = now,
                         .wall_now = wall_now};
   feed_policies(attempt);
@@ -199,7 +210,7 @@ void Dispatcher::apply(const Attempt& attempt) {
   if (treatment != Treatment::complete && !is_verdict) {
     ++counts_.retries[sluice::deliver::index_of(attempt.outcome)];
   }
-  if (treatment != Treatment::back_off) {
+  if (treatment != Treatment::back_off && treatment != Treatment::hold) {
     attempt.lane.failures_in_a_row = 0;
   }
   switch (treatment) {
@@ -228,10 +239,10 @@ void Dispatcher::apply(const Attempt& attempt) {
 void Dispatcher::feed_policies(const Attempt& attempt) {
   const OutcomeInfo& outcome = info(attempt.outcome);
   const Lane& lane = attempt.lane;
-  if (outcome.congested) {
+  if (outcome.congested && !attempt.is_noise) {
     concurrency_.on_congested(lane.sent_at, attempt.now);
   } else if (outcome.treatment == Treatment::complete) {
-    pace_.on_accepted(attempt.now);
+    pace_.on_accepted(lane.sent_at, attempt.now);
     concurrency_.on_accepted(attempt.answer.duration, in_flight_, lane.sent_at, attempt.now);
   }
   if (outcome.upstream_failed) {
@@ -263,21 +274,30 @@ void Dispatcher::accept(const Attempt& attempt) {
 }
 
 void Dispatcher::hold(const Attempt& attempt) {
-  std::chrono::nanoseconds wait{};
-  if (attempt.answer.retry_after) {
-    const auto asked = parse_retry_after(*attempt.answer.retry_after, attempt.wall_now);
-    wait = asked.value_or(std::chrono::milliseconds{0});
+  Lane& lane = attempt.lane;
+  if (attempt.is_noise) {
+    lane.not_before = attempt.now + full_jitter(soon(), lane.failures_in_a_row++, rng_);
+    return;
   }
+  lane.failures_in_a_row = 0;
+  std::chrono::nanoseconds wait = attempt.asked_for;
   // Answers to what was in flight when the hold began say the same thing once more; the longest of
   // many draws would be no jitter.
-  if (attempt.lane.sent_at >= throttled_at_) {
+  if (lane.sent_at >= throttled_at_) {
     throttled_at_ = attempt.now;
     const unsigned growth = wait.count() > 0 ? 0 : throttled_in_a_row_;
     ++throttled_in_a_row_;
     wait += full_jitter(options_.backoff, growth, rng_);
   }
   held_until_ = std::max(held_until_, attempt.now + wait);
-  pace_.on_throttled(attempt.lane.sent_at, attempt.now, held_until_);
+  pace_.on_throttled(lane.sent_at, attempt.now, held_until_);
+}
+
+// The back-off of a lane that was refused at random: from a round trip up.
+BackoffPolicy Dispatcher::soon() const {
+  const std::chrono::nanoseconds max = options_.backoff.initial;
+  const std::chrono::nanoseconds latency = concurrency_.latency();
+  return {.initial = latency.count() == 0 ? max : std::min(max, latency), .max = max};
 }
 
 void Dispatcher::shrink(const Attempt& attempt) {

@@ -11,7 +11,7 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr double rate_min = 1;
 // Of what was accepted lately; but not more at once, as right after a hold little was.
-constexpr double cut_share = 0.9;
+constexpr double cut_share = 0.85;
 constexpr double cut_most = 0.5;
 // T in the header: the dearer a throttled answer is, the more seldom it is risked.
 constexpr Seconds growth_time_min{4};
@@ -36,7 +36,7 @@ void Pace::on_sent(MonoTime now) {
   }
 }
 
-void Pace::on_accepted(MonoTime now) {
+void Pace::on_accepted(MonoTime sent_at, MonoTime now) {
   const Seconds passed = now - span_began_at_;
   if (passed >= span) {
     const double last = std::exchange(accepted_, 0);
@@ -45,22 +45,53 @@ void Pace::on_accepted(MonoTime now) {
   }
   ++accepted_;
   accepted_at_ = now;
+  if (sent_at >= cut_at_) {
+    note(false, now);
+  }
+}
+
+bool Pace::is_noise(MonoTime sent_at, MonoTime now) {
+  if (sent_at < cut_at_) {
+    return false;
+  }
+  note(true, now);
+  return !noise_.says_load(phase(now), now);
+}
+
+// What is found to be noise was no reason for a limit.
+void Pace::note(bool refused, MonoTime now) {
+  noise_.on_answer(refused, phase(now), now);
+  if (phase(now) != RefusalNoise::Rate::trial) {
+    return;
+  }
+  const RefusalNoise::Finding finding = noise_.finding();
+  if (finding == RefusalNoise::Finding::is_noise) {
+    rate_ = 0;
+    next_at_ = now;
+  } else if (finding == RefusalNoise::Finding::likely) {
+    cut(RefusalNoise::second_cut * rate_at(now), now, now);
+  }
 }
 
 void Pace::on_throttled(MonoTime sent_at, MonoTime now, MonoTime held_until) {
   if (sent_at >= cut_at_) {
-    const double accepted = cut_share * accepted_rate(now);
+    const double accepted = cut_share * accepted_rate(now) / (1 - noise_.share(now));
     const double present = rate_at(now);
-    const double found =
-        has_let_go(now) ? accepted : std::min(present, std::max(accepted, cut_most * present));
-    rate_ = std::max(found, rate_min);
-    cut_at_ = now;
-    const Seconds growth_time = std::max(growth_times_per_hold * Seconds(held_until - now),
-                                         Seconds(requests_per_growth_time / rate_));
-    growth_time_ =
-        accepted == 0 ? growth_time_min : std::clamp(growth_time, growth_time_min, growth_time_max);
+    cut(has_let_go(now) ? accepted : std::min(present, std::max(accepted, cut_most * present)), now,
+        held_until);
   }
   held_until_ = next_at_ = held_until;
+}
+
+void Pace::cut(double rate, MonoTime now, MonoTime held_until) {
+  rate_ = std::max(rate, rate_min);
+  cut_at_ = now;
+  held_until_ = held_until;
+  noise_.on_cut(now);
+  const Seconds growth_time = std::max(growth_times_per_hold * Seconds(held_until - now),
+                                       Seconds(requests_per_growth_time / rate_));
+  growth_time_ =
+      rate == 0 ? growth_time_min : std::clamp(growth_time, growth_time_min, growth_time_max);
 }
 
 std::optional<double> Pace::limit(MonoTime now) const {
@@ -69,6 +100,13 @@ std::optional<double> Pace::limit(MonoTime now) const {
 
 bool Pace::has_let_go(MonoTime now) const {
   return rate_ == 0 || now - held_until_ > 2 * growth_time_;
+}
+
+RefusalNoise::Rate Pace::phase(MonoTime now) const {
+  if (has_let_go(now)) {
+    return RefusalNoise::Rate::free;
+  }
+  return cut_share * rate_at(now) < rate_ ? RefusalNoise::Rate::trial : RefusalNoise::Rate::growing;
 }
 
 bool Pace::has_accepted_lately(MonoTime now) const { return now - accepted_at_ < lately; }
@@ -83,7 +121,8 @@ double Pace::accepted_rate(MonoTime now) const {
     return accepted_before_ / span.count();
   }
   const Seconds passed = std::max<Seconds>(now - span_began_at_, span_min);
-  return std::max(accepted_before_ / span.count(), accepted_ / passed.count());
+  return accepted_before_ == 0 ? accepted_ / passed.count()
+                               : (accepted_before_ + accepted_) / (span + passed).count();
 }
 
 }  // namespace sluice::deliver

@@ -25,6 +25,9 @@ class ConcurrencyLimit {
   // From 1 to the maximum.
   [[nodiscard]] unsigned limit() const { return static_cast<unsigned>(limit_); }
 
+  // Of a request that is accepted, on average; 0: none was yet.
+  [[nodiscard]] std::chrono::nanoseconds latency() const;
+
   // A request was accepted. `in_flight` counts it.
   void on_accepted(std::chrono::nanoseconds latency, unsigned in_flight, MonoTime sent_at,
                    MonoTime now);

@@ -38,7 +38,9 @@
 //   intervals, each after new credentials have been asked for; a probe that goes through resumes.
 // - held: the upstream said 429, or 503 with Retry-After: no lane sends before that time, and a
 // little
-//   jitter beyond it, lest a fleet of gateways comes back in one instant.
+//   jitter beyond it, lest a fleet of gateways comes back in one instant. Without Retry-After the
+//   back-off of throttled answers in a row is the time, unless it is noise (refusal_noise.hpp):
+//   then the lane that was refused tries again a round trip or so later, and no other waits.
 // - circuit open: it has stopped working; one probe at a time (circuit_breaker.hpp).
 // - the pace that an upstream was found to bear that throttles (pace.hpp).
 // - the concurrency limit; after parking or an open circuit it begins at one again.
@@ -260,6 +262,7 @@ class Dispatcher {
   void feed_policies(const Attempt& attempt);
   void accept(const Attempt& attempt);
   void hold(const Attempt& attempt);
+  [[nodiscard]] BackoffPolicy soon() const;
   void shrink(const Attempt& attempt);
   void bisect(const Attempt& attempt);
   void suspect(const Attempt& attempt, DeadLetterReason reason);

@@ -240,6 +240,26 @@ TEST(Dispatcher, ThrottlingHoldsEveryLane) {
   EXPECT_EQ(rig.run(), "send 0: 1");
 }
 
+TEST(Dispatcher, ARandomRefusalHoldsUpItsOwnLaneOnly) {
+  DispatcherOptions options = Rig::one_lane();
+  options.lanes = 4;
+  options.batch.events_max = 1;
+  Rig rig(options);
+  rig.push({{1, 0}, {2, 1}, {3, 2}, {4, 3}});
+  EXPECT_EQ(rig.run(), "send 0: 1");
+  EXPECT_EQ(rig.answer(status(202), 0), "delivered 1; send 1: 2; send 2: 3");
+  EXPECT_EQ(rig.answer(status(503), 1), "send 3: 4") << "at once";
+  const std::string answered = rig.answer(status(202), 2);
+  if (answered == "delivered 3") {
+    EXPECT_LE(rig.sleep(), 10ms) << "a round trip";
+    EXPECT_EQ(rig.run(), "send 1: 2");
+  } else {
+    EXPECT_EQ(answered, "delivered 3; send 1: 2");
+  }
+  EXPECT_EQ(rig.dispatcher.pace(rig.now), std::nullopt);
+  EXPECT_EQ(rig.dispatcher.snapshot().concurrency_limit, 3U);
+}
+
 TEST(Dispatcher, ThrottledTogetherWaitsOnce) {
   std::chrono::nanoseconds sum{};
   for (int i = 0; i < 40; ++i) {

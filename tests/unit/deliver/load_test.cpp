@@ -1,6 +1,7 @@
 // The dispatcher against an upstream with a capacity, in simulated time: it finds what the upstream
-// bears within seconds, stays near it, uses what is given back, obeys Retry-After on all lanes, and
-// does not storm an upstream that has just come back.
+// bears within seconds, stays near it, uses what is given back, obeys Retry-After on all lanes,
+// does not storm an upstream that has just come back, and is not slowed down by one that refuses at
+// random.
 #include <algorithm>
 #include <map>
 
@@ -27,6 +28,8 @@ struct UpstreamSpec {
   bool by_window = false;       // counts per second of the clock, or with a bucket of a tenth
   unsigned status = 429;        // above the capacity
   std::optional<std::string> retry_after = std::nullopt;
+  double noise = 0;            // the share that is refused in the same way at any rate
+  double at_once = unlimited;  // as many requests
 };
 
 // A workspace that always has something to send, one event per request.
@@ -69,6 +72,7 @@ class LoadedWorld {
       now = std::min({end, wake, answered});
       if (!answers_.empty() && answers_.begin()->first == now) {
         const Answer next = std::move(answers_.extract(answers_.begin()).mapped());
+        running_ -= next.answer.status == 202 ? 1 : 0;
         const WallTime wall(std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch()));
         dispatcher.on_answer(next.lane, next.attempt, next.answer, now, wall);
       }
@@ -115,7 +119,9 @@ class LoadedWorld {
       answer.failure = Failure::connect;
       latency = 1ms;
     } else {
-      answer.status = admits() ? 202 : upstream.status;
+      answer.status =
+          !is_noise() && running_ < upstream.at_once && admits() ? 202 : upstream.status;
+      running_ += answer.status == 202 ? 1 : 0;
       if (answer.status != 202) {
         answer.retry_after = upstream.retry_after;
         latency /= 10;
@@ -124,6 +130,9 @@ class LoadedWorld {
     answer.duration = latency;
     requests.push_back({now, answer.status, dispatcher.in_flight()});
     answers_.emplace(now + latency, Answer{send.lane, send.attempt, std::move(answer)});
+  }
+  bool is_noise() {
+    return static_cast<double>(noise_.below(1'000'000)) < upstream.noise * 1'000'000;
   }
   bool admits() {
     if (upstream.by_window) {
@@ -139,12 +148,14 @@ class LoadedWorld {
   }
 
   Rng rng_;
+  Rng noise_{17};
   std::multimap<MonoTime, Answer> answers_;
   Ticket last_ticket_ = 0;
   MonoTime window_{};
   double taken_ = 0;
   MonoTime filled_at_ = load_start;
   double tokens_ = 1;
+  double running_ = 0;
 
  public:
   Dispatcher dispatcher;
@@ -160,7 +171,8 @@ struct ThrottlingCase {
 std::string describe(const UpstreamSpec& spec) {
   return "capacity " + std::to_string(spec.capacity) + " latency " +
          std::to_string(spec.latency.count()) + " ns" + (spec.by_window ? " window " : " bucket ") +
-         std::to_string(spec.status) + " Retry-After " + spec.retry_after.value_or("none");
+         std::to_string(spec.status) + " Retry-After " + spec.retry_after.value_or("none") +
+         " noise " + std::to_string(spec.noise);
 }
 
 // Throttled answers that ask for a second each are paid for in throughput: they are risked seldom,
@@ -234,6 +246,72 @@ TEST(Load, RetryAfterStopsEveryLaneInBothForms) {
     ASSERT_GT(world.requests.size(), held);
     EXPECT_GE(world.requests[held].sent_at, load_start + 32s);
     EXPECT_LE(world.requests[held].sent_at, load_start + 33s);
+  }
+}
+
+// What is accepted per second once everything has been found out.
+double accepted_of(const UpstreamSpec& upstream) {
+  LoadedWorld world(upstream);
+  world.run_until(load_start + 25s);
+  return world.rates(load_start + 10s, load_start + 25s).accepted;
+}
+
+TEST(Load, IsNotSlowedDownByRandomRefusals) {
+  const double without = accepted_of({.latency = 50ms});
+  const std::vector<std::optional<std::string>> headers{std::nullopt, "0"};
+  for (const auto& [noise, kept_min] :
+       {std::pair(0.01, 0.9), {0.05, 0.8}, {0.1, 0.8}, {0.3, 0.56}}) {
+    for (const unsigned status : {429U, 503U}) {
+      for (const std::optional<std::string>& retry_after : headers) {
+        const UpstreamSpec upstream{
+            .latency = 50ms, .status = status, .retry_after = retry_after, .noise = noise};
+        SCOPED_TRACE(describe(upstream));
+        EXPECT_GE(accepted_of(upstream), kept_min * without);
+      }
+    }
+  }
+}
+
+TEST(Load, IsNotSlowedDownByRandomRefusalsOfAQuickUpstream) {
+  EXPECT_GE(accepted_of({.latency = 5ms, .status = 503, .noise = 0.1}),
+            0.7 * accepted_of({.latency = 5ms}));
+}
+
+TEST(Load, FindsACapacityBehindRandomRefusals) {
+  LoadedWorld world({.noise = 0.1});
+  world.run_until(load_start + 15s);
+  world.upstream.capacity = 100;
+  world.run_until(load_start + 60s);
+  const auto found = world.rates(load_start + 30s, load_start + 60s);
+  EXPECT_GE(found.accepted, 0.6 * 100);
+  EXPECT_LE(found.refused, 0.25);
+}
+
+TEST(Load, KeepsToARetryAfterThatComesAtRandom) {
+  for (const unsigned status : {429U, 503U}) {
+    LoadedWorld world({.latency = 50ms, .status = status, .retry_after = "1", .noise = 0.1});
+    world.run_until(load_start + 60s);
+    MonoTime held_from = MonoTime::max();
+    MonoTime held_until{};
+    for (const LoadedWorld::Request& request : world.requests) {
+      EXPECT_FALSE(request.sent_at > held_from && request.sent_at < held_until);
+      if (request.status == status) {
+        held_from = request.sent_at + 6ms;  // the answer takes a tenth of the latency
+        held_until = held_from + 998ms;
+      }
+    }
+    EXPECT_GT(world.rates(load_start, world.now).accepted, 1);
+  }
+}
+
+TEST(Load, FindsHowManyAtOnceAreBorne) {
+  for (const double at_once : {2.0, 4.0, 8.0}) {
+    SCOPED_TRACE(at_once);
+    LoadedWorld world({.latency = 50ms, .at_once = at_once});
+    world.run_until(load_start + 40s);
+    const auto found = world.rates(load_start + 10s, load_start + 40s);
+    EXPECT_GE(found.accepted, 0.6 * at_once / 0.05);
+    EXPECT_LE(found.refused, 0.05);
   }
 }
 
