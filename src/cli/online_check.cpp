@@ -164,7 +164,8 @@ class UpstreamCheck {
     const UpstreamAnswer answer = co_await post(api::permission_check_path, question);
     if (answer.failure != Failure::none) {
       const bool is_refused = answer.failure == Failure::credentials;
-      add("login", is_refused ? Verdict::misconfigured : Verdict::unavailable,
+      const bool is_wrong = is_refused || answer.failure == Failure::wrong_login;
+      add("login", is_wrong ? Verdict::misconfigured : Verdict::unavailable,
           answer.detail + (is_refused ? "; check auth.api_key" : ""));
       co_return false;
     }

@@ -191,6 +191,8 @@ void write(Writer& out, const Delivery& delivery) {
     out.quantity("max_in_flight", count, std::size_t{delivery.max_in_flight});
     out.quantity("timeout", duration, delivery.timeout);
     out.quantity("connect_timeout", duration, delivery.connect_timeout);
+    out.list("accept_statuses", delivery.accept_statuses,
+             [&](unsigned status) { out.word(count.format(std::size_t{status})); });
     out.map("backoff", [&] {
       out.quantity("initial", duration, delivery.backoff.initial);
       out.quantity("max", duration, delivery.backoff.max);

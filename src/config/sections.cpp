@@ -453,6 +453,13 @@ void read_delivery(const Section& section, Delivery& delivery) {
   section.read("max_in_flight", delivery.max_in_flight, count, {.min = 1, .max = 1'024});
   section.read("timeout", delivery.timeout, duration, timeout_bounds);
   section.read("connect_timeout", delivery.connect_timeout, duration, timeout_bounds);
+  if (const auto statuses = section.find("accept_statuses")) {
+    for (const Place& status : statuses->items_or_one()) {
+      if (const auto value = status.quantity(count, {.min = 200, .max = 299})) {
+        delivery.accept_statuses.push_back(static_cast<unsigned>(*value));
+      }
+    }
+  }
   const Section backoff = section.section("backoff");
   backoff.read("initial", delivery.backoff.initial, duration, {.min = 1ms, .max = 1h});
   backoff.read("max", delivery.backoff.max, duration, {.min = 1ms, .max = 1h});

@@ -1,11 +1,3 @@
-#include <algorithm>
-#include <charconv>
-#include <numeric>
-#include <optional>
-#include <system_error>
-
-#include <simdjson.h>
-
 #include <sluice/base/assert.hpp>
 #include <sluice/deliver/classify.hpp>
 
@@ -55,59 +47,22 @@ Outcome classify_client_error(unsigned status) {
   }
 }
 
-Outcome classify_status(const UpstreamAnswer& answer) {
-  switch (answer.status / 100) {
+}  // namespace
+
+Outcome classify_status(unsigned status, bool asks_to_wait) {
+  switch (status / 100) {
     case 2:
-      return answer.status == 207 ? Outcome::partially_delivered : Outcome::delivered;
+      return status == 207 ? Outcome::partially_delivered : Outcome::delivered;
     case 3:
       return Outcome::misrouted;
     case 4:
-      return classify_client_error(answer.status);
+      return classify_client_error(status);
     case 5:
-      return answer.status == 503 && answer.retry_after ? Outcome::throttled : Outcome::transient;
+      return status == 503 && asks_to_wait ? Outcome::throttled : Outcome::transient;
     default:
       return Outcome::ambiguous;  // no final status of HTTP
   }
 }
-
-// The number of a field such as [2].params.sku or events[2]; that of products[2].sku is the
-// product's.
-std::optional<std::size_t> position_in_field(std::string_view field) {
-  constexpr std::string_view events = "events";
-  field.remove_prefix(field.starts_with(events) ? events.size() : 0);
-  if (!field.starts_with('[')) {
-    return std::nullopt;
-  }
-  std::size_t position = 0;
-  const char* const end = field.data() + field.size();
-  const auto [after, error] = std::from_chars(field.data() + 1, end, position);
-  return error == std::errc{} && after != end && *after == ']' ? std::optional(position)
-                                                               : std::nullopt;
-}
-
-// Whether a body that cannot be read may have been, or begun, one that names events.
-bool may_name_events(const UpstreamAnswer& answer) {
-  const std::size_t begin = answer.body.find_first_not_of(" \t\r\n");
-  return answer.body_is_cut ||
-         (begin != std::string::npos && (answer.body[begin] == '{' || answer.body[begin] == '['));
-}
-
-std::vector<std::size_t> all_positions(std::size_t event_count) {
-  std::vector<std::size_t> positions(event_count);
-  std::iota(positions.begin(), positions.end(), std::size_t{0});
-  return positions;
-}
-
-std::optional<std::size_t> position_of(simdjson::dom::element entry) {
-  std::uint64_t index = 0;
-  if (entry["index"].get(index) == simdjson::SUCCESS) {
-    return index;
-  }
-  std::string_view field;
-  return entry["field"].get(field) == simdjson::SUCCESS ? position_in_field(field) : std::nullopt;
-}
-
-}  // namespace
 
 const std::array<OutcomeInfo, outcome_count>& outcomes() { return outcome_table; }
 
@@ -120,7 +75,7 @@ const OutcomeInfo& info(Outcome outcome) {
 Outcome classify(const UpstreamAnswer& answer) {
   switch (answer.failure) {
     case Failure::none:
-      return classify_status(answer);
+      return classify_status(answer.status, answer.retry_after.has_value());
     case Failure::resolve:
     case Failure::connect:
     case Failure::tls:
@@ -132,37 +87,13 @@ Outcome classify(const UpstreamAnswer& answer) {
       return Outcome::ambiguous;
     case Failure::credentials:
       return Outcome::unauthorised;
+    case Failure::wrong_login:
+      return Outcome::misrouted;
     case Failure::stopped:
       return Outcome::stopped;
   }
   SLUICE_ASSERT(false && "every failure is classified");
   return Outcome::ambiguous;
-}
-
-std::vector<std::size_t> rejected_positions(const UpstreamAnswer& answer, std::size_t event_count) {
-  std::vector<std::size_t> positions;
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  if (parser.parse(simdjson::padded_string(answer.body)).get(root) != simdjson::SUCCESS) {
-    return may_name_events(answer) ? all_positions(event_count) : positions;
-  }
-  simdjson::dom::array entries;
-  if (root.get(entries) != simdjson::SUCCESS && root["errors"].get(entries) != simdjson::SUCCESS) {
-    return positions;
-  }
-  for (const simdjson::dom::element entry : entries) {
-    const std::optional<std::size_t> position = position_of(entry);
-    if (position && *position >= event_count) {
-      return all_positions(event_count);
-    }
-    if (position) {
-      positions.push_back(*position);
-    }
-  }
-  std::ranges::sort(positions);
-  const auto repeated = std::ranges::unique(positions);
-  positions.erase(repeated.begin(), repeated.end());
-  return positions;
 }
 
 }  // namespace sluice::deliver

@@ -6,6 +6,7 @@
 #include <sluice/base/assert.hpp>
 #include <sluice/batch/lane_queue.hpp>
 #include <sluice/deliver/dispatcher.hpp>
+#include <sluice/deliver/judge.hpp>
 #include <sluice/deliver/pending_batch.hpp>
 #include <sluice/deliver/retry_after.hpp>
 
@@ -27,16 +28,6 @@ bool reads_content(Treatment treatment) {
 // Whether it refused whatever might have been sent there.
 bool refuses_access(Treatment treatment) {
   return treatment == Treatment::refresh || treatment == Treatment::park;
-}
-
-// What a 207 means that names so many of the events that were sent.
-Outcome classify_naming(const UpstreamAnswer& answer, std::size_t named, std::size_t sent) {
-  if (named < sent) {
-    return Outcome::partially_delivered;
-  }
-  // What broke off says nothing of an event that was alone, and may come whole another time.
-  const bool broke_off = answer.body_is_cut && answer.body.size() < answer_body_bytes_max;
-  return sent == 1 && broke_off ? Outcome::ambiguous : Outcome::rejected;
 }
 
 }  // namespace
@@ -66,7 +57,7 @@ struct Dispatcher::Attempt {
   AttemptId id;
   const UpstreamAnswer& answer;
   Outcome outcome;
-  std::span<const std::size_t> rejected;  // named in a 207
+  std::span<const std::size_t> rejected;  // named in the answer
   std::chrono::milliseconds asked_for;    // by Retry-After, of a throttled one
   bool is_noise;                          // throttled at random, and not for the load
   MonoTime now;
@@ -119,19 +110,15 @@ void Dispatcher::push(Group::Owner owner) {
   counts_.events_pushed += records.size();
 }
 
-void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
-                           const UpstreamAnswer& answer, MonoTime now, WallTime wall_now) {
+Outcome Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
+                              const UpstreamAnswer& answer, MonoTime now, WallTime wall_now) {
   Lane& lane = lanes_.at(lane_index);
   SLUICE_ASSERT(lane.state == LaneState::in_flight);
   SLUICE_ASSERT(lane.attempt == attempt_id);
   SLUICE_ASSERT(in_flight_ > 0);
 
-  Outcome outcome = classify(answer);
-  std::vector<std::size_t> rejected;
-  if (outcome == Outcome::partially_delivered) {
-    rejected = rejected_positions(answer, lane.batch.events().size());
-    outcome = classify_naming(answer, rejected.size(), lane.batch.events().size());
-  }
+  const Judgement judgement = judge(answer, lane.batch.events().size(), options_.accept_statuses);
+  Outcome outcome = judgement.outcome;
   if (answer.status == 503 && outcome == Outcome::transient && pace_.has_accepted_lately(now)) {
     outcome = Outcome::throttled;  // it is not out of order, but has too much to do
   }
@@ -153,7 +140,7 @@ void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
                         .id = attempt_id,
                         .answer = answer,
                         .outcome = outcome,
-                        .rejected = rejected,
+                        .rejected = judgement.rejected,
                         .asked_for = asked_for,
                         .is_noise = is_noise,
                         .now = now,
@@ -171,6 +158,7 @@ void Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
     follow_up_probe(attempt);
   }
   conclude(lane);
+  return outcome;
 }
 
 void Dispatcher::on_dead_letters_stored(std::size_t lane_index, bool stored, MonoTime now) {
@@ -198,7 +186,9 @@ void Dispatcher::on_credentials_refreshed(bool refreshed, MonoTime now) {
     park_->stage = ParkStage::ready;
     return;
   }
-  announce_park(0, "no new credentials could be had");
+  UpstreamAnswer none;
+  none.detail = "no new credentials could be had";
+  announce_park(none);
   schedule_probe(now);
 }
 
@@ -460,7 +450,7 @@ void Dispatcher::park(ParkReason reason, const Attempt& attempt) {
     park_->lane = index_of(attempt.lane);  // once, at once
     return;
   }
-  announce_park(attempt.answer.status, words_of(attempt.answer));
+  announce_park(attempt.answer);
   schedule_probe(attempt.now);
   conclude_others(attempt.lane);
 }
@@ -489,7 +479,7 @@ void Dispatcher::follow_up_probe(const Attempt& attempt) {
   }
   // A probe that could not get through says nothing about what it was to find out.
   if (!info(attempt.outcome).congested) {
-    announce_park(attempt.answer.status, words_of(attempt.answer));
+    announce_park(attempt.answer);
   }
   schedule_probe(attempt.now);
   if (all_refused() && lane.batch.must_stay()) {
@@ -497,14 +487,15 @@ void Dispatcher::follow_up_probe(const Attempt& attempt) {
   }
 }
 
-void Dispatcher::announce_park(unsigned status, std::string_view words) {
+void Dispatcher::announce_park(const UpstreamAnswer& answer) {
   SLUICE_ASSERT(park_.has_value());
   if (!park_->announced) {
     park_->announced = true;
     outbox_.emplace_back(action::Parked{.reason = park_->reason,
                                         .kind = std::nullopt,
-                                        .status = status,
-                                        .answer = std::string(words)});
+                                        .status = answer.status,
+                                        .content_type = answer.content_type,
+                                        .answer = std::string(words_of(answer))});
   }
   if (!all_refused()) {
     endpoint_works_ = {};
@@ -553,7 +544,8 @@ bool Dispatcher::other_works(EventKind kind) const {
 void Dispatcher::note_endpoint(const Attempt& attempt) {
   const Treatment treatment = info(attempt.outcome).treatment;
   const EventKind kind = attempt.lane.batch.kind();
-  if (attempt.answer.failure == Failure::credentials) {
+  if (attempt.answer.failure == Failure::credentials ||
+      attempt.answer.failure == Failure::wrong_login) {
     endpoint_works_ = {};
   } else if (refuses_access(treatment)) {
     endpoint_works_[sluice::deliver::index_of(kind)] = false;
@@ -573,6 +565,7 @@ void Dispatcher::bar(ParkReason reason, const Attempt& attempt) {
     outbox_.emplace_back(action::Parked{.reason = reason,
                                         .kind = kind,
                                         .status = attempt.answer.status,
+                                        .content_type = attempt.answer.content_type,
                                         .answer = std::string(words_of(attempt.answer))});
   }
   barred_ = Barred{.kind = kind,

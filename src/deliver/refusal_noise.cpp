@@ -36,8 +36,7 @@ void RefusalNoise::on_answer(bool refused, Rate rate, MonoTime now) {
       conclude();
     }
   }
-  const double tolerated =
-      rate == Rate::trial ? noise_max : share(now) + margin(share(now));
+  const double tolerated = rate == Rate::trial ? noise_max : share(now) + margin(share(now));
   excess_ = std::max(0.0, excess_ + (refused ? 1 : 0) - tolerated);
 }
 

@@ -148,6 +148,7 @@ PipelineOptions pipeline_options(const config::Config& config, const config::Wor
   }
   options.dispatcher.lanes = config.delivery.lanes;
   options.dispatcher.max_in_flight = config.delivery.max_in_flight;
+  options.dispatcher.accept_statuses = config.delivery.accept_statuses;
   options.dispatcher.batch = {.events_max = config.batch.max_events,
                               .bytes_max = config.batch.max_bytes,
                               .linger = config.batch.linger};

@@ -136,7 +136,6 @@ void Pipeline::perform(action::Send& send) {
 
 void Pipeline::on_answer(std::size_t lane, deliver::AttemptId attempt,
                          const deliver::UpstreamAnswer& answer) noexcept {
-  const auto outcome = deliver::classify(answer);
   if (answer.failure == deliver::Failure::none) {
     delivery_duration_.observe(answer.duration);
   }
@@ -147,13 +146,14 @@ void Pipeline::on_answer(std::size_t lane, deliver::AttemptId attempt,
                  {"X-API-DEPRECATED", *answer.deprecated});
     }
   }
+  const auto outcome =
+      dispatcher_.on_answer(lane, attempt, answer, deps_.clock.mono_now(), deps_.clock.wall_now());
   if (outcome != deliver::Outcome::delivered && outcome != deliver::Outcome::stopped) {
     SLUICE_LOG(warn, "a delivery failed and will be dealt with", {"workspace", name()},
                {"lane", lane}, {"outcome", deliver::info(outcome).name}, {"status", answer.status},
-               {"detail", answer.detail},
+               {"detail", answer.detail}, {"content_type", answer.content_type},
                {"answer", std::string_view(answer.body).substr(0, logged_answer_bytes_max)});
   }
-  dispatcher_.on_answer(lane, attempt, answer, deps_.clock.mono_now(), deps_.clock.wall_now());
   pump();
 }
 
@@ -263,7 +263,7 @@ void Pipeline::perform(action::Parked& parked) {
   SLUICE_LOG(error, "delivery is parked: events are kept, and only probes are sent of them",
              {"workspace", name()}, {"kind", parked.kind ? kind_name(*parked.kind) : "all"},
              {"reason", deliver::park_reason_names[static_cast<std::size_t>(parked.reason)]},
-             {"status", parked.status},
+             {"status", parked.status}, {"content_type", parked.content_type},
              {"answer", std::string_view(parked.answer).substr(0, logged_answer_bytes_max)});
 }
 

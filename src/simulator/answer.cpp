@@ -122,7 +122,7 @@ Wire to_wire(const Answer& answer, bool keep_alive, WallTime now) {
       fmt::format_to(out, "{}: {}\r\n", name, value);
     }
   };
-  append("Content-Type", answer.body.empty() ? "" : "application/json");
+  append("Content-Type", answer.body.empty() ? "" : answer.content_type);
   append("Retry-After", answer.retry_after);
   append("Allow", answer.allow);
   append("X-API-DEPRECATED", answer.deprecated ? "true" : "");

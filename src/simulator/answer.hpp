@@ -22,7 +22,8 @@ enum class Transmission : std::uint8_t {
 
 struct Answer {
   unsigned status = 202;
-  std::string body = {};  // JSON, or empty
+  std::string body = {};  // JSON unless content_type says otherwise, or empty
+  std::string content_type = "application/json";  // empty: no such header
   std::string retry_after = {};
   std::string_view allow = {};  // of a 405; a literal
   bool deprecated = false;

@@ -114,19 +114,28 @@ Answer refuse_by(const Fault& fault, const FaultPlan& plan, std::string_view pat
     answer.retry_after = std::to_string(plan.wait_for_token.count());
   } else if (fault.action == FaultAction::revoke) {
     answer = error_answer(fault.status == 0 ? 401 : fault.status, "Access denied", path, now);
+  } else if (fault.action == FaultAction::web_page) {
+    answer = {.status = 200,
+              .body = "<!DOCTYPE html><html><title>Sign in to the network</title></html>",
+              .content_type = "text/html; charset=utf-8"};
+  } else if (fault.action == FaultAction::error_object) {
+    answer = error_answer(fault.status == 0 ? 400 : fault.status, "Injected by a fault", path, now);
+    answer.status = 200;
   } else {
     answer = error_answer(fault.status, "Injected by a fault", path, now);
     answer.retry_after = fault.retry_after;
-    if (!fault.body.empty()) {
-      answer.body = fault.body;
-    }
   }
+  if (!fault.body.empty()) {
+    answer.body = fault.body;
+  }
+  answer.content_type = fault.content_type.value_or(answer.content_type);
   return answer;
 }
 
 bool refuses(FaultAction action) {
   return action == FaultAction::status || action == FaultAction::revoke ||
-         action == FaultAction::rate_limit;
+         action == FaultAction::rate_limit || action == FaultAction::web_page ||
+         action == FaultAction::error_object;
 }
 
 // What a fault does to the answer of a request that was carried out.
@@ -135,6 +144,7 @@ void distort(Answer& answer, const Fault& fault) {
     return std::chrono::nanoseconds(static_cast<std::int64_t>(ms * 1e6));
   };
   const auto give_body = [&] {
+    answer.content_type = fault.content_type.value_or(answer.content_type);
     if (!fault.body.empty()) {
       answer.body = fault.body;
     } else if (answer.body.empty()) {

@@ -18,8 +18,9 @@ namespace dom = simdjson::dom;
 using enum FaultAction;
 
 constexpr std::array<std::string_view, fault_action_count> action_names{
-    "status",   "latency",   "reset_before", "reset_after", "hang",   "slow_body",
-    "cut_body", "malformed", "deprecated",   "poison",      "revoke", "rate_limit"};
+    "status",    "latency",    "reset_before", "reset_after", "hang",
+    "slow_body", "cut_body",   "malformed",    "deprecated",  "poison",
+    "revoke",    "rate_limit", "web_page",     "error_object"};
 
 std::optional<FaultAction> action_from_name(std::string_view name) {
   const auto found = std::ranges::find(action_names, name);
@@ -76,13 +77,14 @@ struct KeySpec {
   bool (*set)(Fault&, const Scalar&);
 };
 using S = const Scalar&;
-constexpr std::array<KeySpec, 17> keys{{
+constexpr std::array<KeySpec, 18> keys{{
     {"path", {}, [](Fault& f, S v) { return set_text(f.path, v); }},
     {"count", {}, [](Fault& f, S v) { return set_count(f.count, v); }},
     {"probability", {}, [](Fault& f, S v) { return set_number(f.probability, v, 0, 1); }},
     {"status", status, [](Fault& f, S v) { return set_status(f.status, v); }},
     {"retry_after", {}, [](Fault& f, S v) { return set_retry_after(f.retry_after, v); }},
     {"body", {}, [](Fault& f, S v) { return set_text(f.body, v); }},
+    {"content_type", {}, [](Fault& f, S v) { return set_text(f.content_type.emplace(), v); }},
     {"latency_ms", latency,
      [](Fault& f, S v) {
        return set_number(f.latency_min_ms, v, 0) && set_number(f.latency_max_ms, v, 0);

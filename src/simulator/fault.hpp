@@ -11,7 +11,9 @@
 // as a prefix (default: the two batch endpoints; for revoke all paths); `count`, how often it fires
 // (default: without end); `probability` (default 1).
 //
-//   status        status, body, retry_after (seconds, or an HTTP date)
+//   status        status, body, content_type ("": none), retry_after (seconds, or an HTTP date)
+//   web_page      200 and a page of HTML, as a captive portal gives it; nothing is stored
+//   error_object  200 and an error of `status` (default 400) in the body; nothing is stored
 //   latency       latency_ms | latency_min_ms + latency_max_ms (uniform) | latency_mean_ms
 //   (exponential) reset_before  the connection is reset, and nothing was stored reset_after   the
 //   request is carried out, then the connection is reset hang          the request is carried out,
@@ -58,8 +60,10 @@ enum class FaultAction : std::uint8_t {
   poison,
   revoke,
   rate_limit,
+  web_page,
+  error_object,
 };
-inline constexpr std::size_t fault_action_count = 12;
+inline constexpr std::size_t fault_action_count = 14;
 [[nodiscard]] std::string_view name_of(FaultAction action);
 
 // A value of a fault's JSON: numbers and strings are all there is.
@@ -73,6 +77,7 @@ struct Fault {
   unsigned status = 0;
   std::string retry_after = {};
   std::string body = {};
+  std::optional<std::string> content_type = {};
   double latency_min_ms = 0;
   double latency_max_ms = 0;
   double latency_mean_ms = 0;  // more than 0: exponential

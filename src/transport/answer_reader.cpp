@@ -69,6 +69,7 @@ void AnswerReader::take_head() {
   answer_.retry_after = header("Retry-After");
   answer_.deprecated = header("X-API-DEPRECATED");
   answer_.date = header("Date");
+  answer_.content_type = header("Content-Type").value_or("");
   const std::uint64_t announced_bytes =
       parser_->content_length().value_or(deliver::answer_body_bytes_max);
   answer_.body.resize(std::min<std::uint64_t>(parser_->is_done() ? 0 : announced_bytes,

@@ -7,6 +7,7 @@
 
 #include <sluice/base/base64.hpp>
 #include <sluice/base/json_text.hpp>
+#include <sluice/deliver/classify.hpp>
 #include <sluice/event/api_limits.hpp>
 
 namespace sluice::transport {
@@ -24,6 +25,19 @@ std::optional<std::chrono::seconds> claim(const simdjson::dom::element& payload,
 // It becomes part of a header.
 bool is_sendable(std::string_view token) {
   return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+// Its media type; and how it begins, if that is a page, in which no token is.
+std::string what_came(const deliver::UpstreamAnswer& answer) {
+  constexpr std::size_t words_max = 100;
+  std::string text = std::to_string(answer.status) + " with " +
+                     (answer.body.empty()           ? std::string("no body")
+                      : answer.content_type.empty() ? std::string("no media type")
+                                                    : answer.content_type);
+  if (answer.body.starts_with('<')) {
+    text += ": " + answer.body.substr(0, words_max);
+  }
+  return text;
 }
 
 }  // namespace
@@ -46,6 +60,11 @@ Result<std::string> token_in(const deliver::UpstreamAnswer& answer) {
     return failure(std::errc::resource_unavailable_try_again,
                    "the login failed with status " + std::to_string(answer.status));
   }
+  if (deliver::classify(answer) == deliver::Outcome::misrouted) {
+    return failure(std::errc::bad_message, "the login was answered with status " +
+                                               std::to_string(answer.status) +
+                                               ", which is not the API's: check base_url");
+  }
   if (answer.status / 100 != 2) {
     return failure(std::errc::permission_denied,
                    "the login was refused with status " + std::to_string(answer.status));
@@ -55,7 +74,8 @@ Result<std::string> token_in(const deliver::UpstreamAnswer& answer) {
   std::string_view token;
   if (parser.parse(answer.body).get(root) != simdjson::SUCCESS ||
       root["token"].get(token) != simdjson::SUCCESS || !is_sendable(token)) {
-    return failure(std::errc::bad_message, "the answer to the login holds no token");
+    return failure(std::errc::bad_message, "the answer to the login holds no token; it is " +
+                                               what_came(answer) + ": check base_url");
   }
   return std::string(token);
 }

@@ -18,7 +18,9 @@ namespace sluice::transport {
 // {"apiKey":"..."}
 [[nodiscard]] std::string login_body(std::string_view api_key);
 
-// The token in the answer to a login. The error never repeats the answer, which may hold a secret.
+// The token in the answer to a login. The errors: not_connected and resource_unavailable_try_again
+// if the upstream is away, permission_denied if it refused the key, bad_message if what answered is
+// not the API's login. They never repeat a JSON answer, which may hold a secret.
 [[nodiscard]] Result<std::string> token_in(const deliver::UpstreamAnswer& answer);
 
 // For how long a token received now is valid: from `iat` to `exp`, which does not depend on our

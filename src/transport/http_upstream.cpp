@@ -137,6 +137,7 @@ Task<UpstreamAnswer> Client::attempt(std::string path, std::string_view body) {
   // Its words are kept and shown from here on, and may repeat what it was sent.
   if (!answer.body.empty()) {
     answer.body = known_secrets().redacted(answer.body);
+    answer.content_type = known_secrets().redacted(answer.content_type);
   }
   co_return answer;
 }
@@ -287,10 +288,14 @@ Result<void> Client::keep(Result<std::string> token) {
     SLUICE_LOG(warn, "no token for the upstream", {"workspace", options_.workspace},
                {"why", token.error().message});
   }
-  // Only a refusal says something about the credentials; an upstream that is down says nothing.
-  const bool refused = token.error().code != std::errc::not_connected &&
-                       token.error().code != std::errc::resource_unavailable_try_again;
-  login_failure_ = refused ? Failure::credentials : Failure::not_sent;
+  // Only a refusal says something about the credentials; an upstream that is down, or something
+  // else in its place, says nothing.
+  const std::error_code code = token.error().code;
+  const bool away =
+      code == std::errc::not_connected || code == std::errc::resource_unavailable_try_again;
+  login_failure_ = away                             ? Failure::not_sent
+                   : code == std::errc::bad_message ? Failure::wrong_login
+                                                    : Failure::credentials;
   token_.login_failed(now, token.error().message);
   return std::unexpected(std::move(token.error()));
 }
@@ -303,7 +308,12 @@ Task<Result<std::string>> Client::fetch_token() {
   ++logins_total_;
   const std::string body = login_body(api_key_);
   const UpstreamAnswer answer = co_await exchange(std::string(api::login_path), "", body);
-  co_return token_in(answer);
+  Result<std::string> token = token_in(answer);
+  if (!token) {
+    // It says what came, which may repeat what it was sent.
+    token.error().message = known_secrets().redacted(token.error().message);
+  }
+  co_return token;
 }
 
 // ---- requests

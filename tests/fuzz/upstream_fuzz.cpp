@@ -7,7 +7,7 @@
 
 #include <boost/beast/http/error.hpp>
 
-#include <sluice/deliver/classify.hpp>
+#include <sluice/deliver/judge.hpp>
 #include <sluice/deliver/retry_after.hpp>
 
 #include "answer_reader.hpp"
@@ -20,11 +20,19 @@ namespace {
 
 constexpr WallTime now{std::chrono::milliseconds(1'714'564'800'000)};
 
-void check_positions(const deliver::UpstreamAnswer& answer, std::size_t event_count) {
-  const auto positions = deliver::rejected_positions(answer, event_count);
+void check_judgement(const deliver::UpstreamAnswer& answer, std::size_t event_count) {
+  const auto [outcome, positions] = deliver::judge(answer, event_count, {});
+  fuzz::check(outcome != deliver::Outcome::delivered || answer.status / 100 == 2,
+              "only a 2xx means delivered");
+  fuzz::check((outcome == deliver::Outcome::partially_delivered) == !positions.empty() &&
+                  positions.size() < event_count,
+              "some of the batch are named, and others not");
   fuzz::check(std::ranges::is_sorted(positions), "positions are in order");
   fuzz::check(std::ranges::adjacent_find(positions) == positions.end(), "positions are distinct");
   fuzz::check(positions.empty() || positions.back() < event_count, "positions are of the batch");
+  fuzz::check(outcome != deliver::Outcome::delivered ||
+                  answer.body.find_first_not_of(" \t\r\n") != 0 || answer.body.front() != '<',
+              "a page is no delivery");
 }
 
 void check_wait(std::string_view header) {
@@ -36,9 +44,9 @@ void check_wait(std::string_view header) {
 void check_token(const deliver::UpstreamAnswer& answer) {
   const auto token = transport::token_in(answer);
   if (!token) {
-    fuzz::check(
-        answer.body.size() < 16 || token.error().message.find(answer.body) == std::string::npos,
-        "an error does not repeat the answer");
+    fuzz::check(answer.body.size() < 16 || answer.body.starts_with('<') ||
+                    token.error().message.find(answer.body) == std::string::npos,
+                "an error does not repeat the answer, but for a page");
     return;
   }
   fuzz::check(
@@ -105,7 +113,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   deliver::UpstreamAnswer answer;
   answer.status = (data[0] + 256U * data[1]) % 1'000U;
-  answer.failure = static_cast<deliver::Failure>(data[2] % 10);
+  answer.failure = static_cast<deliver::Failure>(data[2] % 11);
   const std::string_view text(reinterpret_cast<const char*>(data) + 3, size - 3);
   if ((data[2] & 0x40U) != 0) {
     check_answer(text, 1 + data[0]);
@@ -115,10 +123,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if ((data[2] & 0x80U) != 0) {
     answer.retry_after = std::string(text.substr(0, text.find('\n')));
   }
-  const deliver::Outcome outcome = deliver::classify(answer);
-  fuzz::check(outcome != deliver::Outcome::delivered || answer.status / 100 == 2,
-              "only a 2xx means delivered");
-  check_positions(answer, 1 + data[2]);
+  check_judgement(answer, 1 + data[2]);
   check_wait(text);
   check_token(answer);
   if (!text.empty()) {

@@ -67,6 +67,11 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"forbidden_for_a_while", "revoke,status=403,count=3", "unauthorised"},
         FaultCase{"wrong_address", "status=404,count=1", "misrouted"},
         FaultCase{"redirected", "status=302,count=1", "misrouted"},
+        FaultCase{"captive_portal", "web_page,count=1", "misrouted"},
+        FaultCase{"plain_text", "status=200,body=OK,content_type=text/plain,count=1", "misrouted"},
+        FaultCase{"no_media_type", "status=202,body=OK,content_type=,count=1", "misrouted"},
+        FaultCase{"error_in_a_success", "error_object,count=1", "rejected"},
+        FaultCase{"busy_in_a_success", "error_object,status=503,count=1", "transient"},
         FaultCase{"all_at_once",
                   R"([{"action":"status","status":500,"count":3},)"
                   R"({"action":"reset_after","count":3},)"

@@ -73,7 +73,7 @@ CASES = {
     "HTTP/2": ("ambiguous", held(b"\0\0\x12\x04\0\0\0\0\0" + b"\0" * 18)),
     "a page in place of JSON": ("transient", once(b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n"
                                                   b"Content-Length: 15\r\n\r\n<html>oh</html>")),
-    "a success that is a page": ("delivered", once(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>oh</html>")),
+    "a success that is a page": ("misrouted", once(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n<html>oh</html>")),
     "two lengths": ("ambiguous", held(HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nx")),
     "a length below zero": ("ambiguous", held(HEAD + b"Content-Length: -1\r\n\r\n")),
     "chunks of no size": ("delivered", held(CHUNKED + b"zz\r\n\r\n")),

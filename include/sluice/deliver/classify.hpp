@@ -8,22 +8,22 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
-#include <vector>
 
 #include <sluice/deliver/upstream.hpp>
 
 namespace sluice::deliver {
 
 enum class Outcome : std::uint8_t {
-  delivered,            // any 2xx but 207: all events were accepted
-  partially_delivered,  // 207: all but those that its body names
+  delivered,            // 2xx whose body names no failure: all events were accepted
+  partially_delivered,  // 2xx: all but those that its body names
   throttled,            // 429, or 503 with Retry-After (the dispatcher adds some other 503s)
   transient,            // 408, 425, other 5xx, or nothing was sent: no name, no connection
   ambiguous,            // all was sent and no answer came: the events may have been accepted
   too_large,            // 413
   rejected,             // 400, 422 and other 4xx: something in the content
   unauthorised,         // 401, 403, or no token could be had
-  misrouted,            // 3xx, 404, 405, 415 and their like: the address is wrong, not the events
+  misrouted,            // 3xx, 404, 405, 415 and their like, or a success that is no answer of the
+                        // API: the address is wrong, not the events
   stopped,              // the client was stopped; nothing is known
 };
 inline constexpr std::size_t outcome_count = 10;
@@ -52,15 +52,10 @@ struct OutcomeInfo {
 [[nodiscard]] const std::array<OutcomeInfo, outcome_count>& outcomes();
 [[nodiscard]] const OutcomeInfo& info(Outcome outcome);
 
+// By the status, or how far the attempt came; judge.hpp looks at what a success says.
 [[nodiscard]] Outcome classify(const UpstreamAnswer& answer);
 
-// Which events of a batch the body of a 207 names as refused: positions below `event_count`,
-// ascending, each once. Understood are an array, or an object's array `errors`, of objects with
-// either an `index` or a `field` such as "[3].client". Empty if the body names none, or is none of
-// these. All of them if only sending the events apart tells which it means: if it names one that is
-// not there, and so counts otherwise than we do, if it is cut, or if it begins like one of these
-// and cannot be read.
-[[nodiscard]] std::vector<std::size_t> rejected_positions(const UpstreamAnswer& answer,
-                                                          std::size_t event_count);
+// Likewise of a status alone; `asks_to_wait`: by Retry-After.
+[[nodiscard]] Outcome classify_status(unsigned status, bool asks_to_wait);
 
 }  // namespace sluice::deliver

@@ -106,7 +106,8 @@ struct DispatcherOptions {
   BackoffPolicy probe{.initial = std::chrono::seconds{1}, .max = std::chrono::seconds{60}};
   CircuitBreakerOptions circuit;
   std::chrono::nanoseconds size_memory = std::chrono::minutes{10};  // of a 413
-  unsigned refused_in_a_row_max = 20;  // single events, before the workspace is parked
+  unsigned refused_in_a_row_max = 20;          // single events, before the workspace is parked
+  std::vector<unsigned> accept_statuses = {};  // the 2xx that may be a success; empty: any
 };
 
 enum class ParkReason : std::uint8_t {
@@ -162,6 +163,7 @@ struct Parked {
   ParkReason reason;
   std::optional<EventKind> kind;  // nullopt: the whole workspace
   unsigned status;                // 0: there was no answer
+  std::string content_type;       // of the answer; empty: it has none
   std::string answer;
 };
 struct Resumed {
@@ -211,8 +213,9 @@ class Dispatcher {
 
   // Inputs. Groups come in the order of their tickets.
   void push(Group::Owner group);
-  void on_answer(std::size_t lane, AttemptId attempt, const UpstreamAnswer& answer, MonoTime now,
-                 WallTime wall_now);
+  // What the answer means.
+  Outcome on_answer(std::size_t lane, AttemptId attempt, const UpstreamAnswer& answer, MonoTime now,
+                    WallTime wall_now);
   void on_dead_letters_stored(std::size_t lane, bool stored, MonoTime now);
   void on_credentials_refreshed(bool refreshed, MonoTime now);
   // From now on batches do not linger.
@@ -277,7 +280,7 @@ class Dispatcher {
   void park(ParkReason reason, const Attempt& attempt);
   void follow_up_probe(const Attempt& attempt);
   [[nodiscard]] bool all_refused() const;
-  void announce_park(unsigned status, std::string_view words);
+  void announce_park(const UpstreamAnswer& answer);
   void resume(MonoTime now);
   void schedule_probe(MonoTime now);
   [[nodiscard]] bool is_probe(AttemptId attempt) const;

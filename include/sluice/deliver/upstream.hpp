@@ -24,6 +24,7 @@ enum class Failure : std::uint8_t {
   answer_timeout,    // ambiguous: all was written, and no answer came in time
   malformed_answer,  // ambiguous: what came back is not an HTTP answer, or is too large
   credentials,       // the credentials were refused at the login; nothing was sent
+  wrong_login,       // what answers at the login is not the API; nothing was sent
   stopped,           // the client was stopped before or during the attempt
 };
 
@@ -35,6 +36,7 @@ struct UpstreamAnswer {
   std::optional<std::string> retry_after;  // the header, as it came
   std::optional<std::string> deprecated;   // the header X-API-DEPRECATED
   std::optional<std::string> date;         // the header Date
+  std::string content_type;                // the header, as it came; empty: none
   std::string body;                        // at most answer_body_bytes_max
   bool body_is_cut = false;                // there was more, or should have been
   std::chrono::nanoseconds duration{};     // from the first byte written to the answer's end

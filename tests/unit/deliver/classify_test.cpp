@@ -1,17 +1,13 @@
-// Every answer has one outcome, every outcome its row, and a 207 is read for the events that it
-// names.
+// Every answer has one outcome, and every outcome its row.
 #include <set>
+#include <vector>
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sluice/deliver/classify.hpp>
 
 namespace sluice::deliver {
 namespace {
-
-using testing::ElementsAre;
-using testing::IsEmpty;
 
 UpstreamAnswer with_status(unsigned status) {
   UpstreamAnswer answer;
@@ -60,6 +56,7 @@ TEST(Classify, Failures) {
       {Failure::answer_timeout, Outcome::ambiguous},
       {Failure::malformed_answer, Outcome::ambiguous},
       {Failure::credentials, Outcome::unauthorised},
+      {Failure::wrong_login, Outcome::misrouted},
       {Failure::stopped, Outcome::stopped},
   };
   for (const auto& [failure, outcome] : cases) {
@@ -76,60 +73,6 @@ TEST(Classify, OutcomesHaveNamesOfTheirOwn) {
     names.insert(outcome.name);
   }
   EXPECT_EQ(names.size(), outcome_count);
-}
-
-std::vector<std::size_t> positions_in(std::string_view body, std::size_t event_count,
-                                      bool is_cut = false) {
-  UpstreamAnswer answer;
-  answer.status = 207;
-  answer.body = body;
-  answer.body_is_cut = is_cut;
-  return rejected_positions(answer, event_count);
-}
-
-TEST(Classify, RejectedPositions) {
-  EXPECT_THAT(positions_in(R"([{"index":3},{"index":1},{"index":3}])", 5), ElementsAre(1, 3));
-  EXPECT_THAT(positions_in(R"({"status":207,"errors":[{"field":"[2].client.email"}]})", 5),
-              ElementsAre(2));
-  EXPECT_THAT(positions_in(R"({"errors":[{"field":"products[2].sku"}]})", 5), IsEmpty())
-      << "the product's position is not the event's";
-  EXPECT_THAT(positions_in(R"({"errors":[{"field":"events[0]"},{"code":7}]})", 5), ElementsAre(0));
-}
-
-TEST(Classify, ABodyThatNamesAnEventThatIsNotThereRejectsAll) {
-  EXPECT_THAT(positions_in(R"([{"index":3}])", 3), ElementsAre(0, 1, 2)) << "counts from one";
-  EXPECT_THAT(positions_in(R"({"errors":[{"field":"[0]"},{"field":"[18446744073709551615]"}]})", 2),
-              ElementsAre(0, 1));
-  EXPECT_THAT(positions_in(R"([{"index":1}])", 1), ElementsAre(0));
-}
-
-TEST(Classify, ABodyThatNamesNoEventRejectsNone) {
-  for (const std::string_view body : {
-           "",
-           "oops",
-           "{}",
-           "[]",
-           "null",
-           "[1,2]",
-           R"({"errors":{}})",
-           R"([{"index":-1}])",
-           R"([{"index":"1"}])",
-           R"([{"field":"[x]"}])",
-           R"([{"field":"[1"}])",
-       }) {
-    EXPECT_THAT(positions_in(body, 5), IsEmpty()) << body;
-  }
-}
-
-TEST(Classify, AListThatDoesNotEndRejectsAll) {
-  for (const std::string_view body :
-       {R"([{"index":1},{"ind)", R"( {"errors":[{"index":0}])", "[", "{oops}"}) {
-    EXPECT_THAT(positions_in(body, 3), ElementsAre(0, 1, 2)) << body;
-  }
-  for (const std::string_view body : {"", "oo", R"({"errors":[)"}) {
-    EXPECT_THAT(positions_in(body, 2, true), ElementsAre(0, 1)) << body;
-  }
-  EXPECT_THAT(positions_in(R"([{"index":1}])", 2, true), ElementsAre(1)) << "nothing is missing";
 }
 
 }  // namespace

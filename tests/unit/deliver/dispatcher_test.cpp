@@ -542,7 +542,9 @@ TEST(Dispatcher, APartialDeliveryEndsAllButTheNamed) {
   EXPECT_EQ(rig.stored(true), "released");
   rig.push_numbers(4, 5);
   EXPECT_EQ(rig.run(), "send 0: 4 5");
-  EXPECT_EQ(rig.answer(status(207, "who knows")), "delivered 4 5; released");
+  EXPECT_EQ(rig.answer(status(207, "who knows")), "send 0: 4") << "it says so of each";
+  EXPECT_EQ(rig.answer(status(202)), "delivered 4; send 0: 5");
+  EXPECT_EQ(rig.answer(status(202)), "delivered 5; released");
   rig.push_numbers(6, 7);
   EXPECT_EQ(rig.run(), "send 0: 6 7");
   EXPECT_EQ(rig.answer(status(207, R"([{"index":0},{"index":1}])")), "send 0: 6")
@@ -576,6 +578,29 @@ TEST(Dispatcher, APartialDeliveryWhoseListIsCutIsBisected) {
   EXPECT_EQ(rig.answer(cut(std::string(answer_body_bytes_max, ' '))), "send 0: 3 4")
       << "such an answer would not become shorter";
   EXPECT_EQ(rig.answer(status(202)), "delivered 3 4; store 0: 2 rejected");
+}
+
+TEST(Dispatcher, APageInPlaceOfASuccessParksAndKeepsTheEvents) {
+  Rig rig;
+  rig.push_numbers(1, 2);
+  EXPECT_EQ(rig.run(), "send 0: 1 2");
+  UpstreamAnswer page = status(200, "<html>Sign in</html>");
+  page.content_type = "text/html";
+  EXPECT_EQ(rig.answer(page), "parked misrouted");
+  EXPECT_EQ(rig.dispatcher.pending_events(), 2U);
+  rig.sleep();
+  EXPECT_EQ(rig.run(), "refresh");
+  EXPECT_EQ(rig.refreshed(true), "send 0: 1 2");
+  EXPECT_EQ(rig.answer(status(202)), "resumed; delivered 1 2; released");
+}
+
+TEST(Dispatcher, AnErrorInASuccessIsDealtWithAsTheError) {
+  Rig rig;
+  rig.push_numbers(1, 2);
+  EXPECT_EQ(rig.run(), "send 0: 1 2");
+  EXPECT_EQ(rig.answer(status(200, R"({"error":"Bad Request","status":400})")), "send 0: 1");
+  EXPECT_EQ(rig.answer(status(200, R"({"errors":[{"message":"no"}]})")), "send 0: 2");
+  EXPECT_EQ(rig.answer(status(202)), "delivered 2; store 0: 1 rejected");
 }
 
 TEST(Dispatcher, RefreshesOnceAndRetriesAtOnce) {

@@ -414,6 +414,20 @@ TEST_F(Api, fault_body_replaces_the_error) {
   EXPECT_EQ(batch(batch_of(1)).body, "<html>");
 }
 
+TEST_F(Api, what_another_server_would_answer_stores_nothing) {
+  set_faults("web_page");
+  const Answer page = batch(batch_of(1));
+  EXPECT_EQ(page.status, 200U);
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  set_faults("status=200,body=OK,content_type=text/plain");
+  EXPECT_EQ(batch(batch_of(1)).content_type, "text/plain");
+  set_faults("error_object,status=422");
+  const Answer error = batch(batch_of(1));
+  EXPECT_EQ(error.status, 200U);
+  EXPECT_NE(error.body.find("\"status\":422"), std::string::npos);
+  EXPECT_EQ(world_->ledger.summary().deliveries, 0U);
+}
+
 TEST_F(Api, rate_limit_says_when_to_come_back) {
   set_faults("rate_limit=0.25");
   EXPECT_EQ(batch(batch_of(1)).status, 202U);

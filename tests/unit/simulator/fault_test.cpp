@@ -74,6 +74,8 @@ TEST(ParseFaults, actions) {
       {"pointer=/label,equals=x", FaultAction::poison},
       {"revoke,status=403", FaultAction::revoke},
       {"rate_limit=.5,burst=2", FaultAction::rate_limit},
+      {"web_page,count=1", FaultAction::web_page},
+      {"error_object,status=503", FaultAction::error_object},
   };
   for (const auto& [text, action] : cases) {
     const auto faults = parse_faults(text);

@@ -51,6 +51,8 @@ TEST(TokenIn, SaysWhyThereIsNoneAndRepeatsNothing) {
       {broken, "the login failed: cannot connect"},
       {answer_with(401, R"({"message":"secret"})"), "status 401"},
       {answer_with(302, R"({"token":"secret"})"), "status 302"},
+      {answer_with(404, "secret"), "check base_url"},
+      {answer_with(200, "<html>Sign in"), "<html>Sign in"},
       {answer_with(200, ""), "no token"},
       {answer_with(200, R"({"token":"secret)"), "no token"},
       {answer_with(200, R"({"token":17})"), "no token"},

@@ -260,18 +260,20 @@ TEST_F(HttpUpstreamTest, ReadsEachKindOfAnswer) {
   }
 }
 
-TEST_F(HttpUpstreamTest, PassesOnRetryAfterAndDeprecation) {
+TEST_F(HttpUpstreamTest, PassesOnRetryAfterDeprecationAndMediaType) {
   answer_with(
       "HTTP/1.1 429 Too Many Requests\r\nretry-after: 17\r\nX-Api-Deprecated: use v5\r\n"
-      "Content-Length: 0\r\n\r\n");
+      "content-type: application/json; charset=utf-8\r\nContent-Length: 0\r\n\r\n");
   const UpstreamAnswer answer = post();
   EXPECT_EQ(answer.status, 429U);
   EXPECT_EQ(answer.retry_after, "17");
   EXPECT_EQ(answer.deprecated, "use v5");
+  EXPECT_EQ(answer.content_type, "application/json; charset=utf-8");
   answer_with(accepted_answer);
   const UpstreamAnswer next = post();
   EXPECT_FALSE(next.retry_after.has_value());
   EXPECT_FALSE(next.deprecated.has_value());
+  EXPECT_EQ(next.content_type, "");
 }
 
 TEST_F(HttpUpstreamTest, KeepsTheStatusAndTheBeginningOfAnOversizedAnswer) {
@@ -707,6 +709,15 @@ TEST_F(JwtTest, AFailedLoginEndsPostsAndIsNotRepeatedAtOnce) {
   give_token(token_);
   EXPECT_EQ(post().status, 202U);
   EXPECT_EQ(logins_, 2);
+}
+
+TEST_F(JwtTest, APageInPlaceOfALoginSaysNothingAboutTheCredentials) {
+  login_.bytes =
+      "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<html>Sign "
+      "in</html>";
+  const UpstreamAnswer answer = post();
+  EXPECT_EQ(answer.failure, Failure::wrong_login);
+  EXPECT_THAT(answer.detail, HasSubstr("200 with text/html: <html>Sign in</html>"));
 }
 
 TEST_F(JwtTest, ALoginThatTheUpstreamCannotServeSaysNothingAboutTheCredentials) {
