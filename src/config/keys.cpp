@@ -31,7 +31,7 @@ const std::vector<Keys>& all_keys() {
       {"auth", {"method", "workspace_guid", "api_key", "api_key_file"}},
       {"buffer",
        {"type", "path", "sync", "sync_interval", "max_bytes", "max_events", "high_watermark",
-        "low_watermark", "producer_share"}},
+        "low_watermark", "producer_share", "drain_timeout"}},
       {"batch", {"max_events", "max_bytes", "linger"}},
       {"delivery",
        {"lanes", "max_in_flight", "timeout", "connect_timeout", "accept_statuses", "backoff"}},

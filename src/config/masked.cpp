@@ -182,6 +182,7 @@ void write(Writer& out, const Buffer& buffer) {
     out.quantity("high_watermark", share, buffer.high_watermark);
     out.quantity("low_watermark", share, buffer.low_watermark);
     out.quantity("producer_share", share, buffer.producer_share);
+    out.quantity("drain_timeout", duration, buffer.drain_timeout);
   });
 }
 

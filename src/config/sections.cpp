@@ -411,6 +411,7 @@ void read_buffer(const Section& section, const Ingest& ingest, Buffer& buffer) {
   section.read("high_watermark", buffer.high_watermark, share, {.min = 0.01, .max = 1});
   section.read("low_watermark", buffer.low_watermark, share, {.min = 0.01, .max = 1});
   section.read("producer_share", buffer.producer_share, share, {.min = 0.01, .max = 1});
+  section.read("drain_timeout", buffer.drain_timeout, duration, {.min = 0ms, .max = 1h});
   if (buffer.low_watermark >= buffer.high_watermark) {
     section.place_of("low_watermark")
         .mistake(fmt::format("is {}, not below high_watermark of {}", buffer.low_watermark,

@@ -313,14 +313,15 @@ class RunningGateway final : public Gateway {
     draining_.store(true, std::memory_order_relaxed);
     service_manager_.stopping();
     const std::chrono::milliseconds drain_timeout = running()->drain_timeout;
-    const MonoTime deadline = clock_.mono_now() + drain_timeout;
+    const MonoTime now = clock_.mono_now();
     // What is passed through leaves delivery as much time as other requests may take.
     const std::chrono::nanoseconds patience =
         std::min<std::chrono::nanoseconds>(session_patience, drain_timeout);
     ingest_->stop({.requests = patience,
                    .passthrough = std::max<std::chrono::nanoseconds>(
                        patience, drain_timeout - session_patience)});
-    drain(deadline);
+    drain(now + (all_is_safe() ? std::min(drain_timeout, running()->buffer.drain_timeout)
+                               : drain_timeout));
     StopReport report;
     for (const auto& tenant : tenants_) {
       report.undelivered_events += tenant->pipeline.admission().events();
@@ -715,6 +716,14 @@ class RunningGateway final : public Gateway {
   [[nodiscard]] std::shared_ptr<const config::Config> running() const {
     const std::lock_guard lock(running_mutex_);
     return running_;
+  }
+
+  // Whether nothing is lost if delivery ends: all is on a disk that works. What was acknowledged
+  // before it was written is written within moments, at the latest when the store is closed.
+  [[nodiscard]] bool all_is_safe() const {
+    return store_ != nullptr && std::ranges::all_of(tenants_, [](const auto& tenant) {
+             return tenant->pipeline.trouble().empty();
+           });
   }
 
   // Ingest has stopped: lets delivery go on until all has ended, the deadline, or hurry().

@@ -89,6 +89,8 @@ class Pipeline {
 
   [[nodiscard]] const deliver::DispatcherCounts& counts() const { return dispatcher_.counts(); }
   [[nodiscard]] const std::string& name() const { return options_.workspace; }
+  // Why the buffer takes nothing in, or empty. Any thread.
+  [[nodiscard]] std::string trouble() const { return buffer_->trouble(); }
   // Why new events are refused, or empty.
   [[nodiscard]] std::string not_ready() const;
   void expose(metrics::Exposition& exposition) const;

@@ -147,6 +147,7 @@ void compare_buffer(Differ& differ, config::Buffer& running, const config::Buffe
   differ.take("buffer.high_watermark", running.high_watermark, wanted.high_watermark);
   differ.take("buffer.low_watermark", running.low_watermark, wanted.low_watermark);
   differ.take("buffer.producer_share", running.producer_share, wanted.producer_share);
+  differ.take("buffer.drain_timeout", running.drain_timeout, wanted.drain_timeout);
 }
 
 }  // namespace

@@ -116,6 +116,13 @@ class Manifests(unittest.TestCase):
                            .get("sleep", {}).get("seconds", 0) for container in containers_of(pod))
                 drain = seconds(maps[mounted[0]]["drain_timeout"])
                 self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], hook + 2 + drain + 5)
+                buffer = maps[mounted[0]]["buffer"]
+                if any(volume["name"] == mount["name"] and "emptyDir" in volume
+                       for volume in pod["volumes"] for container in containers_of(pod)
+                       for mount in container.get("volumeMounts", [])
+                       if buffer["path"].startswith(mount["mountPath"])):
+                    self.assertEqual(seconds(buffer["drain_timeout"]), drain,
+                                     "its disk goes with the pod")
 
     def test_the_back_end_reaches_the_socket(self):
         pods = {name: pod for name, pod, _ in pods_of(self.documents["sidecar-socket"])}

@@ -90,6 +90,19 @@ TEST_F(FieldFailure, ABufferThatIsFullWhileTheDestinationIsDownThenSigterm) {
       << "health recovers";
 }
 
+TEST_F(FieldFailure, ARestartDuringAnOutageWaitsForNothingThatIsOnDisk) {
+  ASSERT_TRUE(upstream_.set_faults("status=503"));
+  GatewayProcess gateway({.base_url = upstream_.base_url(), .more = "drain_timeout: 1h\n"});
+  gateway.start();
+  ASSERT_EQ(gateway.post(events(50)).status, 202);
+  ASSERT_EQ(gateway.post(events(50), {{"Prefer", "sluice-ack=memory"}}).status, 202);
+  EXPECT_EQ(gateway.stop(), 0) << "and not after an hour: " << gateway.log();
+  EXPECT_THAT(gateway.log(), HasSubstr("stays on disk"));
+  ASSERT_TRUE(upstream_.set_faults("[]"));
+  gateway.start();
+  expect_all(gateway, 100);
+}
+
 TEST_F(FieldFailure, AnOutageCostsAProducerItsShareForEver) {
   ASSERT_TRUE(upstream_.set_faults("status=503"));
   GatewayProcess::Options shared = options();

@@ -163,11 +163,12 @@ struct Buffer {
   BufferSync sync = BufferSync::always;
   milliseconds sync_interval{100};
   std::size_t max_bytes = std::size_t{8} << 30;
-  bool max_bytes_given = false;  // otherwise the file system may be too small for so many
-  std::size_t max_events = 0;    // 0: no limit of this kind
-  double high_watermark = 0.95;  // share of a limit from which new events are refused ...
-  double low_watermark = 0.80;   // ... until it has fallen below this one
-  double producer_share = 0.5;   // of a workspace, that one of several producers may fill
+  bool max_bytes_given = false;       // otherwise the file system may be too small for so many
+  std::size_t max_events = 0;         // 0: no limit of this kind
+  double high_watermark = 0.95;       // share of a limit from which new events are refused ...
+  double low_watermark = 0.80;        // ... until it has fallen below this one
+  double producer_share = 0.5;        // of a workspace, that one of several producers may fill
+  milliseconds drain_timeout{2'000};  // of what is safe on disk
 
   bool operator==(const Buffer&) const = default;
 };

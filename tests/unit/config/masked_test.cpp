@@ -101,6 +101,7 @@ buffer:
   high_watermark: 0.9
   low_watermark: 0.5
   producer_share: 0.5
+  drain_timeout: 3s
 batch:
   max_events: 500
   max_bytes: 900kB
@@ -110,6 +111,9 @@ delivery:
   max_in_flight: 4
   timeout: 20s
   connect_timeout: 6s
+  accept_statuses:
+    - 202
+    - 204
   backoff:
     initial: 100ms
     max: 30s
