@@ -93,6 +93,19 @@ bool Admission::must_refuse(std::size_t producer) const {
          static_cast<double>(share.bytes.load(relaxed)) >= share_bytes(low_watermark());
 }
 
+double Admission::events_to_leave(std::size_t producer) const {
+  double share_to_leave = 0;
+  if (closed_.load(relaxed)) {
+    share_to_leave = 1 - low_watermark() / std::max(level(events(), bytes()), low_watermark());
+  }
+  if (producer != 0 && shares_[producer - 1].closed.load(relaxed)) {
+    const double low = share_bytes(low_watermark());
+    const auto held = static_cast<double>(shares_[producer - 1].bytes.load(relaxed));
+    share_to_leave = std::max(share_to_leave, held > low ? 1 - low / held : 0);
+  }
+  return share_to_leave * static_cast<double>(events());
+}
+
 double Admission::pressure() const {
   return std::min(1.0, level(events(), bytes()) / high_watermark());
 }

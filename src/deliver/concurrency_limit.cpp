@@ -22,6 +22,8 @@ ConcurrencyLimit::ConcurrencyLimit(unsigned max)
   SLUICE_ASSERT(max > 0);
 }
 
+double ConcurrencyLimit::soon() const { return std::max(limit_, slow_start_until_); }
+
 std::chrono::nanoseconds ConcurrencyLimit::latency() const {
   return std::chrono::nanoseconds(static_cast<std::chrono::nanoseconds::rep>(smoothed_latency_ns_));
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <unordered_set>
 #include <utility>
@@ -12,6 +13,10 @@
 
 namespace sluice::deliver {
 namespace {
+
+// Of a request, as long as none was accepted; and what is counted at least.
+constexpr std::chrono::milliseconds latency_unknown{200};
+constexpr std::chrono::milliseconds latency_min{1};
 
 constexpr std::size_t index_of(Outcome outcome) { return static_cast<std::size_t>(outcome); }
 constexpr std::size_t index_of(EventKind kind) { return static_cast<std::size_t>(kind); }
@@ -767,6 +772,28 @@ std::optional<MonoTime> Dispatcher::wake_at(MonoTime now) {
 }
 
 // ---- What is seen from outside ----
+
+Capacity Dispatcher::capacity(MonoTime now) const {
+  using Seconds = std::chrono::duration<double>;
+  const Seconds latency =
+      concurrency_.latency().count() > 0 ? concurrency_.latency() : latency_unknown;
+  // After an outage the limit begins at one again, and knows of no cut.
+  const double limit = probing() ? 1 : concurrency_.limit();
+  const double most = std::min(options_.max_in_flight, static_cast<unsigned>(lanes_.size()));
+  const double at_once = std::max(limit, probing() ? most : std::min(most, concurrency_.soon()));
+  const double rate = at_once / std::max(latency, Seconds(latency_min)).count();
+  // Until then it doubles with each round trip, the last of which is worth all before it.
+  const double round_trips = std::max(0.0, std::log2(at_once / limit) - 1);
+  MonoTime from = std::max({now, held_until_, pace_.admits_at()});
+  if (park_ && park_->stage == ParkStage::waiting) {
+    from = std::max(from, park_->probe_at);
+  }
+  if (breaker_.state() == CircuitState::open) {
+    from = std::max(from, breaker_.admits_at());
+  }
+  return {.requests_per_s = std::min(rate, pace_.limit(now).value_or(rate)),
+          .from = from + std::chrono::floor<MonoTime::duration>(round_trips * latency)};
+}
 
 std::size_t Dispatcher::pending_events() const {
   return counts_.events_pushed - counts_.events_ended();

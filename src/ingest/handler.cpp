@@ -411,7 +411,7 @@ Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
                 .retry_after = std::chrono::seconds(1)});
   }
   if (workspace.admission->must_refuse(index_of(admitted.producer))) {
-    return std::unexpected(full(workspace));
+    return std::unexpected(full(workspace, index_of(admitted.producer)));
   }
   if (const std::string trouble = workspace.buffer->trouble(); !trouble.empty()) {
     return std::unexpected(not_stored(trouble));
@@ -430,9 +430,10 @@ Result<void, Problem> Handler::check_capacity(const Admitted& admitted) {
 
 // The wait that the backlog suggests, with up to half as much again at random, so that those who
 // were refused together do not come back together.
-Problem Handler::full(const WorkspaceTarget& workspace) {
-  const std::uint32_t seconds =
-      std::max(1U, workspace.retry_after_s->load(std::memory_order_relaxed));
+Problem Handler::full(const WorkspaceTarget& workspace, std::size_t producer) {
+  const auto wait = workspace.outlook->retry_after(workspace.admission->events_to_leave(producer),
+                                                   options_->clock->mono_now());
+  const auto seconds = static_cast<std::uint64_t>(wait.count());
   return {.refusal = Refusal::full,
           .message = "the buffer is full: send this again later",
           .retry_after = std::chrono::seconds(seconds + rng_.below(seconds / 2 + 1)),
@@ -522,7 +523,7 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
     handed.bytes = group->footprint_bytes();
     if (!reservation.try_admit(handed)) {
       probe_.refused_full.add(handed.events + taken->absorbed);
-      return refuse_with(full(workspace));
+      return refuse_with(full(workspace, handed.producer));
     }
   }
   AnswerHead answer = answer_head(head, received_at_, workspace.admission->pressure(), keep_alive);

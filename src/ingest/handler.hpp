@@ -237,7 +237,7 @@ class Handler {
                  const Counts& counts, buffer::Buffer::Acknowledge acknowledge);
   Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
                           std::string_view traceparent) const;
-  Problem full(const WorkspaceTarget& workspace);
+  Problem full(const WorkspaceTarget& workspace, std::size_t producer);
   AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);
   [[nodiscard]] std::optional<RememberedAnswer> answer_to_remember(const Counts& counts) const;
   [[nodiscard]] DedupKey request_key(std::string_view path, std::span<const char> body) const;

@@ -30,7 +30,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   auto accepted = events_.indexes;  // copied before anything is admitted, as it may fail
   if (!workspace.admission->try_admit(handed.events, handed.bytes)) {
     probe_.refused_full.add(handed.events);
-    outcome.refused = full(workspace).message;
+    outcome.refused = full(workspace, 0).message;
     return std::nullopt;
   }
   outcome.accepted = std::move(accepted);

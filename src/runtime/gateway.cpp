@@ -563,7 +563,7 @@ class RunningGateway final : public Gateway {
            .admission = &pipeline.admission(),
            .buffer = tenants_[i]->buffer,
            .dedup = &pipeline.dedup(),
-           .retry_after_s = &pipeline.retry_after_s(),
+           .outlook = &pipeline.outlook(),
            .clock_skew_ms = &pipeline.clock_skew_ms(),
            .passthrough = workspace.passthrough ? &tenants_[i]->passthrough : nullptr,
            .permissions = &tenants_[i]->ask_permissions});

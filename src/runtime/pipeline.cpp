@@ -24,8 +24,6 @@ namespace action = deliver::action;
 // them.
 constexpr std::chrono::milliseconds read_interval{1};
 constexpr std::chrono::seconds rate_interval{1};
-// What a refused producer is told to wait is kept within reason: the estimate is rough.
-constexpr double retry_after_s_max = 60;
 // An answer's body is logged up to here: enough to see what is wrong.
 constexpr std::size_t logged_answer_bytes_max = 512;
 
@@ -89,6 +87,7 @@ void Pipeline::pump() noexcept {
   if (drained_ && admission_.events() == 0) {
     std::exchange(drained_, nullptr)();
   }
+  publish_outlook(now);
   schedule(now, busy);
 }
 
@@ -278,19 +277,37 @@ void Pipeline::drain(std::function<void()> drained) {
   pump();
 }
 
-// From the rate at which events leave, what a refused producer should wait until there is room
-// again.
+// At what rate a backlog leaves: what delivery could take says nothing of events that are few
+// profiles', nor of what else may hold them up. Without a backlog nothing is measured.
 void Pipeline::measure_drain_rate(MonoTime now) {
   const std::chrono::duration<double> since = now - std::exchange(measured_at_, now);
   const std::uint64_t ended = dispatcher_.counts().events_ended();
-  const double rate =
-      static_cast<double>(ended - std::exchange(delivered_at_last_measure_, ended)) / since.count();
-  drain_rate_ = drain_rate_ == 0 ? rate : 0.7 * drain_rate_ + 0.3 * rate;
-  const double above = static_cast<double>(admission_.events()) *
-                       (1 - admission_.low_watermark() / admission_.high_watermark());
-  const double wait = drain_rate_ < 1 ? retry_after_s_max : above / drain_rate_;
-  retry_after_s_.store(static_cast<std::uint32_t>(std::clamp(wait, 1.0, retry_after_s_max)),
-                       std::memory_order_relaxed);
+  const std::uint64_t left = ended - std::exchange(delivered_at_last_measure_, ended);
+  const deliver::Capacity capacity = dispatcher_.capacity(now);
+  const bool is_busy = capacity.from <= now && static_cast<double>(admission_.events()) >
+                                                   capacity.requests_per_s * events_per_request();
+  if (!is_busy) {
+    drain_rate_ = 0;
+  } else if (was_busy_ && left > 0) {
+    const double rate = static_cast<double>(left) / since.count();
+    drain_rate_ = drain_rate_ == 0 ? rate : (drain_rate_ + rate) / 2;
+  }
+  was_busy_ = is_busy;
+}
+
+// Of a backlog: as many as fit.
+double Pipeline::events_per_request() const {
+  const batch::Limits& limits = options_.dispatcher.batch;
+  const double event_bytes = static_cast<double>(admission_.bytes()) /
+                             static_cast<double>(std::max<std::uint64_t>(1, admission_.events()));
+  return std::clamp(static_cast<double>(limits.bytes_max) / std::max(1.0, event_bytes), 1.0,
+                    static_cast<double>(limits.events_max));
+}
+
+void Pipeline::publish_outlook(MonoTime now) {
+  const deliver::Capacity capacity = dispatcher_.capacity(now);
+  outlook_.publish(drain_rate_ > 0 ? drain_rate_ : capacity.requests_per_s * events_per_request(),
+                   capacity.from);
 }
 
 std::chrono::nanoseconds Pipeline::oldest_age() const {

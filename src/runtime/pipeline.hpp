@@ -76,7 +76,7 @@ class Pipeline {
   // Used by the ingest threads; they outlive those.
   [[nodiscard]] buffer::Admission& admission() { return admission_; }
   [[nodiscard]] buffer::DedupWindow& dedup() { return dedup_; }
-  [[nodiscard]] const std::atomic<std::uint32_t>& retry_after_s() const { return retry_after_s_; }
+  [[nodiscard]] const deliver::Outlook& outlook() const { return outlook_; }
   // How far our clock is ahead of the upstream's; 0 while that is not known.
   [[nodiscard]] const std::atomic<std::int64_t>& clock_skew_ms() const { return clock_skew_ms_; }
 
@@ -111,6 +111,8 @@ class Pipeline {
   void on_answer(std::size_t lane, deliver::AttemptId attempt,
                  const deliver::UpstreamAnswer& answer) noexcept;
   void measure_drain_rate(MonoTime now);
+  [[nodiscard]] double events_per_request() const;
+  void publish_outlook(MonoTime now);
   void compare_clocks(const deliver::UpstreamAnswer& answer);
   [[nodiscard]] std::chrono::nanoseconds oldest_age() const;
 
@@ -119,7 +121,7 @@ class Pipeline {
   buffer::Admission admission_;
   buffer::DedupWindow dedup_;
   buffer::Buffer* buffer_ = nullptr;
-  std::atomic<std::uint32_t> retry_after_s_{1};
+  deliver::Outlook outlook_;
   std::atomic<std::int64_t> clock_skew_ms_{0};
   bool clocks_compared_ = false;
 
@@ -144,7 +146,9 @@ class Pipeline {
 
   std::uint64_t delivered_at_last_measure_ = 0;
   MonoTime measured_at_{};
-  double drain_rate_ = 0;  // events per second, smoothed
+  double drain_rate_ =
+      0;  // events per second while there was a backlog, smoothed; 0: there is none
+  bool was_busy_ = false;  // at the last measure
   std::uint64_t recovered_events_ = 0;
   std::uint64_t deprecated_answers_ = 0;
   metrics::Histogram<metrics::delivery_seconds.size()> delivery_duration_{

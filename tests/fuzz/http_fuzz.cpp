@@ -86,7 +86,7 @@ struct World {
                                  .admission = &admission,
                                  .buffer = &buffer,
                                  .dedup = &dedup,
-                                 .retry_after_s = &retry_after_s});
+                                 .outlook = &outlook});
     tables.sources.push_back({.name = "raw", .workspace = 0, .mapper = mapper});
     tables.passthrough.max_body_bytes = 4U << 10;
     if ((how & 4U) != 0) {
@@ -103,7 +103,7 @@ struct World {
   buffer::Admission admission{{.producers = 1}};
   buffer::DedupWindow dedup{{.window = 1min, .entries_max = 1000}};
   Recorder buffer;
-  std::atomic<std::uint32_t> retry_after_s{1};
+  deliver::Outlook outlook;
   PassthroughTarget passthrough;
   Tables tables;
   Producers producers;

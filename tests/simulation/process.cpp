@@ -91,7 +91,7 @@ Process::Process(Timeline& timeline, Vendor& vendor, std::unique_ptr<store::Engi
                                 .admission = &pipeline_->admission(),
                                 .buffer = &store_->buffer(0),
                                 .dedup = &pipeline_->dedup(),
-                                .retry_after_s = &pipeline_->retry_after_s()});
+                                .outlook = &pipeline_->outlook()});
   handler_options_ = {.clock = &timeline,
                       .tables = &tables_,
                       .producers = &producers_,

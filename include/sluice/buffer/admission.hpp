@@ -47,6 +47,9 @@ class Admission {
   [[nodiscard]] std::uint64_t events_max() const { return events_max_.load(relaxed); }
   // How near the high watermark is: 0 is empty, 1 is at it or above.
   [[nodiscard]] double pressure() const;
+  // About how many events have to leave before the next try_admit() takes something in again, if
+  // they are of one size and everyone's leave alike; 0 if it would now.
+  [[nodiscard]] double events_to_leave(std::size_t producer = 0) const;
   // Whether the next try_admit() would refuse whatever it is asked: lets a request be refused
   // before its body is read.
   [[nodiscard]] bool must_refuse(std::size_t producer = 0) const;

@@ -25,6 +25,8 @@ class ConcurrencyLimit {
   // From 1 to the maximum.
   [[nodiscard]] unsigned limit() const { return static_cast<unsigned>(limit_); }
 
+  // Where it will be in some round trips, if it is used: it doubles with each up to there.
+  [[nodiscard]] double soon() const;
   // Of a request that is accepted, on average; 0: none was yet.
   [[nodiscard]] std::chrono::nanoseconds latency() const;
 

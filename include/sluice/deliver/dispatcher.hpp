@@ -91,6 +91,7 @@
 #include <sluice/deliver/classify.hpp>
 #include <sluice/deliver/concurrency_limit.hpp>
 #include <sluice/deliver/dead_letter.hpp>
+#include <sluice/deliver/outlook.hpp>
 #include <sluice/deliver/pace.hpp>
 #include <sluice/deliver/size_limit.hpp>
 #include <sluice/deliver/upstream.hpp>
@@ -233,6 +234,8 @@ class Dispatcher {
   [[nodiscard]] std::optional<ParkReason> parked() const;
   [[nodiscard]] const DispatcherCounts& counts() const { return counts_; }
   [[nodiscard]] DispatcherSnapshot snapshot() const;
+  // What it could send if all lanes had enough, as it stands after run() at that time.
+  [[nodiscard]] Capacity capacity(MonoTime now) const;
   // Requests per second that a throttling upstream is sent at most; nullopt: no such limit.
   [[nodiscard]] std::optional<double> pace(MonoTime now) const { return pace_.limit(now); }
 

@@ -12,6 +12,7 @@
 #include <sluice/buffer/buffer.hpp>
 #include <sluice/buffer/dedup_window.hpp>
 #include <sluice/config/config.hpp>
+#include <sluice/deliver/outlook.hpp>
 #include <sluice/ingest/permissions.hpp>
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/normalise/normaliser.hpp>
@@ -28,9 +29,8 @@ struct WorkspaceTarget {
   buffer::Admission* admission = nullptr;
   buffer::Buffer* buffer = nullptr;
   buffer::DedupWindow* dedup = nullptr;
-  // What a refused producer is told to wait, in seconds, before jitter; kept up to date by
-  // delivery.
-  const std::atomic<std::uint32_t>* retry_after_s = nullptr;
+  // When there will be room again; kept up to date by delivery.
+  const deliver::Outlook* outlook = nullptr;
   // How far our clock is ahead of its upstream's, in milliseconds; kept up to date by delivery.
   // nullptr: nobody compares them.
   const std::atomic<std::int64_t>* clock_skew_ms = nullptr;

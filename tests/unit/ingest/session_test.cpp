@@ -70,7 +70,7 @@ class SessionTest : public testing::Test {
                                   .admission = &admission_,
                                   .buffer = &buffer_,
                                   .dedup = &dedup_,
-                                  .retry_after_s = &retry_after_s_});
+                                  .outlook = &outlook_});
     probe_.emplace(tables_);
     handler_.emplace(options_, 0, Rng(1), *probe_);
     session_.emplace(*handler_, limits_,
@@ -104,7 +104,7 @@ class SessionTest : public testing::Test {
   buffer::Admission admission_{{.producers = 1}};
   buffer::DedupWindow dedup_{{.window = 1min, .entries_max = 1000}};
   FakeBuffer buffer_{dedup_};
-  std::atomic<std::uint32_t> retry_after_s_{1};
+  deliver::Outlook outlook_;
   Tables tables_;
   Producers producers_{{}, {"w"}};
   std::atomic<bool> draining_{false};
