@@ -96,9 +96,12 @@ int map(const std::string& config_file, const MapOptions& options) {
       all_valid = false;
     }
     for (const normalise::Warning& warning : events.warnings) {
-      std::cerr << "sluice map: event " << index << ": " << warning.field << ' ' << warning.message
-                << " (goes on; validation: strict refuses it by its rule "
-                << normalise::info(warning.rule).name << ")\n";
+      static_cast<void>(fail("map", "event " + std::to_string(index) + ": " +
+                                        std::string(warning.field) + " " +
+                                        std::string(warning.message)));
+    validation:
+      strict refuses it by its rule "
+          << normalise::info(warning.rule).name << ")\n";
     }
     printed.append(events.bytes()).append(events.records.empty() ? "" : "\n");
     ++index;
