@@ -96,12 +96,10 @@ int map(const std::string& config_file, const MapOptions& options) {
       all_valid = false;
     }
     for (const normalise::Warning& warning : events.warnings) {
-      static_cast<void>(fail("map", "event " + std::to_string(index) + ": " +
-                                        std::string(warning.field) + " " +
-                                        std::string(warning.message)));
-    validation:
-      strict refuses it by its rule "
-          << normalise::info(warning.rule).name << ")\n";
+      complain("sluice map: event " + std::to_string(index) + ": " + std::string(warning.field) +
+               " " + std::string(warning.message) +
+               " (goes on; validation: strict refuses it by its rule " +
+               std::string(normalise::info(warning.rule).name) + ")\n");
     }
     printed.append(events.bytes()).append(events.records.empty() ? "" : "\n");
     ++index;
