@@ -786,10 +786,11 @@ void Handler::acknowledge_ping(const RequestHead& head, const Admitted& admitted
 void Handler::take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t index,
                           const normalise::Request& request, const normalise::Rules& rules) {
   if (!outcome) {
+    const bool is_listed = events_.lists_more();
     events_.reject({.index = index,
                     .reason = reject_reason(outcome.error().code),
-                    .field = outcome.error().field,
-                    .message = outcome.error().message},
+                    .field = is_listed ? outcome.error().field : std::string(),
+                    .message = is_listed ? outcome.error().message : std::string()},
                    true);
     return;
   }

@@ -243,10 +243,11 @@ void EventPass::type_member() {
     type_known_ = true;
     return;
   }
-  reject(RejectReason::type_unknown, {.root = "type"},
-         "`" + std::string(given->raw.substr(0, 64)) +
-             "` is no event type of the API: use `custom` with an `action`, or a type such as "
-             "`product-view`");
+  reject(RejectReason::type_unknown, {.root = "type"}, [&] {
+    return "`" + std::string(given->raw.substr(0, 64)) +
+           "` is no event type of the API: use `custom` with an `action`, or a type such as "
+           "`product-view`";
+  });
 }
 
 void EventPass::event_member(Text key_text) {
@@ -328,10 +329,11 @@ void EventPass::action_member() {
   }
   const auto& allowed = context_.rules.actions;
   if (!allowed.empty() && std::ranges::find(allowed, text.raw) == allowed.end()) {
-    reject(RejectReason::action_not_allowed, {.root = "action"},
-           "`" + std::string(text.raw) +
-               "` is not among the workspace's `actions`: mend the name, or add it to the "
-               "configuration");
+    reject(RejectReason::action_not_allowed, {.root = "action"}, [&] {
+      return "`" + std::string(text.raw) +
+             "` is not among the workspace's `actions`: mend the name, or add it to the "
+             "configuration";
+    });
     return;
   }
   action_ = text.raw;
@@ -434,7 +436,7 @@ void EventPass::id_member() {
     walker_.skip_value(2);
   }
   if (!is_int64(number)) {
-    reject(RejectReason::identifier_invalid, field, std::string(message));
+    reject(RejectReason::identifier_invalid, field, message);
     return;
   }
   key("id");
@@ -489,7 +491,7 @@ bool EventPass::check_identifier(int identifier, std::string_view value) {
     if (at != std::string_view::npos && at > 0 && at + 1 < value.size()) {
       return goes_on(Rule::email_form, field, message);
     }
-    reject(RejectReason::identifier_invalid, field, std::string(message));
+    reject(RejectReason::identifier_invalid, field, message);
     return false;
   }
   return identifier != Identifier::uuid || is_uuid(value) ||
@@ -579,7 +581,7 @@ void EventPass::salt_member() {
     return;
   }
   if (given.empty() || is_longer_than(given, api::event_salt_length_max)) {
-    refuse_value(RejectReason::field_invalid, field, std::string(message));
+    refuse_value(RejectReason::field_invalid, field, message);
     return;
   }
   key("eventSalt");
@@ -587,7 +589,7 @@ void EventPass::salt_member() {
   if (is_string) [[likely]] {
     out_ = walker_.copy_string(out_);
   } else if (!integer_as_text(Rule::string_as_number, field)) {
-    refuse_value(RejectReason::field_invalid, field, std::string(message));
+    refuse_value(RejectReason::field_invalid, field, message);
     return;
   }
   salt_ = {written, static_cast<std::size_t>(out_ - written)};
@@ -846,18 +848,20 @@ void EventPass::finish(std::string_view time_name) {
   const char* const begin = out.bytes().data() + start_;
   const auto size = static_cast<std::size_t>(out_ - begin);
   if (size > context_.rules.event_bytes_max) {
-    reject(RejectReason::event_too_large, {},
-           "is " + std::to_string(size) + " bytes, above the limit of " +
-               std::to_string(context_.rules.event_bytes_max) + ": send less in it");
+    reject(RejectReason::event_too_large, {}, [&] {
+      return "is " + std::to_string(size) + " bytes, above the limit of " +
+             std::to_string(context_.rules.event_bytes_max) + ": send less in it";
+    });
     return;
   }
   if (!check_limits()) {
     return;
   }
   if (start_ + size > context_.rules.request_bytes_max) {
-    reject(RejectReason::event_too_large, {},
-           "is behind more than " + std::to_string(context_.rules.request_bytes_max) +
-               " bytes of events: send fewer in one request");
+    reject(RejectReason::event_too_large, {}, [&] {
+      return "is behind more than " + std::to_string(context_.rules.request_bytes_max) +
+             " bytes of events: send fewer in one request";
+    });
     return;
   }
   out.records.push_back({.offset = static_cast<std::uint32_t>(start_),
@@ -1021,7 +1025,7 @@ void EventPass::doubtful_text(Rule rule, FieldPath field, std::string_view messa
 void EventPass::other_kind(FieldPath field, std::string_view message) {
   const bool in_params = context_.request.kind == EventKind::event;
   if (!in_params || strict()) {
-    refuse_value(RejectReason::field_invalid, field, std::string(message));
+    refuse_value(RejectReason::field_invalid, field, message);
     return;
   }
   goes_on(Rule::param_form, field, message);
@@ -1054,7 +1058,7 @@ std::string EventPass::no_identifier() const {
 
 bool EventPass::goes_on(Rule rule, FieldPath field, std::string_view message) {
   if (strict()) {
-    reject(info(rule).reason, field, std::string(message));
+    reject(info(rule).reason, field, message);
     return false;
   }
   if (Warning* const listed = context_.out.warn(rule)) {
@@ -1065,18 +1069,22 @@ bool EventPass::goes_on(Rule rule, FieldPath field, std::string_view message) {
   return true;
 }
 
-void EventPass::reject(RejectReason reason, FieldPath field, std::string message) {
-  const bool first = !rejected_;
-  rejected_ = true;
-  context_.out.reject({.index = index_,
-                       .reason = reason,
-                       .field = field.to_string(),
-                       .message = std::move(message)},
-                      first);
+void EventPass::reject(RejectReason reason, FieldPath field, std::string_view message) {
+  const bool first = !std::exchange(rejected_, true);
+  Normalised& out = context_.out;
+  if (out.lists_more()) {
+    out.reject({.index = index_,
+                .reason = reason,
+                .field = field.to_string(),
+                .message = std::string(message)},
+               first);
+  } else {
+    out.reject({.index = index_, .reason = reason, .field = {}, .message = {}}, first);
+  }
 }
 
-void EventPass::refuse_value(RejectReason reason, FieldPath field, std::string message) {
-  reject(reason, field, std::move(message));
+void EventPass::refuse_value(RejectReason reason, FieldPath field, std::string_view message) {
+  reject(reason, field, message);
   walker_.skip_value(1);
 }
 

@@ -2,6 +2,7 @@
 // bytes.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -169,7 +170,13 @@ class EventPass {
     out_ = out + 1;
   }
   void put(std::string_view text) { out_ = copy_text(out_, text); }
-  void reject(RejectReason reason, FieldPath field, std::string message);
+  void reject(RejectReason reason, FieldPath field, std::string_view message);
+  // With a message that is made only if somebody will read it.
+  template <std::invocable Make>
+  void reject(RejectReason reason, FieldPath field, Make&& make) {
+    const std::string message = context_.out.lists_more() ? make() : std::string();
+    reject(reason, field, std::string_view(message));
+  }
   // The event breaks a rule that not all sources make. Whether it goes on: else it is rejected. The
   // message is static.
   [[gnu::cold, gnu::noinline]] bool goes_on(Rule rule, FieldPath field, std::string_view message);
@@ -179,7 +186,7 @@ class EventPass {
   // The same of the string at the cursor, which is copied if the event goes on.
   void doubtful_text(Rule rule, FieldPath field, std::string_view message);
   // Rejects the value at the cursor and moves past it.
-  void refuse_value(RejectReason reason, FieldPath field, std::string message);
+  void refuse_value(RejectReason reason, FieldPath field, std::string_view message);
   [[nodiscard]] bool strict() const { return context_.rules.strict; }
 
   PassContext& context_;

@@ -17,6 +17,12 @@ std::string too_deep_message() {
   return "is nested deeper than " + std::to_string(api::nesting_depth_max) + " levels: flatten it";
 }
 
+// `why`: simdjson's words, if it has found the mistake.
+std::string malformed_line(const char* why, std::size_t offset) {
+  return why == nullptr ? "malformed JSON at byte " + std::to_string(offset)
+                        : "malformed JSON: " + std::string(why);
+}
+
 BodyError malformed(std::size_t offset, std::string_view why) {
   return {.code = BodyError::Code::malformed,
           .offset = offset,
@@ -153,7 +159,9 @@ bool Normaliser::State::event(std::uint32_t index, PassContext& context) {
     out.reject({.index = index,
                 .reason = is_too_deep ? RejectReason::too_deep : RejectReason::string_invalid,
                 .field = {},
-                .message = is_too_deep ? too_deep_message() : std::string(not_text_message)},
+                .message = !out.lists_more() ? std::string()
+                           : is_too_deep     ? too_deep_message()
+                                             : std::string(not_text_message)},
                out.rejected_events == rejected_before);
   }
   return walker.error == WalkError::none;
@@ -220,9 +228,7 @@ void Normaliser::State::line(std::span<char> text, std::uint32_t index, PassCont
     out.reject({.index = index,
                 .reason = RejectReason::malformed_json,
                 .field = {},
-                .message = "malformed JSON" + (why == nullptr
-                                                   ? " at byte " + std::to_string(walker.offset())
-                                                   : ": " + std::string(why))},
+                .message = out.lists_more() ? malformed_line(why, walker.offset()) : std::string()},
                true);
   }
 }
