@@ -17,6 +17,7 @@
 #include <sluice/buffer/admission.hpp>
 #include <sluice/buffer/buffer.hpp>
 #include <sluice/buffer/dedup_window.hpp>
+#include <sluice/deliver/outlook.hpp>
 
 #include "payloads.hpp"
 
@@ -40,7 +41,7 @@ class AcceptPath {
                                   .admission = &admission_,
                                   .buffer = buffer_.get(),
                                   .dedup = &window_,
-                                  .retry_after_s = &retry_after_s_});
+                                  .outlook = &outlook_});
     probe_.emplace(tables_);
     handler_.emplace(options_, 0, Rng(1), *probe_);
     session_.emplace(*handler_, limits_, [](const Result<void>&) {});
@@ -81,7 +82,7 @@ class AcceptPath {
   buffer::Admission admission_{{}};
   buffer::DedupWindow window_{{.window = std::chrono::minutes(10), .entries_max = 100'000}};
   std::unique_ptr<buffer::Buffer> buffer_ = buffer::make_memory_buffer(1, window_, [] {});
-  std::atomic<std::uint32_t> retry_after_s_{1};
+  deliver::Outlook outlook_;
   ingest::Tables tables_;
   ingest::Producers producers_{{}, {"default"}};
   std::atomic<bool> draining_{false};

@@ -10,6 +10,7 @@
 #include <sluice/batch/body.hpp>
 #include <sluice/batch/lane_queue.hpp>
 #include <sluice/deliver/classify.hpp>
+#include <sluice/deliver/judge.hpp>
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/normalise/normaliser.hpp>
 #include <sluice/queue/group_queue.hpp>
@@ -122,8 +123,8 @@ void add_classification(std::vector<Case>& cases) {
   answer.body =
       R"({"errors":[{"index":17,"code":"400","message":"no"},{"field":"[993].client","code":"400"}]})";
   cases.push_back(
-      {.name = "classify/rejected_positions", .bytes = answer.body.size(), .run = [answer] {
-         benchmark::DoNotOptimize(deliver::rejected_positions(answer, events));
+      {.name = "judge/partially_delivered", .bytes = answer.body.size(), .run = [answer] {
+         benchmark::DoNotOptimize(deliver::judge(answer, events, {}));
        }});
 }
 

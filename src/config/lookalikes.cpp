@@ -99,11 +99,11 @@ std::optional<std::string> pointer_for(std::string_view path) {
   }
   std::string pointer;
   while (!path.empty()) {
-    const std::size_t size = std::min(path.find_first_of("./[]"), path.size());
-    std::string_view token = path.substr(0, size);
-    const bool is_open = size < path.size() && path[size] == '[';
-    if (is_open && path.substr(size).starts_with("[]")) return std::nullopt;
-    path.remove_prefix(std::min(size + 1, path.size()));
+    const std::size_t length = std::min(path.find_first_of("./[]"), path.size());
+    std::string_view token = path.substr(0, length);
+    const bool is_open = length < path.size() && path[length] == '[';
+    if (is_open && path.substr(length).starts_with("[]")) return std::nullopt;
+    path.remove_prefix(std::min(length + 1, path.size()));
     if (token.size() > 2 && token.front() == token.back() &&
         (token.front() == '\'' || token.front() == '"')) {
       token = token.substr(1, token.size() - 2);

@@ -20,7 +20,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::string_view producer = "producers: [{name: shop, key: shop-key}]";
+constexpr std::string_view one_producer = "producers: [{name: shop, key: shop-key}]";
 
 std::string with_length(std::string_view line, std::string_view fields, std::size_t bytes) {
   return std::string(line) + " HTTP/1.1\r\nHost: x\r\n" + std::string(fields) +
@@ -65,7 +65,7 @@ void expect_early_answers(std::uint16_t port, const std::string& ca_file) {
 TEST(EarlyAnswers, AreReadByAClientThatSendsAllOfItsBodyFirst) {
   const RunningGateway gateway(
       {}, plain_yaml("ingest: {max_body_bytes: 64KiB, max_event_bytes: 4KiB, " +
-                     std::string(producer) + "}\n"));
+                     std::string(one_producer) + "}\n"));
   expect_early_answers(gateway.port(), "");
 }
 
@@ -74,13 +74,13 @@ TEST(EarlyAnswers, AreReadOverTlsToo) {
   const config::ServerTls files = pki.issue("server", {.alternative_names = "DNS:localhost"});
   const RunningGateway gateway(
       {}, plain_yaml("ingest: {max_body_bytes: 64KiB, max_event_bytes: 4KiB, " +
-                     std::string(producer) + ", tls: {cert_file: " + files.cert_file +
+                     std::string(one_producer) + ", tls: {cert_file: " + files.cert_file +
                      ", key_file: " + files.key_file + "}}\n"));
   expect_early_answers(gateway.port(), pki.ca_file());
 }
 
 TEST(EarlyAnswers, WhoAsksFirstIsAnsweredWithoutTheBody) {
-  const RunningGateway gateway({}, plain_yaml("ingest: {" + std::string(producer) + "}\n"));
+  const RunningGateway gateway({}, plain_yaml("ingest: {" + std::string(one_producer) + "}\n"));
   HttpClient client(gateway.port());
   client.send(
       "POST /v4/events/batch HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
@@ -162,7 +162,7 @@ TEST(Head, HasNoBodyWhenItIsPassedThroughAndNobodyIsThere) {
 }
 
 TEST(LoadBalancers, AreToldHowTheGatewayIsWithoutAKey) {
-  const RunningGateway gateway({}, plain_yaml("ingest: {" + std::string(producer) + "}\n"));
+  const RunningGateway gateway({}, plain_yaml("ingest: {" + std::string(one_producer) + "}\n"));
   // As HAProxy's `option httpchk` asks by default, and with `http-check send`.
   for (const char* line : {"OPTIONS / HTTP/1.0", "OPTIONS * HTTP/1.1\r\nHost: x",
                            "GET /readyz HTTP/1.0", "GET /livez HTTP/1.1\r\nHost: x"}) {

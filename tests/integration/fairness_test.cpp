@@ -13,10 +13,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <sluice/base/rng.hpp>
 
+#include "deflate.hpp"
 #include "gateway_process.hpp"
 #include "running_gateway.hpp"
 
@@ -169,23 +169,6 @@ TEST_F(BlockedLog, DoesNotHoldUpWhoCannotStart) {
   gateway.launch();
   ASSERT_TRUE(eventually([&] { return gateway.process().ended(); }));
   EXPECT_EQ(gateway.process().wait(), 78) << "EX_CONFIG";
-}
-
-// gzip (RFC 1952) of the text.
-std::string gzip(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, MAX_WBITS + 16, 8,
-                         Z_DEFAULT_STRATEGY),
-            Z_OK);
-  std::string packed(deflateBound(&stream, text.size()), '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(packed.data());
-  stream.avail_out = static_cast<uInt>(packed.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  packed.resize(stream.total_out);
-  deflateEnd(&stream);
-  return packed;
 }
 
 // So many events without any content, as an array or as lines.

@@ -22,7 +22,7 @@ using testing::HasSubstr;
 using testing::MatchesRegex;
 using testing::Not;
 
-constexpr std::string_view path = "/uauth/api-key/permission-check";
+constexpr std::string_view check_path = "/uauth/api-key/permission-check";
 constexpr std::string_view question =
     R"(["API_CUSTOM_EVENTS_CREATE","API_BATCH_CLIENT_CREATE","API_BATCH_TRANSACTION_CREATE"])";
 
@@ -48,19 +48,19 @@ TEST(PermissionCheck, IsAnsweredWithWhatTheWorkspacesKeyMayDoThroughSluice) {
                                     .denied_permissions = {"API_BATCH_TRANSACTION_CREATE"}};
   const RunningGateway closed(upstream, yaml(false));
   const Headers shop{{"X-Api-Key", "shop-key"}};
-  const HttpAnswer answer = post(closed.port(), path, question, shop);
+  const HttpAnswer answer = post(closed.port(), check_path, question, shop);
   EXPECT_EQ(answer.status, 200);
   EXPECT_EQ(answer.body, answer_of("true", "false", "false")) << "profiles take passthrough";
-  EXPECT_EQ(post(closed.port(), path, question, {{"X-Api-Key", "events-key"}}).body,
+  EXPECT_EQ(post(closed.port(), check_path, question, {{"X-Api-Key", "events-key"}}).body,
             answer_of("true", "false", "false"));
-  EXPECT_EQ(post(closed.port(), path, question).status, 401);
-  EXPECT_EQ(post(closed.port(), path, R"({"a":1})", shop).status, 400);
-  EXPECT_EQ(post(closed.port(), path, R"([1])", shop).status, 400);
-  EXPECT_EQ(HttpClient(closed.port()).get(path).status, 405);
+  EXPECT_EQ(post(closed.port(), check_path, question).status, 401);
+  EXPECT_EQ(post(closed.port(), check_path, R"({"a":1})", shop).status, 400);
+  EXPECT_EQ(post(closed.port(), check_path, R"([1])", shop).status, 400);
+  EXPECT_EQ(HttpClient(closed.port()).get(check_path).status, 405);
   EXPECT_EQ(closed.metric("ingest_requests_total", R"(code="200")"), 2);
   const RunningGateway open({}, yaml(true));
-  EXPECT_EQ(post(open.port(), path, question, shop).body, answer_of("true", "true", "true"));
-  EXPECT_EQ(post(open.port(), path, question, {{"X-Api-Key", "events-key"}}).body,
+  EXPECT_EQ(post(open.port(), check_path, question, shop).body, answer_of("true", "true", "true"));
+  EXPECT_EQ(post(open.port(), check_path, question, {{"X-Api-Key", "events-key"}}).body,
             answer_of("true", "false", "false"));
 }
 
@@ -72,17 +72,17 @@ TEST(PermissionCheck, AnUpstreamThatIsAwayIsSaidUnlessItTold) {
         R"([{"path":"/uauth/api-key/permission-check","status":503}])"));
   };
   away();
-  const HttpAnswer answer = post(gateway.port(), path, question, shop);
+  const HttpAnswer answer = post(gateway.port(), check_path, question, shop);
   EXPECT_EQ(answer.status, 503);
   EXPECT_THAT(answer.body, HasSubstr("the upstream cannot be asked (it answers 503)"));
   EXPECT_TRUE(answer.headers.contains("retry-after"));
   ASSERT_TRUE(gateway.upstream().set_faults("[]"));
-  EXPECT_EQ(post(gateway.port(), path, question, shop).status, 200);
+  EXPECT_EQ(post(gateway.port(), check_path, question, shop).status, 200);
   away();
-  EXPECT_EQ(post(gateway.port(), path, question, shop).status, 200);
+  EXPECT_EQ(post(gateway.port(), check_path, question, shop).status, 200);
   ASSERT_TRUE(gateway.upstream().set_faults(
       R"([{"path":"/uauth/api-key/permission-check","status":401}])"));
-  EXPECT_EQ(post(gateway.port(), path, R"(["OTHER"])", shop).status, 502);
+  EXPECT_EQ(post(gateway.port(), check_path, R"(["OTHER"])", shop).status, 502);
 }
 
 TEST(PermissionCheck, IsTheCallersOwnAffairWhereItHasItsOwnCredentials) {
@@ -91,11 +91,11 @@ TEST(PermissionCheck, IsTheCallersOwnAffairWhereItHasItsOwnCredentials) {
       "workspaces:\n  - name: default\n    base_url: ${SIMULATOR}\n    passthrough: true\n"
       "    auth: {method: basic, workspace_guid: 01890a5d-ac96-774b-bcce-b302099a8057, "
       "api_key: upstream-secret}\n");
-  EXPECT_EQ(post(gateway.port(), path, question, {{"Authorization", "Basic Zzpvd24="}}).body,
+  EXPECT_EQ(post(gateway.port(), check_path, question, {{"Authorization", "Basic Zzpvd24="}}).body,
             R"({"businessProfileName":"Simulated workspace","permissions":{)"
             R"("API_CUSTOM_EVENTS_CREATE":true,"API_BATCH_CLIENT_CREATE":true,)"
             R"("API_BATCH_TRANSACTION_CREATE":true}})");
-  EXPECT_EQ(post(gateway.port(), path, question).status, 401);
+  EXPECT_EQ(post(gateway.port(), check_path, question).status, 401);
 }
 
 // `sluice check` with the real binary.
