@@ -152,7 +152,7 @@ std::optional<DedupKey> DedupWindow::latest(std::uint64_t identity, MonoTime now
   const std::lock_guard lock(shard.mutex);
   expire(shard, now);
   const auto found = shard.events.find(identity);
-  if (found == shard.events.end() || found->second.pending) {
+  if (found == shard.events.end()) {
     return std::nullopt;
   }
   return DedupKey{.identity = identity, .content = found->second.content};

@@ -24,6 +24,7 @@ using simdjson::dom::object;
 enum class Verdict : std::uint8_t {
   accepted,
   refused,  // for its content
+  failed,   // for another reason: it may be accepted another time
   silent,   // nothing
   unclear,  // something else, or something that is not known
 };
@@ -32,8 +33,9 @@ enum class Verdict : std::uint8_t {
 struct Items {
   std::vector<std::size_t> accepted;
   std::vector<std::size_t> refused;
-  bool unclear = false;      // something could not be understood
-  bool names_error = false;  // something was refused, whatever that was
+  bool unclear = false;      // something could not be understood, or failed for another reason
+  bool names_error = false;  // something was refused or failed, whatever that was
+  std::optional<Outcome> failure;  // of the first that failed for another reason
 
   [[nodiscard]] bool empty() const { return accepted.empty() && refused.empty() && !unclear; }
 };
@@ -87,14 +89,29 @@ bool is_one_of(std::string_view text, std::span<const std::string_view> words) {
   return std::ranges::any_of(words, [&](auto word) { return equals_ignoring_case(text, word); });
 }
 
+// What a status of HTTP says, where a member or an entry is one.
+std::optional<Outcome> outcome_of_status(element status) {
+  const std::optional<std::uint64_t> number = number_of(status);
+  return number && *number <= 599
+             ? std::optional(classify_status(static_cast<unsigned>(*number), false))
+             : std::nullopt;
+}
+
+std::optional<element> status_in(element entry) {
+  element status;
+  if (entry["status"].get(status) == SUCCESS || entry["statusCode"].get(status) == SUCCESS) {
+    return status;
+  }
+  return std::nullopt;
+}
+
 Verdict verdict_of_status(element status) {
   static constexpr std::array<std::string_view, 6> good = {"ok",      "accepted",  "success",
                                                            "created", "delivered", "succeeded"};
   static constexpr std::array<std::string_view, 7> bad = {
       "error", "rejected", "failed", "failure", "invalid", "refused", "bad request"};
   std::string_view word;
-  const std::optional<std::uint64_t> number = number_of(status);
-  if (!number) {
+  if (!number_of(status)) {
     if (status.get(word) != SUCCESS) {
       return Verdict::unclear;
     }
@@ -102,20 +119,20 @@ Verdict verdict_of_status(element status) {
            : is_one_of(word, bad) ? Verdict::refused
                                   : Verdict::unclear;
   }
-  if (*number > 599) {
+  const std::optional<Outcome> outcome = outcome_of_status(status);
+  if (!outcome || (*outcome != Outcome::delivered && *number_of(status) < 400)) {
     return Verdict::unclear;
   }
-  // What is throttled or failed may be accepted another time: it is not for its content.
-  const Outcome outcome = classify_status(static_cast<unsigned>(*number), false);
-  const bool content = outcome == Outcome::rejected || outcome == Outcome::too_large;
-  return outcome == Outcome::delivered ? Verdict::accepted
-         : content                     ? Verdict::refused
-                                       : Verdict::unclear;
+  const bool content = *outcome == Outcome::rejected || *outcome == Outcome::too_large;
+  return *outcome == Outcome::delivered ? Verdict::accepted
+         : content                      ? Verdict::refused
+                                        : Verdict::failed;
 }
 
-// Whether something stands there; null, false, and what is empty say that nothing does.
+// Whether something stands there; null, false, 0, and what is empty say that nothing does.
 bool is_something(element value) {
   bool boolean = false;
+  double number = 0;
   std::string_view text;
   array list;
   object members;
@@ -124,6 +141,9 @@ bool is_something(element value) {
   }
   if (value.get(boolean) == SUCCESS) {
     return boolean;
+  }
+  if (value.get(number) == SUCCESS) {
+    return number != 0;
   }
   if (value.get(text) == SUCCESS) {
     return !text.empty();
@@ -147,10 +167,9 @@ Verdict verdict_of(element entry) {
     return verdict_of_status(entry);
   }
   const bool error = names_error(entry);
-  element status;
   bool success = false;
-  if (entry["status"].get(status) == SUCCESS || entry["statusCode"].get(status) == SUCCESS) {
-    const Verdict verdict = verdict_of_status(status);
+  if (const auto status = status_in(entry)) {
+    const Verdict verdict = verdict_of_status(*status);
     return error && verdict == Verdict::accepted ? Verdict::unclear : verdict;
   }
   if (error) {
@@ -172,8 +191,12 @@ void read_list(const array& list, bool lists_errors, std::size_t event_count, It
     }
     const std::size_t position = named.value_or(one_each ? place : event_count);
     ++place;
-    items.names_error = items.names_error || verdict == Verdict::refused;
-    if (position >= event_count || verdict == Verdict::silent || verdict == Verdict::unclear) {
+    items.names_error = items.names_error || verdict == Verdict::refused ||
+                        verdict == Verdict::failed || (entry.is_object() && names_error(entry));
+    if (verdict == Verdict::failed && !items.failure) {
+      items.failure = outcome_of_status(entry.is_object() ? *status_in(entry) : entry);
+    }
+    if (position >= event_count || (verdict != Verdict::accepted && verdict != Verdict::refused)) {
       items.unclear = true;
     } else {
       (verdict == Verdict::accepted ? items.accepted : items.refused).push_back(position);
@@ -214,6 +237,9 @@ Items read_items(element root, bool partial, std::size_t event_count) {
 }
 
 Judgement by_items(Items items, std::size_t event_count) {
+  if (event_count == 1 && items.failure) {
+    return {.outcome = *items.failure};  // as if the status were the answer's
+  }
   if (items.unclear || items.refused.size() == event_count) {
     return {.outcome = Outcome::rejected};
   }
@@ -247,13 +273,13 @@ bool is_foreign(const UpstreamAnswer& answer, std::string_view body) {
 
 // Of a success with a body that is whole and JSON.
 Judgement judge_content(element root, std::size_t event_count) {
-  element status;
-  if (root.is_object() && root["status"].get(status) == SUCCESS) {
-    const std::optional<std::uint64_t> number = number_of(status);
-    if (number && *number >= 400 && *number < 600) {
-      return {.outcome = classify_status(static_cast<unsigned>(*number), false)};
+  if (const auto status = root.is_object() ? status_in(root) : std::nullopt) {
+    const Verdict verdict = verdict_of_status(*status);
+    if (const auto outcome = outcome_of_status(*status);
+        outcome && (verdict == Verdict::refused || verdict == Verdict::failed)) {
+      return {.outcome = *outcome};
     }
-    if (!number && verdict_of_status(status) == Verdict::refused) {
+    if (verdict == Verdict::refused) {
       return {.outcome = Outcome::rejected};
     }
   }

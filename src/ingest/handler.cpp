@@ -464,8 +464,11 @@ bool Handler::is_bulky(const Admitted& admitted, std::span<const char> body, Mon
     decoded_ = *decoded;
     return false;
   }
+  if (decoded.error() != DecodeError::too_large) {
+    return false;
+  }
   charge_share(admitted, body);
-  return decoded.error() == DecodeError::too_large;
+  return true;
 } catch (const std::bad_alloc&) {
   return false;  // handle() will find that memory is short, and answer
 }
@@ -570,7 +573,7 @@ Result<std::optional<RememberedAnswer>, Problem> Handler::look_up_request(
   }
   const auto known = window.try_reserve_request(
       {.key = *request_key_, .received_at = received_at_, .id = request_id(head)}, now);
-  id_is_made_ = true;  // the answer carries the same
+  id_is_made_ = !head.has_usable_request_id();  // the answer carries the same
   switch (known.entry) {
     case Entry::reserved:
       reserved_request_ = request_key_;

@@ -125,7 +125,7 @@ class Handler {
 
   // Whether the body would still be read.
   [[nodiscard]] Result<void, Problem> look_again(const Admitted& admitted) {
-    return check_capacity(admitted);
+    return is_about_key(admitted.route.id) ? Result<void, Problem>() : check_capacity(admitted);
   }
   // Whether the body is for a thread for large ones: it is large itself, or its producer has had
   // its share of this thread. If not, handle() must follow, and charge_share().

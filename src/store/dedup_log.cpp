@@ -8,8 +8,8 @@
 namespace sluice::store {
 namespace {
 
-// The window is removed in about so many parts.
-constexpr int parts = 32;
+// The window is removed in about so many bucket_count.
+constexpr int bucket_count = 32;
 
 }  // namespace
 
@@ -27,8 +27,9 @@ void DedupLog::put(Batch& batch, const Group& group) {
 }
 
 void DedupLog::note(Ticket ticket, WallTime accepted, std::uint64_t key_count) {
-  if (buckets_.empty() || age_at(accepted, buckets_.back().oldest) > options_.window / parts ||
-      buckets_.back().keys >= options_.entries_max / parts + 1) {
+  if (buckets_.empty() ||
+      age_at(accepted, buckets_.back().oldest) > options_.window / bucket_count ||
+      buckets_.back().keys >= options_.entries_max / bucket_count + 1) {
     buckets_.push_back(
         {.begin = ticket, .end = ticket, .oldest = accepted, .newest = accepted, .keys = 0});
   }

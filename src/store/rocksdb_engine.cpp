@@ -473,6 +473,10 @@ class RocksDbEngine final : public Engine {
                                        ? rocksdb::DB::OpenForReadOnly(settings, options_.path, &db)
                                        : rocksdb::DB::Open(settings, options_.path, &db);
     db_.reset(db);
+    if (db != nullptr) {
+      // Where it is gone one day, an empty one in its place would hide that.
+      settings_.create_if_missing = false;
+    }
     if (const auto found = identity_of(options_.path); found && db != nullptr) {
       place_ = *found;
     }
@@ -552,7 +556,9 @@ class RocksDbEngine final : public Engine {
     fs::remove_all(draft, error);
     rocksdb::DB* made = nullptr;
     if (status.ok()) {
-      status = rocksdb::DB::Open(settings_, draft, &made);
+      rocksdb::Options settings = settings_;
+      settings.create_if_missing = true;
+      status = rocksdb::DB::Open(settings, draft, &made);
     }
     const std::unique_ptr<rocksdb::DB> copy(made);
     if (copy != nullptr) {
@@ -584,6 +590,9 @@ class RocksDbEngine final : public Engine {
     fs::rename(draft, options_.path, error);
     if (error) {
       return failure(Errc::failed, "cannot rename " + draft + ": " + error.message());
+    }
+    if (auto synced = sync_folder(fs::path(options_.path).parent_path().string()); !synced) {
+      return synced;
     }
     SLUICE_LOG(warn, "the disk buffer's files were gone: what could be saved was written anew",
                {"path", options_.path});

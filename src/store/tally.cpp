@@ -226,8 +226,8 @@ void TallyFile::keep(std::string_view bytes) {
 
 // It goes with its folder, and that may have been made again.
 void TallyFile::make_again_if_gone() {
-  struct stat status{};
-  if (::fstat(file_, &status) != 0 || status.st_nlink > 0) {
+  const auto own = identity_of(file_);
+  if (!own || own == identity_of(path_)) {
     return;
   }
   const int file = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);

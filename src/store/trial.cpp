@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 #include <new>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -35,6 +36,7 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds trial_time{60};             // for what is small
 constexpr std::uint64_t slow_bytes_per_second = 2U << 20;  // that a slow machine reads
+constexpr std::chrono::seconds reap_time{5};
 constexpr std::size_t output_bytes_max = 1U << 20;
 constexpr std::size_t words_bytes_max = 512;  // of what a library says before it ends the process
 
@@ -98,12 +100,16 @@ int spawn(const std::vector<std::string>& command, Child& child) {
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  // Connections of this process that are closed meanwhile must not stay open there.
+  posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   sigset_t none;
   sigemptyset(&none);
   posix_spawnattr_setsigmask(&attributes, &none);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+  // In a group of its own, what a terminal sends to this process does not end it.
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
   std::vector<char*> arguments;
   for (const std::string& argument : command) {
     arguments.push_back(const_cast<char*>(argument.c_str()));  // NOLINT(*-const-cast): it copies
@@ -137,7 +143,7 @@ bool read_output(const Child& child, Deadline deadline, std::string& output) {
     }
     std::array<char, 4'096> piece{};
     const ssize_t count = ::read(child.output, piece.data(), piece.size());
-    if (count <= 0 && errno != EINTR) {
+    if (count == 0 || (count < 0 && errno != EINTR)) {
       return true;
     }
     if (count > 0 && output.size() < output_bytes_max) {
@@ -157,6 +163,38 @@ std::chrono::seconds time_for(const std::string& database, bool to_write) {
     }
   }
   return trial_time + std::chrono::seconds(slow_bytes / slow_bytes_per_second);
+}
+
+// How the child has ended, and what it has cost; nothing if it cannot be ended, as when a device
+// holds it up.
+struct Ended {
+  int status;
+  std::chrono::microseconds cpu_time;
+};
+
+std::optional<Ended> reap(const Child& child) {
+  const auto deadline = std::chrono::steady_clock::now() + reap_time;
+  while (std::chrono::steady_clock::now() < deadline) {
+    int status = 0;
+    rusage usage{};
+    const pid_t ended = ::wait4(child.pid, &status, WNOHANG, &usage);
+    if (ended == child.pid) {
+      return Ended{.status = status,
+                   .cpu_time = std::chrono::seconds(usage.ru_utime.tv_sec) +
+                               std::chrono::microseconds(usage.ru_utime.tv_usec)};
+    }
+    if (ended < 0 && errno != EINTR) {
+      return std::nullopt;
+    }
+    ::poll(nullptr, 0, 1);  // it is about to
+  }
+  return std::nullopt;
+}
+
+// Of the library's own making: an assertion, or nonsense that it followed. Any other was sent.
+bool is_fault(int signal) {
+  return signal == SIGABRT || signal == SIGSEGV || signal == SIGBUS || signal == SIGILL ||
+         signal == SIGFPE;
 }
 
 // The last words are an assertion's, as a rule.
@@ -233,18 +271,23 @@ TrialReport try_opening(const std::string& program, const std::string& database,
     ::kill(child.pid, SIGKILL);
   }
   ::close(child.output);
-  int status = 0;
-  while (::waitpid(child.pid, &status, 0) < 0 && errno == EINTR) {
-  }
+  const std::optional<Ended> end = reap(child);
   TrialReport report = report_of(output);
   if (!ended) {
-    report.end = TrialReport::End::died;
+    // One that has computed all the time would never come to an end. One that has waited says
+    // something about the device, and nothing about what is on it.
+    const bool has_computed = end && end->cpu_time > time / 2;
+    report.end = has_computed ? TrialReport::End::died : TrialReport::End::unknown;
     report.text = fmt::format("opening it takes more than {} s", time.count());
-  } else if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM) {
+  } else if (!end) {
+    report.end = TrialReport::End::unknown;
+    report.text = fmt::format("{} does not end", program);
+  } else if (WIFSIGNALED(end->status) && is_fault(WTERMSIG(end->status))) {
     report.end = TrialReport::End::died;
-    report.text = fmt::format("opening it ends the process with signal {} ({}): {}",
-                              WTERMSIG(status), ::strsignal(WTERMSIG(status)), last_words(output));
-  } else if (WIFSIGNALED(status)) {
+    report.text =
+        fmt::format("opening it ends the process with signal {} ({}): {}", WTERMSIG(end->status),
+                    ::strsignal(WTERMSIG(end->status)), last_words(output));
+  } else if (WIFSIGNALED(end->status)) {
     report.end = TrialReport::End::unknown;
     report.text = fmt::format("somebody has ended {}", program);
   }

@@ -80,7 +80,8 @@ class DedupWindow {
   void restore(DedupKey key, MonoTime entered_at);
   void restore(const RememberedAnswer& answer, WallTime received_at, MonoTime entered_at);
 
-  // What was accepted last with this identity; nothing: it is not known, or on its way.
+  // What came last with this identity, be it still on its way into the buffer; nothing: it is not
+  // known.
   [[nodiscard]] std::optional<DedupKey> latest(std::uint64_t identity, MonoTime now);
 
   [[nodiscard]] std::size_t size() const;

@@ -201,6 +201,28 @@ TEST(Judge, A207ForOneEventIsItsOwnAnswer) {
   EXPECT_EQ(meaning(answer_of(207, "", "some"), 1), "misrouted");
 }
 
+// What is throttled or fails is no fault of the event's content.
+TEST(Judge, AnItemThatFailedIsSentAgainAndNotTakenForDeliveredOrRefused) {
+  for (const unsigned status : {200U, 202U, 207U}) {
+    EXPECT_EQ(
+        meaning(answer_of(status, json,
+                          R"({"results":[{"index":0,"status":503},{"index":1,"status":202}]})"),
+                2),
+        "rejected")
+        << "told apart";
+    EXPECT_EQ(meaning(answer_of(status, json, R"({"results":[{"index":0,"status":503}]})"), 1),
+              "transient");
+    EXPECT_EQ(meaning(answer_of(status, json, R"({"items":[{"status":429}]})"), 1), "throttled");
+    EXPECT_EQ(meaning(answer_of(status, json, R"({"items":[{"status":401}]})"), 1), "unauthorised");
+    EXPECT_EQ(
+        meaning(answer_of(status, json, R"({"results":[{"statusCode":500,"error":"x"}]})"), 1),
+        "transient");
+  }
+  EXPECT_EQ(meaning(answer_of(200, json, R"({"statusCode":500,"message":"no"})"), 5), "transient");
+  EXPECT_EQ(meaning(answer_of(200, json, R"({"processed":100,"errors":0})"), 100), "delivered");
+  EXPECT_EQ(meaning(answer_of(200, json, R"({"error":0})"), 1), "delivered");
+}
+
 TEST(Judge, A207WhoseListIsCut) {
   EXPECT_EQ(meaning(answer_of(207, json, R"([{"index":1}])", true), 2), "partially_delivered 1")
       << "nothing is missing";

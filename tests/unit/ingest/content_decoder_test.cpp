@@ -1,5 +1,5 @@
-// Goal: whatever the RFCs let a compressed body be made of is decoded, within its limit; anything
-// else is refused.
+// Goal: whatever the RFCs let a compressed body be made of is decoded, within its decoded_max;
+// anything else is refused.
 #include "content_decoder.hpp"
 
 #include <gtest/gtest.h>
@@ -14,7 +14,7 @@ using test::deflated;
 using test::gzip;
 
 constexpr std::size_t padding = 8;
-constexpr std::size_t limit = 1U << 20;
+constexpr std::size_t decoded_max = 1U << 20;
 
 std::string zstd(std::string_view text) {
   std::string out(ZSTD_compressBound(text.size()), '\0');
@@ -31,7 +31,8 @@ std::string skippable(std::string_view content) {
 class ContentDecoderTest : public testing::Test {
  protected:
   // The text, or why there is none.
-  std::string decode(ContentCoding coding, const std::string& body, std::size_t bytes_max = limit) {
+  std::string decode(ContentCoding coding, const std::string& body,
+                     std::size_t bytes_max = decoded_max) {
     const auto decoded = decoder_.decode(coding, body, bytes_max, padding);
     if (!decoded) {
       return decoded.error() == DecodeError::broken ? "broken" : "too large";

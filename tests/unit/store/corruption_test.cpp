@@ -17,7 +17,7 @@
 #include "store_support.hpp"
 #include "temporary_directory.hpp"
 
-namespace sluice::store {
+namespace sluice::store::corruption {
 namespace {
 
 namespace fs = std::filesystem;
@@ -252,11 +252,11 @@ class Vandal {
   }
   std::string swap_files() {
     const fs::path one = any();
-    const fs::path other = any();
+    const fs::path second = any();
     const std::string bytes = read_file(one);
-    write_file(one, read_file(other));
-    write_file(other, bytes);
-    return touch("swap", one) + touch(" with", other);
+    write_file(one, read_file(second));
+    write_file(second, bytes);
+    return touch("swap", one) + touch(" with", second);
   }
   std::string put_folder(const fs::path& file) {
     fs::remove(file);
@@ -375,4 +375,4 @@ TEST(Corruption, EveryStoreStartsAndSaysWhatIsMissing) {
 }
 
 }  // namespace
-}  // namespace sluice::store
+}  // namespace sluice::store::corruption

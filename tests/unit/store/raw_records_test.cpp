@@ -16,22 +16,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t groups = 60;
+constexpr std::uint64_t raw_groups = 60;
 
 std::string bytes_of(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// The bytes of the one file of that kind that has the groups: the log; with `in_table`, a table of
-// level 0; with `compressed`, one of level 1.
+// The bytes of the one file of that kind that has the raw_groups: the log; with `in_table`, a table
+// of level 0; with `compressed`, one of level 1.
 enum class Kind : std::uint8_t { log, table, compressed_table };
 std::string make_file(Kind kind) {
   const test::TemporaryDirectory folder;
   const std::string path = folder / "db";
   {
     OnRocksDb running({.path = path});
-    for (std::uint64_t number = 1; number <= groups; ++number) {
+    for (std::uint64_t number = 1; number <= raw_groups; ++number) {
       EXPECT_TRUE(running.append(numbered_group(number, running.clock, 3'000, true)));
     }
   }
@@ -51,7 +51,7 @@ std::string make_file(Kind kind) {
   return bytes_of(largest);
 }
 
-// The tickets of the groups that are found; each is what was written.
+// The tickets of the raw_groups that are found; each is what was written.
 std::set<Ticket> find(Kind kind, const std::string& bytes) {
   std::set<Ticket> found;
   const auto take = [&](std::string_view key, std::string_view value) {
@@ -77,7 +77,7 @@ class RawRecords : public testing::TestWithParam<Kind> {};
 TEST_P(RawRecords, AreAllFoundInASoundFile) {
   const std::string bytes = make_file(GetParam());
   EXPECT_EQ(is_table(bytes), GetParam() != Kind::log);
-  EXPECT_EQ(find(GetParam(), bytes).size(), groups);
+  EXPECT_EQ(find(GetParam(), bytes).size(), raw_groups);
 }
 
 TEST_P(RawRecords, AFlippedBitCostsWhatItHits) {
@@ -89,7 +89,7 @@ TEST_P(RawRecords, AFlippedBitCostsWhatItHits) {
     bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.below(8)));
     const std::size_t found = find(GetParam(), bytes).size();
     // What is compressed is lost by the block, of 16 KiB.
-    EXPECT_GE(found, groups - (GetParam() == Kind::compressed_table ? 14 : 2)) << "byte " << at;
+    EXPECT_GE(found, raw_groups - (GetParam() == Kind::compressed_table ? 14 : 2)) << "byte " << at;
   }
 }
 
@@ -102,7 +102,7 @@ TEST_P(RawRecords, ZerosCostWhatTheyHit) {
     bytes.replace(at, std::min<std::size_t>(512, bytes.size() - at),
                   std::string(std::min<std::size_t>(512, bytes.size() - at), '\0'));
     EXPECT_GE(find(GetParam(), bytes).size(),
-              groups - (GetParam() == Kind::compressed_table ? 40 : 4))
+              raw_groups - (GetParam() == Kind::compressed_table ? 40 : 4))
         << "from " << at;
   }
 }
@@ -110,7 +110,7 @@ TEST_P(RawRecords, ZerosCostWhatTheyHit) {
 TEST_P(RawRecords, WithoutTheEndTheBeginningIsFound) {
   const std::string sound = make_file(GetParam());
   std::string bytes = sound.substr(0, sound.size() * 3 / 4);
-  EXPECT_GE(find(GetParam(), bytes).size(), groups / 4);
+  EXPECT_GE(find(GetParam(), bytes).size(), raw_groups / 4);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, RawRecords,
@@ -122,7 +122,7 @@ TEST(RawRecordsInALog, ABlockThatIsThereTwiceCostsNothing) {
   for (std::size_t at = 0; at + block <= sound.size(); at += block) {
     std::string bytes = sound;
     bytes.insert(at, sound.substr(at, block));
-    EXPECT_EQ(find(Kind::log, bytes).size(), groups) << at;
+    EXPECT_EQ(find(Kind::log, bytes).size(), raw_groups) << at;
   }
 }
 
