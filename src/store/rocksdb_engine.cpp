@@ -45,9 +45,7 @@ std::string_view view(const rocksdb::Slice& text) { return {text.data(), text.si
 // What a failed status means.
 Errc code_of(const rocksdb::Status& status) {
   const std::string text = status.ToString();
-  // Incomplete: it would wait for a table that cannot be written.
-  if (status.IsNoSpace() || status.IsIncomplete() ||
-      text.find("No space left") != std::string::npos ||
+  if (status.IsNoSpace() || text.find("No space left") != std::string::npos ||
       text.find("quota exceeded") != std::string::npos) {
     return Errc::disk_full;
   }
@@ -288,7 +286,6 @@ class RocksDbEngine final : public Engine {
     }
     rocksdb::WriteOptions how;
     how.sync = sync;
-    how.no_slowdown = is_cramped_;
     if (status.ok()) {
       status = db_->Write(how, &writes_);
     }
@@ -368,8 +365,7 @@ class RocksDbEngine final : public Engine {
     if (db_ == nullptr || is_stand_in_) {
       return false;
     }
-    is_cramped_ = !has_spare_room();
-    return !is_cramped_ || !is_in_place();  // that is for write() to tell
+    return has_spare_room() || !is_in_place();  // that is for write() to tell
   }
 
   Result<void> make_room(std::uint64_t live_bytes) override {
@@ -713,7 +709,6 @@ class RocksDbEngine final : public Engine {
   std::unique_ptr<rocksdb::DB> db_;
   // The writer's, as all that follows.
   bool is_frugal_ = false;
-  bool is_cramped_ = false;               // nothing waits for room to be made
   std::atomic<bool> is_stand_in_{false};  // can only be read; read by any
   std::optional<std::error_code> last_failure_;
   Reserve reserve_;

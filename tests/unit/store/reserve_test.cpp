@@ -2,14 +2,11 @@
 // what has ended.
 #include "reserve.hpp"
 
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include <gmock/gmock.h>
-#include <rocksdb/env.h>
-#include <rocksdb/file_system.h>
 
 #include "rocksdb_support.hpp"
 #include "small_disk.hpp"
@@ -129,53 +126,6 @@ TEST_F(FullDiskTest, WhatIsDeliveredMakesRoomAgain) {
     expect_that_delivering_makes_room(running);
     EXPECT_LT(running.engine->stats().disk_bytes, 16 * mebibyte);
   }
-}
-
-// Whose tables find no room once the test says so.
-class NoTables final : public rocksdb::FileSystemWrapper {
- public:
-  NoTables() : FileSystemWrapper(rocksdb::FileSystem::Default()) {}
-  [[nodiscard]] const char* Name() const override { return "NoTables"; }
-  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
-                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
-                                    rocksdb::IODebugContext* context) override {
-    return no_more && path.ends_with(".sst")
-               ? rocksdb::IOStatus::NoSpace()
-               : FileSystemWrapper::NewWritableFile(path, options, file, context);
-  }
-
-  std::atomic<bool> no_more{false};
-};
-
-// RocksDB would hold up the commit thread until there is room, and with it the end of the process.
-TEST_F(FullDiskTest, WhatWaitsForTablesHoldsNothingUp) {
-  const auto tables = std::make_shared<NoTables>();
-  const auto env = rocksdb::NewCompositeEnv(tables);
-  RocksDbOptions small = options();
-  small.env = env.get();
-  small.write_buffer_bytes = 64U << 10;
-  OnRocksDb running(small);
-  ASSERT_FALSE(running.error) << running.error->message;
-  while (last_ < 4'000) {
-    ASSERT_TRUE(running.append(numbered_group(++last_, running.clock)));
-  }
-  tables->no_more = true;
-  disk_.fill();
-  EXPECT_FALSE(running.append(numbered_group(last_ + 1, running.clock)));
-  std::uint64_t released = 0;
-  for (Group::Owner& group : running.read_all()) {
-    running.release(std::move(group));
-    if (++released % 100 == 0) {
-      running.settle();
-    }
-  }
-  EXPECT_EQ(released, last_);
-  tables->no_more = false;
-  disk_.empty();
-  for (int second = 0; second < 3; ++second) {
-    running.settle();
-  }
-  EXPECT_TRUE(running.append(numbered_group(++last_, running.clock)));
 }
 
 TEST_F(FullDiskTest, AStartOnItTakesNothingInAndDelivers) {
