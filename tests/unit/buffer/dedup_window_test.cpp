@@ -94,8 +94,9 @@ TEST(DedupWindow, IsNoDuplicateBeforeItIsConfirmedNorOnceGivenUp) {
   Request request(window);
   EXPECT_EQ(request.reserve(key), Entry::reserved);
   EXPECT_EQ(enter(window, key), Entry::pending);
-  EXPECT_EQ(window.latest(key.identity, start), std::nullopt);
+  EXPECT_EQ(window.latest(key.identity, start), key) << "an older one must not follow it";
   request.give_up();
+  EXPECT_EQ(window.latest(key.identity, start), std::nullopt);
   EXPECT_EQ(window.size(), 0);
   EXPECT_EQ(enter(window, key), Entry::reserved);
   EXPECT_EQ(enter(window, key), Entry::duplicate);
