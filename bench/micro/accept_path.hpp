@@ -60,6 +60,11 @@ class AcceptPath {
       sent += count;
       next_ = session_->next(clock_.mono_now());
     }
+    if (next_ == ingest::Session::Next::examine) {  // as on a thread for large bodies
+      session_->examine(*handler_);
+      session_->examined();
+      next_ = session_->next(clock_.mono_now());
+    }
     SLUICE_ASSERT(next_ == ingest::Session::Next::write);
     SLUICE_ASSERT(session_->output().starts_with("HTTP/1.1 202"));
     session_->written();

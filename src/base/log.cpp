@@ -135,7 +135,7 @@ void flush() { Writer::instance().flush(); }
 void write_last(std::string_view text) noexcept {
   try {
     flush();
-  } catch (...) {  // the text is the reason
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the text is the reason
   }
   Writer::write_now(text);
 }

@@ -321,9 +321,8 @@ Judgement judge(const UpstreamAnswer& answer, std::size_t event_count,
   }
   const std::string_view body = without_space(answer.body);
   const bool partial = by_status == Outcome::partially_delivered;
-  const Judgement apart{.outcome = Outcome::rejected};
   if (is_foreign(answer, body)) {
-    return partial && event_count > 1 ? apart : Judgement{.outcome = Outcome::misrouted};
+    return {.outcome = partial && event_count > 1 ? Outcome::rejected : Outcome::misrouted};
   }
   simdjson::dom::parser parser;
   element root;
@@ -336,7 +335,7 @@ Judgement judge(const UpstreamAnswer& answer, std::size_t event_count,
     return partial ? judge_cut_partial(answer, event_count) : Judgement{.outcome = by_status};
   }
   if (partial && (event_count > 1 || body.starts_with('[') || body.starts_with('{'))) {
-    return apart;
+    return {.outcome = Outcome::rejected};  // sent apart
   }
   return {.outcome = body.empty() ? Outcome::delivered : Outcome::misrouted};
 }

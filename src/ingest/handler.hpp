@@ -37,7 +37,7 @@ inline constexpr std::size_t login_body_bytes_max = 8U << 10;
 
 // A body that is no larger, decoded, is read where it comes in; others on a thread for such
 // (bulk.hpp), as the connections of an ingest thread would wait for it.
-inline constexpr std::size_t light_body_bytes_max = 32U << 10;
+inline constexpr std::size_t light_body_bytes_max = 64U << 10;
 // One that is no larger is read where it comes in, whatever its producer has sent before: handing
 // it over would take as long.
 inline constexpr std::size_t slight_body_bytes_max = 1U << 10;

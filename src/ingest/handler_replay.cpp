@@ -25,7 +25,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   // The window may well hold these events' keys, as they came lately.
   reserved_.clear();
   Group::Owner group = make_group(counts, 0, options_->clock->mono_now(), replay.traceparent);
-  const Handed handed{
+  Handed handed{
       .workspace = replay.workspace, .events = counts.accepted, .bytes = group->footprint_bytes()};
   auto accepted = events_.indexes;  // copied before anything is admitted, as it may fail
   if (!workspace.admission->try_admit(handed.events, handed.bytes)) {

@@ -326,6 +326,7 @@ void Core::keep_tally() {
     return;
   }
   std::vector<TallyPart> parts;
+  parts.reserve(workspaces_.size() + unconfigured_.size());
   for (const auto& workspace : workspaces_) {
     parts.push_back({.id = workspace->id,
                      .next = workspace->next,

@@ -286,7 +286,7 @@ TrialReport try_opening(const std::string& program, const std::string& database,
     report.end = TrialReport::End::died;
     report.text =
         fmt::format("opening it ends the process with signal {} ({}): {}", WTERMSIG(end->status),
-                    ::strsignal(WTERMSIG(end->status)), last_words(output));
+                    ::sigabbrev_np(WTERMSIG(end->status)), last_words(output));
   } else if (WIFSIGNALED(end->status)) {
     report.end = TrialReport::End::unknown;
     report.text = fmt::format("somebody has ended {}", program);

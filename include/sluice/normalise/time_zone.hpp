@@ -7,7 +7,7 @@
 #include <sluice/base/result.hpp>
 
 namespace date {
-class time_zone;
+class time_zone;  // NOLINT(readability-identifier-naming): the library's name
 }
 
 namespace sluice::normalise {
