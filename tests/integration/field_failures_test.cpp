@@ -58,7 +58,8 @@ class FieldFailure : public testing::Test {
   // What was acknowledged has arrived, and nothing else, and all of it is accounted for.
   void expect_all(const GatewayProcess& gateway, std::uint64_t acknowledged) const {
     EXPECT_TRUE(stored(acknowledged)) << upstream_.ledger().summary().unique;
-    EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }, 90s));
+    EXPECT_TRUE(
+        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
     EXPECT_EQ(gateway.unaccounted(), 0);
   }
 
@@ -140,7 +141,8 @@ TEST_F(FieldFailure, TheLastEventIsStuckUntilTheNextOneArrives) {
   gateway.start();
   ASSERT_EQ(gateway.post("[" + event("a") + "]").status, 202);
   EXPECT_TRUE(stored(1));
-  EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }, 90s));
+  EXPECT_TRUE(
+      eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
   ASSERT_EQ(gateway.post("[" + event("b") + "]").status, 202);
   EXPECT_TRUE(stored(2));
 }
@@ -388,7 +390,8 @@ TEST_F(FieldFailure, ACorruptSegmentAtStart) {
   gateway.start();
   EXPECT_EQ(gateway.post(events(10)).status, 202) << "it serves";
   ASSERT_TRUE(upstream_.set_faults("[]"));
-  EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }, 90s));
+  EXPECT_TRUE(
+      eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
   EXPECT_EQ(gateway.unaccounted(), 0);
   const double lost = gateway.metric("buffer_events_lost_total");
   EXPECT_GT(lost, 0);
@@ -462,7 +465,8 @@ class KilledStore : public FieldFailure {
     gateway.start();
     EXPECT_EQ(gateway.post(events(10)).status, 202) << "it serves";
     ASSERT_TRUE(upstream_.set_faults("[]"));
-    EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; }, 90s));
+    EXPECT_TRUE(
+        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
     EXPECT_EQ(gateway.unaccounted(), 0);
     const auto lost = static_cast<std::uint64_t>(gateway.metric("buffer_events_lost_total"));
     EXPECT_GE(lost, lost_min);
