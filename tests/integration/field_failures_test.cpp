@@ -59,7 +59,7 @@ class FieldFailure : public testing::Test {
   void expect_all(const GatewayProcess& gateway, std::uint64_t acknowledged) const {
     EXPECT_TRUE(stored(acknowledged)) << upstream_.ledger().summary().unique;
     EXPECT_TRUE(
-        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
+        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(240)));
     EXPECT_EQ(gateway.unaccounted(), 0);
   }
 
@@ -142,7 +142,7 @@ TEST_F(FieldFailure, TheLastEventIsStuckUntilTheNextOneArrives) {
   ASSERT_EQ(gateway.post("[" + event("a") + "]").status, 202);
   EXPECT_TRUE(stored(1));
   EXPECT_TRUE(
-      eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
+      eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(240)));
   ASSERT_EQ(gateway.post("[" + event("b") + "]").status, 202);
   EXPECT_TRUE(stored(2));
 }
@@ -391,7 +391,7 @@ TEST_F(FieldFailure, ACorruptSegmentAtStart) {
   EXPECT_EQ(gateway.post(events(10)).status, 202) << "it serves";
   ASSERT_TRUE(upstream_.set_faults("[]"));
   EXPECT_TRUE(
-      eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
+      eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(240)));
   EXPECT_EQ(gateway.unaccounted(), 0);
   const double lost = gateway.metric("buffer_events_lost_total");
   EXPECT_GT(lost, 0);
@@ -466,7 +466,7 @@ class KilledStore : public FieldFailure {
     EXPECT_EQ(gateway.post(events(10)).status, 202) << "it serves";
     ASSERT_TRUE(upstream_.set_faults("[]"));
     EXPECT_TRUE(
-        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(90)));
+        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(240)));
     EXPECT_EQ(gateway.unaccounted(), 0);
     const auto lost = static_cast<std::uint64_t>(gateway.metric("buffer_events_lost_total"));
     EXPECT_GE(lost, lost_min);
