@@ -58,8 +58,8 @@ class FieldFailure : public testing::Test {
   // What was acknowledged has arrived, and nothing else, and all of it is accounted for.
   void expect_all(const GatewayProcess& gateway, std::uint64_t acknowledged) const {
     EXPECT_TRUE(stored(acknowledged)) << upstream_.ledger().summary().unique;
-    EXPECT_TRUE(
-        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(240)));
+    EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; },
+                           std::chrono::seconds(240)));
     EXPECT_EQ(gateway.unaccounted(), 0);
   }
 
@@ -465,8 +465,8 @@ class KilledStore : public FieldFailure {
     gateway.start();
     EXPECT_EQ(gateway.post(events(10)).status, 202) << "it serves";
     ASSERT_TRUE(upstream_.set_faults("[]"));
-    EXPECT_TRUE(
-        eventually([&] { return gateway.metric("buffer_events") == 0; }, std::chrono::seconds(240)));
+    EXPECT_TRUE(eventually([&] { return gateway.metric("buffer_events") == 0; },
+                           std::chrono::seconds(240)));
     EXPECT_EQ(gateway.unaccounted(), 0);
     const auto lost = static_cast<std::uint64_t>(gateway.metric("buffer_events_lost_total"));
     EXPECT_GE(lost, lost_min);
