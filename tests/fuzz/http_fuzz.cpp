@@ -58,8 +58,9 @@ std::shared_ptr<const mapping::Mapper> make_mapper() {
   mapping::Source source{.name = "raw", .workspace = "w", .rules = {}};
   mapping::Rule& rule = source.rules.emplace_back();
   const auto member = [](std::string name, auto form) {
-    return mapping::Member{std::move(name),
-                           mapping::Value{std::move(form), {}, false, std::nullopt, std::nullopt}};
+    return mapping::Member{
+        std::move(name),
+        mapping::Value{std::move(form), {}, false, std::nullopt, std::nullopt, std::nullopt}};
   };
   mapping::Object client;
   client.members.push_back(member("customId", mapping::From{"/c"}));
