@@ -345,6 +345,7 @@ std::vector<Finding> check_upstreams(const config::Config& config) {
 std::vector<Finding> check_listening(const config::Config& config) {
   asio::io_context context(1);
   std::vector<Finding> findings;
+  findings.reserve(config.ingest.listen.size() + 3);
   for (const config::ListenAddress& address : config.ingest.listen) {
     findings.push_back(check_address(context, "ingest.listen", address));
   }
