@@ -15,6 +15,7 @@
 #include <sluice/base/log.hpp>
 
 #include "bytes.hpp"
+#include "file_identity.hpp"
 #include "folder.hpp"
 
 namespace sluice::store {
