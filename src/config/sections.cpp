@@ -6,6 +6,7 @@
 
 #include <fmt/ranges.h>
 
+#include <sluice/config/secret.hpp>
 #include <sluice/event/api_limits.hpp>
 #include <sluice/normalise/time_zone.hpp>
 
@@ -43,25 +44,11 @@ void read_file_path(const Section& section, std::string_view key, std::string& o
   }
 }
 
-// No mistake about a secret quotes it.
-void check_secret(const Place& at, const Secret& secret) {
-  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
-  if (secret.value.empty()) {
-    at.mistake(secret.file.empty() ? "is empty" : "names a file that is empty",
-               "put the key there");
-  } else if (std::ranges::any_of(secret.value, is_control)) {
-    at.mistake("has line breaks or control characters inside", "put the key alone, on one line");
-  }
-}
-
-// A path for a mistake to name. What does not look like one may be the secret itself, pasted where
-// its file belongs.
-std::string told_path(std::string_view path) {
-  const bool is_path =
-      (path.starts_with('/') || path.starts_with("./") || path.starts_with("../")) &&
-      path.find_first_of("+= ") == std::string_view::npos;
-  return is_path ? fmt::format("is {}, which", path)
-                 : std::string("names a file (not shown, as it may be the secret itself) that");
+// The secret, or what keeps it from being one as a mistake.
+std::string take_secret(const Place& at, Result<std::string, SecretFault> read) {
+  if (read) return *std::move(read);
+  at.mistake(read.error().what, std::move(read.error().mend));
+  return {};
 }
 
 Secret read_secret_file(const Place& at) {
@@ -69,16 +56,7 @@ Secret read_secret_file(const Place& at) {
   const auto path = at.text();
   if (!path) return secret;
   secret.file = *path;
-  auto text = at.environment().read_file(*path);
-  if (!text) {
-    at.mistake(fmt::format("{} cannot be read: {}", told_path(*path), text.error().message),
-               "check the path and its permissions; the secret itself goes below the key without "
-               "_file");
-    return secret;
-  }
-  secret.value = *std::move(text);
-  secret.value.erase(secret.value.find_last_not_of("\r\n") + 1);
-  check_secret(at, secret);
+  secret.value = take_secret(at, secret_in_file(*path, at.environment().read_file));
   return secret;
 }
 
@@ -92,9 +70,8 @@ std::optional<Secret> read_secret(const Section& section, const std::string& key
   if (file_at) return read_secret_file(*file_at);
   if (!inline_at) return std::nullopt;
   Secret secret;
-  if (auto text = inline_at->text()) {
-    secret.value = *std::move(text);
-    check_secret(*inline_at, secret);
+  if (const auto text = inline_at->text()) {
+    secret.value = take_secret(*inline_at, secret_in_text(*text));
   }
   return secret;
 }

@@ -6,38 +6,26 @@
 #include <sys/stat.h>
 
 #include <sluice/base/redactor.hpp>
+#include <sluice/config/secret.hpp>
 
 namespace sluice::runtime {
 namespace {
 
+// Calls `visit(secret, key)` for each secret that a running gateway can replace; `key` says whose
+// it is.
 template <class Config, class Visit>
 void for_each_secret(Config& config, Visit visit) {
   for (auto& producer : config.ingest.producers) {
     for (auto& key : producer.keys) {
-      visit(key);
+      visit(key, "key_file of the producer " + producer.name);
     }
   }
   for (auto& workspace : config.workspaces) {
-    visit(workspace.auth.api_key);
+    visit(workspace.auth.api_key, "api_key_file of the workspace " + workspace.name);
   }
   if (config.admin.token) {
-    visit(*config.admin.token);
+    visit(*config.admin.token, std::string("admin.token_file"));
   }
-}
-
-Result<void> read_again(config::Secret& secret, const config::Environment& environment) {
-  auto text = environment.read_file(secret.file);
-  if (!text) {
-    return failure(text.error().code, secret.file + " cannot be read: " + text.error().message);
-  }
-  text->erase(text->find_last_not_of("\r\n") + 1);
-  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
-  if (text->empty() || std::ranges::any_of(*text, is_control)) {
-    return failure(std::errc::invalid_argument,
-                   secret.file + " is empty, or holds more than a key on one line");
-  }
-  secret.value = *std::move(text);
-  return {};
 }
 
 // A key that two producers share does not say whose request it is.
@@ -72,9 +60,12 @@ FileStamp stamp_of(const std::string& path) {
 Result<config::Config> reread_secrets(config::Config config,
                                       const config::Environment& environment) {
   Result<void> outcome;
-  for_each_secret(config, [&](config::Secret& secret) {
-    if (outcome && !secret.file.empty()) {
-      outcome = read_again(secret, environment);
+  for_each_secret(config, [&](config::Secret& secret, const std::string& key) {
+    auto read = config::read_again(secret, key, environment.read_file);
+    if (read) {
+      secret = *std::move(read);
+    } else if (outcome) {
+      outcome = std::unexpected(read.error());
     }
   });
   if (outcome) {
@@ -87,7 +78,9 @@ Result<config::Config> reread_secrets(config::Config config,
 }
 
 void learn_secrets(const config::Config& config) {
-  for_each_secret(config, [](const config::Secret& secret) { known_secrets().add(secret.value); });
+  for_each_secret(config, [](const config::Secret& secret, const std::string&) {
+    known_secrets().add(secret.value);
+  });
   if (config.ingest.token_key) {
     known_secrets().add(config.ingest.token_key->value);
   }
@@ -95,7 +88,7 @@ void learn_secrets(const config::Config& config) {
 
 FileStamps stamps_of_secrets(const config::Config& config) {
   FileStamps stamps;
-  for_each_secret(config, [&](const config::Secret& secret) {
+  for_each_secret(config, [&](const config::Secret& secret, const std::string&) {
     if (!secret.file.empty()) {
       stamps[secret.file] = stamp_of(secret.file);
     }
@@ -105,9 +98,9 @@ FileStamps stamps_of_secrets(const config::Config& config) {
 
 FileStamps stamps_as_read(const config::Config& config, const config::Environment& environment) {
   FileStamps stamps = stamps_of_secrets(config);
-  for_each_secret(config, [&](const config::Secret& secret) {
-    config::Secret now = secret;
-    if (!secret.file.empty() && (!read_again(now, environment) || now.value != secret.value)) {
+  for_each_secret(config, [&](const config::Secret& secret, const std::string& key) {
+    const auto now = config::read_again(secret, key, environment.read_file);
+    if (!now || now->value != secret.value) {
       stamps[secret.file] = {};
     }
   });

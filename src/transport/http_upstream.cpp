@@ -7,6 +7,7 @@
 
 #include <sluice/base/log.hpp>
 #include <sluice/base/redactor.hpp>
+#include <sluice/config/secret.hpp>
 #include <sluice/event/api_limits.hpp>
 #include <sluice/net/bell.hpp>
 #include <sluice/transport/http_upstream.hpp>
@@ -26,13 +27,6 @@ using std::chrono::steady_clock;
 using PostDone = std::function<void(UpstreamAnswer)>;
 using RefreshDone = std::function<void(Result<void>)>;
 using AuthorizeDone = std::function<void(Result<std::string>)>;
-
-std::string trimmed(std::string text) {
-  constexpr const char* space = " \t\r\n";
-  text.erase(text.find_last_not_of(space) + 1);
-  text.erase(0, text.find_first_not_of(space));
-  return text;
-}
 
 // Everything behind an HttpUpstream. Its coroutines keep it alive, so that the owner may let go of
 // it while they end.
@@ -180,15 +174,16 @@ Task<Attempted<std::string>> Client::authorization() {
 }
 
 Result<void> Client::read_key() {
-  const std::string& file = options_.auth.api_key.file;
-  if (file.empty()) {
+  if (options_.auth.api_key.file.empty()) {
     return {};
   }
-  Result<std::string> text = deps_.read_file(file);
-  if (!text) {
-    return std::unexpected(std::move(text.error()));
+  auto read =
+      config::read_again(options_.auth.api_key,
+                         "api_key_file of the workspace " + options_.workspace, deps_.read_file);
+  if (!read) {
+    return std::unexpected(std::move(read.error()));
   }
-  api_key_ = trimmed(std::move(*text));
+  api_key_ = std::move(read->value);
   know_key();
   return {};
 }

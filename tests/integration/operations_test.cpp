@@ -619,6 +619,25 @@ TEST_F(Operations, KeysInFilesAreTakenOverWhenTheyAreReplaced) {
   stop();
 }
 
+// An editor, a shell or a secret store adds blanks, line ends and a byte order mark: at the start,
+// and when the file is replaced.
+TEST_F(Operations, AKeyIsTheSameHoweverItsFileIsPadded) {
+  const std::string key_file = file("producer.key", "\xEF\xBB\xBF first \r\n");
+  const std::string api_key = file("api_key", "\xEF\xBB\xBF\n very-secret\t\n");
+  start({.producers = "{name: a, key_file: " + key_file + ", workspace: default}",
+         .workspace = "auth: {method: basic, workspace_guid: 01890a5d-ac96-774b-bcce-b302099a8057, "
+                      "api_key_file: " +
+                      api_key + "}"});
+  HttpClient client(port_);
+  EXPECT_EQ(send(client, "first"), 202);
+  EXPECT_TRUE(eventually([&] { return metric("events_delivered_total") == 1; }));
+  EXPECT_EQ(metric("delivery_requests_total", "\"unauthorised\""), 0);
+  file("producer.key", "\xEF\xBB\xBF\tsecond \n");
+  ASSERT_TRUE(eventually([&] { return send(client, "second") == 202; }));
+  EXPECT_EQ(send(client, "first"), 401);
+  stop();
+}
+
 // Between reading a key and noting which file it was in, at the start and at a reload.
 TEST_F(Operations, AKeyThatIsReplacedWhileItIsReadIsTakenOver) {
   const std::string key_file = file("producer.key", "first\n");

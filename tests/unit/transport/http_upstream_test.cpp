@@ -583,9 +583,28 @@ TEST_F(HttpUpstreamTest, RefreshSaysThatTheFileCannotBeReadAndKeepsTheKey) {
   options_.auth.api_key.file = "/run/secrets/key";
   const Result<void> refreshed = refresh();
   ASSERT_FALSE(refreshed);
-  EXPECT_EQ(refreshed.error().message, "no /run/secrets/key");
+  EXPECT_EQ(refreshed.error().message,
+            "api_key_file of the workspace test (/run/secrets/key) is /run/secrets/key, which "
+            "cannot be read: no /run/secrets/key: check the path and its permissions; the secret "
+            "itself goes below the key without _file");
   EXPECT_EQ(post().status, 202U);
   EXPECT_THAT(server_.requests().back().head, HasSubstr("Basic Z3VpZDprZXk="));
+}
+
+TEST_F(HttpUpstreamTest, RefreshTakesNoFileWithoutAKeyAndKeepsTheOneThatItHas) {
+  options_.auth.api_key.file = "/run/secrets/key";
+  for (const char* content : {"", " \n", "key\nanother", "\xFF\xFEk"}) {
+    file_content_ = content;
+    const Result<void> refreshed = refresh();
+    ASSERT_FALSE(refreshed) << content;
+    EXPECT_THAT(refreshed.error().message, HasSubstr("api_key_file of the workspace test"));
+    EXPECT_EQ(post().status, 202U);
+    EXPECT_THAT(server_.requests().back().head, HasSubstr("Basic Z3VpZDprZXk="));
+  }
+  file_content_ = "\xEF\xBB\xBF key2\t\r\n";
+  EXPECT_TRUE(refresh());
+  EXPECT_EQ(post().status, 202U);
+  EXPECT_THAT(server_.requests().back().head, HasSubstr("Basic Z3VpZDprZXky\r\n"));
 }
 
 // ---- JWT
