@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <string>
 #include <tuple>
-#include <variant>
 
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/string_body.hpp>
@@ -15,7 +14,8 @@
 
 namespace sluice::admin {
 
-// A client that does not take what is written in time is gone, and counted. Lives on the executor's
+// A client that does not take what is written in time is gone: its socket is closed, and it is
+// counted. Lives on the executor's
 // thread, and outlives the coroutines.
 class ClientWriter {
  public:
@@ -31,10 +31,8 @@ class ClientWriter {
   [[nodiscard]] const metrics::Counter& timeouts() const { return timeouts_; }
 
  private:
-  // Of a write and a timer, whichever was first.
-  using Outcome = std::variant<std::tuple<boost::system::error_code, std::size_t>,
-                               std::tuple<boost::system::error_code>>;
-  [[nodiscard]] bool has_taken(const Outcome& outcome);
+  using Written = std::tuple<boost::system::error_code, std::size_t>;
+  [[nodiscard]] net::Task<bool> taken(net::Socket& socket, net::Task<Written> writing);
 
   std::chrono::milliseconds timeout_;
   metrics::Counter timeouts_;

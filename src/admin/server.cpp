@@ -3,7 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -15,6 +14,7 @@
 #include <sluice/base/clock.hpp>
 #include <sluice/base/log.hpp>
 #include <sluice/metrics/exposition.hpp>
+#include <sluice/net/deadline.hpp>
 #include <sluice/net/lingering.hpp>
 #include <sluice/net/listener.hpp>
 
@@ -32,7 +32,6 @@ namespace {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 using net::as_result;
-using namespace asio::experimental::awaitable_operators;
 using net::Task;
 using Answer = ClientWriter::Answer;
 
@@ -320,23 +319,23 @@ class BeastServer final : public Server {
   Task<> serve(net::Socket socket) {
     Presence presence(*this, socket);
     boost::beast::flat_buffer buffer;
+    net::Deadline patience(executor_);
     // What was accepted just before stop() is not among what that has closed.
     bool keep_alive = acceptor_.is_open();
     while (keep_alive) {
       Parser parser;
       parser.header_limit(head_bytes_max);
       parser.body_limit(body_bytes_max);
-      asio::steady_timer idle(executor_, limits_.request_timeout);
-      const auto first =
-          co_await (read_request(socket, buffer, parser) || idle.async_wait(as_result));
-      if (first.index() != 0) {
+      const auto read = co_await net::with_deadline(
+          patience, std::chrono::steady_clock::now() + limits_.request_timeout,
+          read_request(socket, buffer, parser), net::closing(socket));
+      if (read.expired) {
         const bool is_begun = parser.got_some() || buffer.size() > 0;
         (is_begun ? probe_.slow_requests : probe_.idle_connections).add();
         break;
       }
-      const boost::system::error_code read_error = std::get<0>(first);
-      const bool is_too_large = read_error == http::error::body_limit;
-      if (read_error && !is_too_large) {
+      const bool is_too_large = read.value == http::error::body_limit;
+      if (read.value && !is_too_large) {
         break;
       }
       if (is_too_large) {

@@ -10,10 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include <sluice/deliver/retry_after.hpp>
 #include <sluice/event/api_limits.hpp>
 #include <sluice/net/bell.hpp>
+#include <sluice/net/deadline.hpp>
 #include <sluice/net/gate.hpp>
 #include <sluice/net/listener.hpp>
 #include <sluice/runtime/upstream.hpp>
@@ -39,7 +38,6 @@ using deliver::UpstreamAnswer;
 using net::as_result;
 using net::Task;
 using Verdict = Finding::Verdict;
-using namespace asio::experimental::awaitable_operators;
 
 constexpr std::chrono::seconds skew_doubtful{2};
 constexpr std::chrono::minutes skew_wrong{5};
@@ -107,14 +105,15 @@ class UpstreamCheck {
     const auto authority = parse_authority(name);
     const std::string host(authority ? authority->host : std::string_view(name));
     asio::ip::tcp::resolver resolver(executor_);
-    asio::steady_timer patience(executor_, config_.delivery.connect_timeout);
-    const auto first =
-        co_await (resolver.async_resolve(host, "", as_result) || patience.async_wait(as_result));
-    if (first.index() != 0) {
+    net::Deadline patience(executor_);
+    const auto resolved = co_await net::with_deadline(
+        patience, std::chrono::steady_clock::now() + config_.delivery.connect_timeout,
+        resolver.async_resolve(host, "", as_result), [&resolver] { resolver.cancel(); });
+    if (resolved.expired) {
       add("dns", Verdict::unavailable, host + " is not resolved within delivery.connect_timeout");
       co_return false;
     }
-    const auto& [error, results] = std::get<0>(first);
+    const auto& [error, results] = resolved.value;
     if (error) {
       add("dns", Verdict::unavailable,
           host + ": " + error.message() + "; check base_url and the machine's resolver");

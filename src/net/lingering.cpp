@@ -1,15 +1,13 @@
 #include <algorithm>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include <sluice/net/deadline.hpp>
 #include <sluice/net/lingering.hpp>
 
 namespace sluice::net {
 namespace {
-
-using namespace asio::experimental::awaitable_operators;
 
 // The bytes that may be read are counted in slices of time.
 constexpr std::chrono::milliseconds slice{50};
@@ -50,22 +48,23 @@ Task<> Lingering::close(Socket& socket) {
 }
 
 Task<> Lingering::read_and_drop(Socket& socket, const Entry& entry) {
-  asio::steady_timer timer(socket.get_executor());
+  asio::steady_timer pause(socket.get_executor());
+  Deadline patience(socket.get_executor());
   LingerTime time(clock_.mono_now());
   while (!entry.gives_way) {
     const MonoTime now = clock_.mono_now();
     if (const MonoTime next = may_read_at(now); next > now) {
-      timer.expires_at(next);
-      co_await timer.async_wait(as_result);
+      pause.expires_at(next);
+      co_await pause.async_wait(as_result);
       continue;
     }
-    timer.expires_at(time.deadline());
-    const auto first = co_await (socket.async_read_some(asio::buffer(dropped_), as_result) ||
-                                 timer.async_wait(as_result));
-    if (first.index() != 0 || std::get<0>(std::get<0>(first))) {
+    const auto read = co_await with_deadline(
+        patience, time.deadline(), socket.async_read_some(asio::buffer(dropped_), as_result),
+        closing(socket));
+    const auto& [error, bytes] = read.value;
+    if (read.expired || error) {
       co_return;
     }
-    const std::size_t bytes = std::get<1>(std::get<0>(first));
     slice_bytes_ += bytes;
     time.received(bytes, clock_.mono_now());
   }

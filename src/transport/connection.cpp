@@ -4,6 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
@@ -64,6 +65,12 @@ class StreamConnection final : public Connection {
     }
   }
 
+  struct Errors {
+    error_code write;
+    error_code read;
+  };
+  // Writes the request, and reads the answer into `answer`.
+  Task<Errors> transfer(const std::string& head, std::string_view body, UpstreamAnswer& answer);
   // Reads the answer into `answer`; the error says why there is no status, or not the whole body.
   Task<error_code> read(UpstreamAnswer& answer);
 
@@ -78,13 +85,12 @@ Task<Result<void>> StreamConnection<Stream>::handshake(std::string host, MonoTim
     if (!expected) {
       co_return std::unexpected(expected.error());
     }
-    arm(deadline);
-    const auto [error] = co_await stream_.async_handshake(TlsStream::client, as_result);
-    disarm();
-    if (timed_out()) {
+    const auto shaken =
+        co_await cut_at(deadline, stream_.async_handshake(TlsStream::client, as_result));
+    if (shaken.expired) {
       co_return failure(std::errc::timed_out, "the TLS handshake took too long");
     }
-    if (error) {
+    if (const auto& [error] = shaken.value; error) {
       const long verdict = SSL_get_verify_result(stream_.native_handle());
       co_return failure(error, verdict == X509_V_OK
                                    ? error.message()
@@ -101,34 +107,38 @@ Task<UpstreamAnswer> StreamConnection<Stream>::exchange(std::string head, std::s
   UpstreamAnswer answer;
   const MonoTime begin = steady_clock::now();
   reusable_ = false;
-  arm(deadline);
-  const std::array<asio::const_buffer, 2> request{asio::buffer(head), asio::buffer(body)};
-  const auto [write_error, written_bytes] = co_await asio::async_write(stream_, request, as_result);
-  // A server that refuses a request early answers and closes: its answer may be there although the
-  // request could not be written to its end.
-  error_code read_error;
-  if (!timed_out() && !closed()) {
-    read_error = co_await read(answer);
-  }
-  disarm();
+  const auto [errors, timed_out] = co_await cut_at(deadline, transfer(head, body, answer));
   answer.duration = steady_clock::now() - begin;
   if (answer.status != 0) {
-    reusable_ = reusable_ && !write_error;
+    reusable_ = reusable_ && !errors.write && !timed_out;
   } else if (closed()) {
     answer.failure = Failure::stopped;
     answer.detail = "stopped";
-  } else if (write_error) {
+  } else if (errors.write) {
     answer.failure = Failure::not_sent;
-    answer.detail =
-        timed_out() ? "the request could not be written in time" : write_error.message();
-  } else if (timed_out()) {
+    answer.detail = timed_out ? "the request could not be written in time" : errors.write.message();
+  } else if (timed_out) {
     answer.failure = Failure::answer_timeout;
     answer.detail = "no answer came in time";
   } else {
-    answer.failure = is_malformed(read_error) ? Failure::malformed_answer : Failure::no_answer;
-    answer.detail = read_error.message();
+    answer.failure = is_malformed(errors.read) ? Failure::malformed_answer : Failure::no_answer;
+    answer.detail = errors.read.message();
   }
   co_return answer;
+}
+
+template <class Stream>
+Task<typename StreamConnection<Stream>::Errors> StreamConnection<Stream>::transfer(
+    const std::string& head, std::string_view body, UpstreamAnswer& answer) {
+  const std::array<asio::const_buffer, 2> request{asio::buffer(head), asio::buffer(body)};
+  const auto [write_error, written_bytes] = co_await asio::async_write(stream_, request, as_result);
+  Errors errors{.write = write_error, .read = {}};
+  // A server that refuses a request early answers and closes: its answer may be there although the
+  // request could not be written to its end.
+  if (socket().is_open()) {
+    errors.read = co_await read(answer);
+  }
+  co_return errors;
 }
 
 template <class Stream>
@@ -200,12 +210,9 @@ Task<error_code> Connection::connect(tcp::endpoint endpoint, MonoTime deadline) 
   if (closed_) {
     co_return asio::error::operation_aborted;
   }
-  arm(deadline);
-  auto [error] = co_await socket().async_connect(endpoint, as_result);
-  disarm();
-  if (timed_out_) {
-    error = asio::error::timed_out;
-  }
+  const auto connected = co_await cut_at(deadline, socket().async_connect(endpoint, as_result));
+  const error_code error =
+      connected.expired ? error_code(asio::error::timed_out) : std::get<0>(connected.value);
   error_code ignored;
   if (error) {
     // The next try needs a new socket.
@@ -233,26 +240,6 @@ void Connection::close() {
 void Connection::cut() {
   error_code ignored;
   socket().close(ignored);
-}
-
-void Connection::arm(MonoTime deadline) {
-  armed_ = true;
-  timed_out_ = false;
-  deadline_.expires_at(deadline);
-  deadline_.async_wait([weak = weak_from_this()](const error_code& error) {
-    const auto self = weak.lock();
-    // A wait that ended before it was cancelled still comes here: then time is not up for what is
-    // armed now.
-    if (!error && self && self->armed_ && self->deadline_.expiry() <= steady_clock::now()) {
-      self->timed_out_ = true;
-      self->cut();
-    }
-  });
-}
-
-void Connection::disarm() {
-  armed_ = false;
-  deadline_.cancel();
 }
 
 }  // namespace sluice::transport

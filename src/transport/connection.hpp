@@ -7,16 +7,17 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <sluice/base/clock.hpp>
 #include <sluice/base/result.hpp>
 #include <sluice/deliver/upstream.hpp>
 #include <sluice/net/asio.hpp>
+#include <sluice/net/deadline.hpp>
 
 namespace sluice::transport {
 
@@ -66,10 +67,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   explicit Connection(const asio::any_io_executor& executor) : deadline_(executor) {}
   virtual asio::ip::tcp::socket& socket() = 0;
 
-  // Between the two, the connection is cut at the deadline.
-  void arm(MonoTime deadline);
-  void disarm();
-  [[nodiscard]] bool timed_out() const { return timed_out_; }
+  // Awaits a step; at its deadline the connection is cut.
+  template <class T>
+  [[nodiscard]] Task<net::Timely<T>> cut_at(MonoTime deadline, Task<T> step) {
+    return net::with_deadline(deadline_, deadline, std::move(step), [this] { cut(); });
+  }
   [[nodiscard]] bool closed() const { return closed_; }
 
   bool reusable_ = false;
@@ -77,9 +79,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
  private:
   void cut();
 
-  asio::steady_timer deadline_;
-  bool armed_ = false;
-  bool timed_out_ = false;
+  net::Deadline deadline_;
   bool closed_ = false;
 };
 
