@@ -369,9 +369,10 @@ Answer ApiModel::tell_permissions(const Request& request, std::string_view path)
 
 simdjson::simdjson_result<dom::element> ApiModel::parse(const std::string& body) {
   auto parsed = parser_.parse(body);
-  if (parsed.error() != simdjson::NUMBER_ERROR) {
+  if (parsed.error() == simdjson::SUCCESS) {
     return parsed;
   }
+  // It may be a number that simdjson cannot hold, for which its versions have different codes.
   narrowed_ = with_narrow_numbers(body);
   return parser_.parse(narrowed_);
 }

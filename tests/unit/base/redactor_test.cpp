@@ -84,6 +84,7 @@ TEST(Redactor, TheLogUsesIt) {
   log::configure(log::Level::info, log::Format::json);
   testing::internal::CaptureStderr();
   SLUICE_LOG(warn, "refused", {"why", "Authorization: Bearer a-secret-of-this-process"});
+  log::flush();
   const std::string line = testing::internal::GetCapturedStderr();
   EXPECT_NE(line.find("Bearer [redacted]"), std::string::npos) << line;
   EXPECT_EQ(line.find("a-secret"), std::string::npos) << line;

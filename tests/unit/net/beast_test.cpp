@@ -11,17 +11,22 @@ template <bool is_request>
 void expect_survival(const std::string& head) {
   http::parser<is_request, http::string_body> parser;
   boost::beast::error_code error;
-  const auto put = [&](const std::string& bytes) {
-    return parser.put(boost::asio::buffer(bytes), error);
+  std::string pending;
+  const auto receive = [&](const std::string& bytes) {
+    pending += bytes;
+    pending.erase(0, parser.put(boost::asio::buffer(pending), error));
   };
-  EXPECT_EQ(put(head), head.size());
+  receive(head);
   ASSERT_FALSE(error);
-  for (const char* so_far : {"0\r\n", "0\r\n\r"}) {
-    EXPECT_EQ(put(so_far), 0U);
-    EXPECT_EQ(error, http::error::need_more);
+  // Whether a piece is taken at once or with the next one differs from version to version.
+  for (const char* piece : {"0\r\n", "\r"}) {
+    receive(piece);
+    EXPECT_TRUE(!error || error == http::error::need_more) << error.message();
+    EXPECT_FALSE(parser.is_done());
   }
-  EXPECT_EQ(put("0\r\n\r\n"), 5U);
-  EXPECT_FALSE(error);
+  receive("\n");
+  EXPECT_FALSE(error) << error.message();
+  EXPECT_TRUE(pending.empty());
   EXPECT_TRUE(parser.is_done());
 }
 

@@ -1,6 +1,7 @@
 // Goal: whatever JSON goes in, valid canonical JSON or a clear rejection comes out, with numbers
 // intact; and whatever bytes go in, nothing breaks. Seeds are printed and replay.
 #include <algorithm>
+#include <regex>
 
 #include <gtest/gtest.h>
 #include <simdjson.h>
@@ -17,12 +18,15 @@ struct Value {
   bool is_null = false;
 };
 
-// By another parser's judgement. It refuses numbers that no double can hold, whose digits we pass
-// on.
+// By another parser's judgement. It refuses numbers that no double or no 64 bits can hold, whose
+// digits we pass on: it is shown shorter ones.
 bool is_json(const std::string& text) {
+  static const std::regex digits("[0-9]{16,}");
+  static const std::regex exponent("([0-9][eE][+-])[0-9]+");
+  const std::string shorter =
+      std::regex_replace(std::regex_replace(text, digits, "1"), exponent, "$011");
   simdjson::dom::parser parser;
-  const auto error = parser.parse(text).error();
-  return error == simdjson::SUCCESS || error == simdjson::NUMBER_ERROR;
+  return parser.parse(shorter).error() == simdjson::SUCCESS;
 }
 
 class Generator {

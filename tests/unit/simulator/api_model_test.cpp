@@ -145,8 +145,10 @@ TEST_F(Api, a_number_beyond_the_doubles_costs_no_other_event_its_identifier) {
       batch("[" + with("-1234567890123456789", "1") + "," +
             with("9223372036854775807", "18446744073709551615") + "," + with("1", "1e400") + "]");
   EXPECT_EQ(answer.status, 202U) << answer.body;
+  EXPECT_EQ(batch("[" + with("2", "123456789012345678901234567890") + "]").status, 202U)
+      << "nor does an integer beyond 64 bits";
   const auto entries = world_->ledger.entries();
-  ASSERT_EQ(entries.size(), 3U);
+  ASSERT_EQ(entries.size(), 4U);
   EXPECT_EQ(entries[0].profile, "id:-1234567890123456789");
   EXPECT_EQ(entries[1].profile, "id:9223372036854775807");
 }
