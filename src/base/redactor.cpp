@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include <sluice/base/base64.hpp>
 #include <sluice/base/json_text.hpp>
@@ -90,34 +91,53 @@ std::vector<std::string> forms_of(std::string_view secret) {
 }  // namespace
 
 void Redactor::add(std::string_view secret) {
+  const std::lock_guard lock(mutex_);
+  learn(secret, MonoTime::max());
+}
+
+void Redactor::add_until(std::string_view secret, MonoTime expires_at, MonoTime now) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(secrets_, [&](const Known& known) {
+    const bool is_over = known.expires_at <= now;
+    if (is_over) {
+      forget_forms(known.secret);
+    }
+    return is_over;
+  });
+  learn(secret, expires_at);
+}
+
+void Redactor::learn(std::string_view secret, MonoTime expires_at) {
   if (secret.size() < secret_bytes_min) {
     return;
   }
-  const std::lock_guard lock(mutex_);
-  const auto known = forms_.find(key_of(secret));
-  if (known != forms_.end() && std::ranges::find(known->second, secret) != known->second.end()) {
-    return;
+  const auto alike = forms_.find(key_of(secret));
+  if (alike != forms_.end() && alike->second.contains(secret)) {
+    const auto known = std::ranges::find(secrets_, secret, &Known::secret);
+    if (known != secrets_.end()) {
+      known->expires_at = std::max(known->expires_at, expires_at);
+      return;
+    }
   }
   for (std::string& form : forms_of(secret)) {
     const std::uint64_t key = key_of(form);
-    forms_[key].push_back(std::move(form));
+    forms_[key].insert(std::move(form));
   }
-  secrets_.emplace_back(secret);
+  secrets_.push_back({.secret = std::string(secret), .expires_at = expires_at});
   if (secrets_.size() > secrets_max) {
-    forget_oldest();
+    forget_forms(secrets_.front().secret);
+    secrets_.pop_front();
   }
 }
 
-void Redactor::forget_oldest() {
-  for (const std::string& form : forms_of(secrets_.front())) {
+void Redactor::forget_forms(std::string_view secret) {
+  for (const std::string& form : forms_of(secret)) {
     const auto at = forms_.find(key_of(form));
-    const auto one = std::ranges::find(at->second, form);
-    at->second.erase(one);
+    at->second.erase(at->second.find(form));
     if (at->second.empty()) {
       forms_.erase(at);
     }
   }
-  secrets_.pop_front();
 }
 
 std::size_t Redactor::secret_at(std::string_view text) const {
@@ -125,23 +145,36 @@ std::size_t Redactor::secret_at(std::string_view text) const {
   if (found == forms_.end()) {
     return 0;
   }
-  std::size_t length = 0;
-  for (const std::string& form : found->second) {
-    const bool is_cut = form.size() > text.size() && form.starts_with(text);
-    if (is_cut || text.starts_with(form)) {
-      length = std::max(length, std::min(form.size(), text.size()));
-    }
+  const Forms& forms = found->second;
+  // Those that go on where the text ends sort right behind it.
+  if (const auto next = forms.lower_bound(text); next != forms.end() && next->starts_with(text)) {
+    return text.size();
   }
-  return length;
+  // Those that the text begins with sort before it, the longest last; what is between them and the
+  // text differs from it sooner or later, and shows how long they can be at most.
+  std::string_view beginning = text;
+  while (beginning.size() >= secret_bytes_min) {
+    const auto behind = forms.upper_bound(beginning);
+    if (behind == forms.begin()) {
+      return 0;
+    }
+    const std::string& form = *std::prev(behind);
+    if (beginning.starts_with(form)) {
+      return form.size();
+    }
+    const auto differs = std::ranges::mismatch(beginning, form);
+    beginning = beginning.substr(0, static_cast<std::size_t>(differs.in1 - beginning.begin()));
+  }
+  return 0;
 }
 
-std::string Redactor::redacted(std::string_view text) const {
+std::string Redactor::redacted(std::string_view text, std::size_t bytes_max) const {
   const std::lock_guard lock(mutex_);
   if (forms_.empty()) {
-    return std::string(text);
+    return std::string(text.substr(0, bytes_max));
   }
   std::string out;
-  while (text.size() >= key_bytes) {
+  while (text.size() >= key_bytes && out.size() < bytes_max) {
     const std::size_t length = secret_at(text);
     if (length == 0) {
       out += text.front();
@@ -150,7 +183,13 @@ std::string Redactor::redacted(std::string_view text) const {
     }
     text.remove_prefix(std::max(length, std::size_t{1}));
   }
-  return out.append(text);
+  out.resize(std::min(out.size(), bytes_max));
+  return out.append(text.substr(0, bytes_max - out.size()));
+}
+
+std::size_t Redactor::size() const {
+  const std::lock_guard lock(mutex_);
+  return secrets_.size();
 }
 
 Redactor& known_secrets() {

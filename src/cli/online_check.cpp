@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <sluice/base/authority.hpp>
+#include <sluice/base/redactor.hpp>
 #include <sluice/config/load.hpp>
 #include <sluice/deliver/permissions.hpp>
 #include <sluice/deliver/retry_after.hpp>
@@ -97,6 +98,7 @@ class UpstreamCheck {
   }
   void add(Finding finding) {
     finding.of = workspace_.name;
+    finding.detail = known_secrets().redacted(finding.detail);  // some of it the upstream says
     findings_.push_back(std::move(finding));
   }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include <sluice/base/assert.hpp>
+#include <sluice/base/redactor.hpp>
 #include <sluice/batch/lane_queue.hpp>
 #include <sluice/deliver/dispatcher.hpp>
 #include <sluice/deliver/judge.hpp>
@@ -21,8 +22,11 @@ constexpr std::chrono::milliseconds latency_min{1};
 constexpr std::size_t index_of(Outcome outcome) { return static_cast<std::size_t>(outcome); }
 constexpr std::size_t index_of(EventKind kind) { return static_cast<std::size_t>(kind); }
 
-std::string_view words_of(const UpstreamAnswer& answer) {
-  return answer.body.empty() ? answer.detail : answer.body;
+// As they are kept and shown; a byte more than is kept of them, so that it shows where to cut.
+std::string words_of(const UpstreamAnswer& answer) {
+  return answer.body.empty()
+             ? answer.detail
+             : known_secrets().redacted(answer.body, dead_letter_answer_bytes_max + 1);
 }
 
 // Whether the upstream got as far as the events themselves, and refused them.
@@ -500,7 +504,7 @@ void Dispatcher::announce_park(const UpstreamAnswer& answer) {
                                         .kind = std::nullopt,
                                         .status = answer.status,
                                         .content_type = answer.content_type,
-                                        .answer = std::string(words_of(answer))});
+                                        .answer = words_of(answer)});
   }
   if (!all_refused()) {
     endpoint_works_ = {};
@@ -571,7 +575,7 @@ void Dispatcher::bar(ParkReason reason, const Attempt& attempt) {
                                         .kind = kind,
                                         .status = attempt.answer.status,
                                         .content_type = attempt.answer.content_type,
-                                        .answer = std::string(words_of(attempt.answer))});
+                                        .answer = words_of(attempt.answer)});
   }
   barred_ = Barred{.kind = kind,
                    .reason = reason,

@@ -6,6 +6,8 @@
 
 #include <simdjson.h>
 
+#include <sluice/base/redactor.hpp>
+
 #include "handler.hpp"
 
 namespace sluice::ingest {
@@ -99,7 +101,9 @@ void Handler::tell_permissions(const RequestHead& head, const Admitted& admitted
     refuse(head, admitted.route.id, problem, keep_alive, out);
     return;
   }
-  deliver::Permissions told{.business_profile = inquiry.answer->business_profile, .granted = {}};
+  deliver::Permissions told{
+      .business_profile = known_secrets().redacted(inquiry.answer->business_profile),
+      .granted = {}};
   for (const std::string& name : inquiry.names) {
     const auto found = inquiry.answer->granted.find(name);
     told.granted[name] =

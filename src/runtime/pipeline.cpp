@@ -11,6 +11,7 @@
 #include <sluice/base/assert.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/base/log.hpp>
+#include <sluice/base/redactor.hpp>
 #include <sluice/batch/body.hpp>
 #include <sluice/deliver/retry_after.hpp>
 #include <sluice/event/api_limits.hpp>
@@ -151,7 +152,7 @@ void Pipeline::on_answer(std::size_t lane, deliver::AttemptId attempt,
     SLUICE_LOG(warn, "a delivery failed and will be dealt with", {"workspace", name()},
                {"lane", lane}, {"outcome", deliver::info(outcome).name}, {"status", answer.status},
                {"detail", answer.detail}, {"content_type", answer.content_type},
-               {"answer", std::string_view(answer.body).substr(0, logged_answer_bytes_max)});
+               {"answer", known_secrets().redacted(answer.body, logged_answer_bytes_max)});
   }
   pump();
 }

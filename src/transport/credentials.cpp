@@ -7,6 +7,7 @@
 
 #include <sluice/base/base64.hpp>
 #include <sluice/base/json_text.hpp>
+#include <sluice/base/redactor.hpp>
 #include <sluice/deliver/classify.hpp>
 #include <sluice/event/api_limits.hpp>
 
@@ -27,15 +28,17 @@ bool is_sendable(std::string_view token) {
   return !token.empty() && std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-// Its media type; and how it begins, if that is a page, in which no token is.
+// Its media type; and how it begins, if that is a page, in which no token is. Both may repeat what
+// it was sent.
 std::string what_came(const deliver::UpstreamAnswer& answer) {
   constexpr std::size_t words_max = 100;
-  std::string text = std::to_string(answer.status) + " with " +
-                     (answer.body.empty()           ? std::string("no body")
-                      : answer.content_type.empty() ? std::string("no media type")
-                                                    : answer.content_type);
+  std::string text =
+      std::to_string(answer.status) + " with " +
+      (answer.body.empty()           ? std::string("no body")
+       : answer.content_type.empty() ? std::string("no media type")
+                                     : known_secrets().redacted(answer.content_type));
   if (answer.body.starts_with('<')) {
-    text += ": " + answer.body.substr(0, words_max);
+    text += ": " + known_secrets().redacted(answer.body, words_max);
   }
   return text;
 }

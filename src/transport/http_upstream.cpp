@@ -28,6 +28,9 @@ using PostDone = std::function<void(UpstreamAnswer)>;
 using RefreshDone = std::function<void(Result<void>)>;
 using AuthorizeDone = std::function<void(Result<std::string>)>;
 
+// Who checks tokens may take one for so long after its end.
+constexpr std::chrono::minutes token_leeway{5};
+
 // Everything behind an HttpUpstream. Its coroutines keep it alive, so that the owner may let go of
 // it while they end.
 class Client : public std::enable_shared_from_this<Client> {
@@ -127,13 +130,7 @@ Task<UpstreamAnswer> Client::attempt(std::string path, std::string_view body) {
     answer.detail = std::move(authorized.error().detail);
     co_return answer;
   }
-  UpstreamAnswer answer = co_await exchange(std::move(path), std::move(*authorized), body);
-  // Its words are kept and shown from here on, and may repeat what it was sent.
-  if (!answer.body.empty()) {
-    answer.body = known_secrets().redacted(answer.body);
-    answer.content_type = known_secrets().redacted(answer.content_type);
-  }
-  co_return answer;
+  co_return co_await exchange(std::move(path), std::move(*authorized), body);
 }
 
 std::unexpected<Broken> Client::broken(Failure failure, const std::string& what) const {
@@ -274,8 +271,8 @@ void Client::end_login(Result<std::string> token) noexcept {
 Result<void> Client::keep(Result<std::string> token) {
   const MonoTime now = deps_.clock.mono_now();
   if (token) {
-    known_secrets().add(*token);
     const auto lifetime = token_lifetime(*token, deps_.clock.wall_now());
+    known_secrets().add_until(*token, now + lifetime + token_leeway, now);
     token_.login_succeeded(now, std::move(*token), lifetime);
     return {};
   }
@@ -303,12 +300,7 @@ Task<Result<std::string>> Client::fetch_token() {
   ++logins_total_;
   const std::string body = login_body(api_key_);
   const UpstreamAnswer answer = co_await exchange(std::string(api::login_path), "", body);
-  Result<std::string> token = token_in(answer);
-  if (!token) {
-    // It says what came, which may repeat what it was sent.
-    token.error().message = known_secrets().redacted(token.error().message);
-  }
-  co_return token;
+  co_return token_in(answer);
 }
 
 // ---- requests

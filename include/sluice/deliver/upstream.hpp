@@ -28,7 +28,8 @@ enum class Failure : std::uint8_t {
   stopped,           // the client was stopped before or during the attempt
 };
 
-// What one attempt came to.
+// What one attempt came to. What the upstream says is as it came, to be judged, and may repeat the
+// credentials that it was sent: what is kept or shown of it is redacted (redactor.hpp).
 struct UpstreamAnswer {
   Failure failure = Failure::none;
   std::string detail;  // of a failure, for people

@@ -1,5 +1,6 @@
 // Goal: no secret is left in a text that repeats it, in whatever form texts have it; what is no
 // secret stays as it is.
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -77,6 +78,56 @@ TEST(Redactor, RemembersThoseThatWereReplacedUntilThereAreTooMany) {
   }
   EXPECT_EQ(redactor.redacted("secret-number-1000001 "), "[redacted] ");
   EXPECT_EQ(redactor.redacted("secret-number-1000000 "), "secret-number-1000000 ");
+}
+
+// As tokens do, whose heads are all the same.
+TEST(Redactor, TellsThoseApartThatBeginAlike) {
+  Redactor redactor;
+  const std::string head = "eyJhbGciOiJIUzI1NiJ9.";
+  const auto token = [&](int i) { return head + std::to_string(1'000'000 + i); };
+  for (int i = 0; i < 3'000; i += 2) {
+    redactor.add(token(i));
+  }
+  redactor.add(head + "1000");  // which others go on from
+  for (int i = 0; i < 3'000; ++i) {
+    const std::string found = redactor.redacted(token(i) + " ");
+    if (i % 2 == 0) {
+      EXPECT_EQ(found, "[redacted] ");
+    } else if (i < 1'000) {
+      EXPECT_EQ(found, "[redacted]" + token(i).substr(head.size() + 4) + " ");
+    } else {
+      EXPECT_EQ(found, token(i) + " ");
+    }
+  }
+  EXPECT_EQ(redactor.redacted(head + "1002"), "[redacted]") << "cut off";
+}
+
+TEST(Redactor, KeepsATokenUntilItOpensNothingAnyMore) {
+  Redactor redactor;
+  const MonoTime start{};
+  redactor.add("a-key-for-good");
+  for (int i = 0; i < 100; ++i) {
+    const MonoTime now = start + std::chrono::minutes(i);
+    redactor.add_until("token-number-" + std::to_string(i), now + std::chrono::minutes(10), now);
+    EXPECT_LE(redactor.size(), 11U);
+  }
+  EXPECT_EQ(redactor.redacted("a-key-for-good token-number-89 token-number-90 token-number-99 "),
+            "[redacted] token-number-89 [redacted] [redacted] ");
+  redactor.add_until("a-key-for-good", start, start);
+  redactor.add_until("token-number-99", start + std::chrono::hours(9), start);
+  redactor.add_until("another-token", start + std::chrono::hours(9), start + std::chrono::hours(8));
+  EXPECT_EQ(redactor.size(), 3U);
+  EXPECT_EQ(redactor.redacted("a-key-for-good token-number-99 "), "[redacted] [redacted] ");
+}
+
+TEST(Redactor, CutsWhatHasNoSecretsAnyMore) {
+  Redactor redactor;
+  redactor.add(secret);
+  const std::string text = "before " + std::string(secret) + " behind";
+  EXPECT_EQ(redactor.redacted(text, 9), "before [r");
+  EXPECT_EQ(redactor.redacted(text, 20), "before [redacted] be");
+  EXPECT_EQ(redactor.redacted(text, 100), "before [redacted] behind");
+  EXPECT_EQ(Redactor().redacted(text, 9), "before k3");
 }
 
 TEST(Redactor, TheLogUsesIt) {

@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sluice/base/redactor.hpp>
+
 #include "test_token.hpp"
 
 namespace sluice::transport {
@@ -13,6 +15,7 @@ namespace {
 using deliver::Failure;
 using deliver::UpstreamAnswer;
 using std::chrono::seconds;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -66,6 +69,14 @@ TEST(TokenIn, SaysWhyThereIsNoneAndRepeatsNothing) {
     EXPECT_THAT(token.error().message, HasSubstr(c.says));
     EXPECT_THAT(token.error().message, Not(HasSubstr("secret")));
   }
+}
+
+TEST(TokenIn, SaysWhatCameWithoutSecrets) {
+  known_secrets().add("a-key-that-is-repeated");
+  const Result<std::string> token =
+      token_in(answer_with(200, "<p>" + std::string(80, '.') + "a-key-that-is-repeated</p>"));
+  ASSERT_FALSE(token);
+  EXPECT_THAT(token.error().message, AllOf(HasSubstr("[redacted]"), Not(HasSubstr("a-key"))));
 }
 
 TEST(TokenLifetime, IsWhatTheTokenSaysOrAnHour) {
