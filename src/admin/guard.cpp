@@ -4,7 +4,6 @@
 #include <array>
 
 #include <boost/asio/ip/address.hpp>
-#include <boost/beast/core/string.hpp>
 #include <openssl/crypto.h>
 
 #include <sluice/base/ascii.hpp>
@@ -16,10 +15,6 @@ namespace sluice::admin {
 namespace {
 
 namespace http = boost::beast::http;
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-}
 
 bool carries(std::string_view authorization, const config::Secret& token) {
   constexpr std::string_view scheme = "Bearer ";

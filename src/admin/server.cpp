@@ -167,6 +167,22 @@ Task<boost::system::error_code> read_request(net::Socket& socket, boost::beast::
   co_return boost::system::error_code();
 }
 
+// What a request is answered that was not read to its end, but for what its client is no longer
+// there to hear.
+std::optional<Page> refusal_of(const boost::system::error_code& error) {
+  if (error == http::error::body_limit) {
+    return problem(http::status::payload_too_large, "the body is above 1 MiB");
+  }
+  if (error == http::error::header_limit) {
+    return problem(http::status::request_header_fields_too_large, "the head is above 8 KiB");
+  }
+  if (error.category() == make_error_code(http::error::need_more).category()) {
+    return problem(http::status::bad_request,
+                   "the request is not valid HTTP/1.1: " + error.message());
+  }
+  return std::nullopt;
+}
+
 // Whom the request is for, once its target is in origin form: the Host field, and the authority of
 // a target in absolute form, which counts instead of it (RFC 9112, 3.2.2).
 struct Addressee {
@@ -334,12 +350,10 @@ class BeastServer final : public Server {
         (is_begun ? probe_.slow_requests : probe_.idle_connections).add();
         break;
       }
-      const bool is_too_large = read.value == http::error::body_limit;
-      if (read.value && !is_too_large) {
+      if (read.value) {
+        presence.set_busy(true);
+        co_await refuse(socket, read.value, parser.get());
         break;
-      }
-      if (is_too_large) {
-        probe_.bodies_refused.add();
       }
       presence.set_busy(true);
       Request& request = parser.get();
@@ -352,30 +366,39 @@ class BeastServer final : public Server {
         co_await feed_.serve(socket);
         break;
       }
-      Page page = problem(http::status::payload_too_large, "the body is above 1 MiB");
-      if (!addressee) {
-        page = problem(http::status::bad_request,
-                       "the request has two Host fields, or a target that is none");
-      } else if (is_foreign) {
+      Page page = problem(http::status::bad_request,
+                          "the request has two Host fields, or a target that is none");
+      if (is_foreign) {
         page = foreign_host();
-      } else if (path_of(request) == "/tap") {
+      } else if (addressee && path_of(request) == "/tap") {
         auto opened = tap_feed_.open(request, token_);
         if (opened) {
           co_await tap_feed_.serve(socket, *std::move(opened));
           break;
         }
         page = std::move(opened.error());
-      } else if (!is_too_large) {
+      } else if (addressee) {
         page = co_await make_answer_page(request);
       }
       Answer answer = to_answer(std::move(page), request);
-      answer.keep_alive(request.keep_alive() && !is_too_large && addressee);
+      answer.keep_alive(request.keep_alive() && addressee);
       keep_alive = answer.keep_alive();
       keep_alive = co_await writer_.write_answer(socket, std::move(answer)) && keep_alive;
       presence.set_busy(false);
-      if (is_too_large) {
-        co_await lingering_.close(socket);  // the body is still on its way
-      }
+    }
+  }
+
+  // Of a request that could not be read: the rest of it may still be on its way.
+  Task<> refuse(net::Socket& socket, boost::system::error_code error, const Request& request) {
+    std::optional<Page> refusal = refusal_of(error);
+    if (!refusal) {
+      co_return;
+    }
+    probe_.bodies_refused.add(error == http::error::body_limit ? 1 : 0);
+    Answer answer = to_answer(*std::move(refusal), request);
+    answer.keep_alive(false);
+    if (co_await writer_.write_answer(socket, std::move(answer))) {
+      co_await lingering_.close(socket);
     }
   }
 

@@ -27,11 +27,11 @@ void append_json_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
-bool is_json_number(std::string_view text) {
+NumberForm number_form(std::string_view text) {
   const auto take_digits = [&text] {
     const std::size_t count = std::min(text.find_first_not_of("0123456789"), text.size());
     text.remove_prefix(count);
-    return count;
+    return count > 0;
   };
   const auto take = [&text](std::string_view any) {
     const bool there = !text.empty() && any.find(text.front()) != any.npos;
@@ -39,19 +39,22 @@ bool is_json_number(std::string_view text) {
     return there;
   };
   take("-");
-  if (!take("0") && take_digits() == 0) {
-    return false;
+  if (!take("0") && !take_digits()) {
+    return NumberForm::none;
   }
-  if (take(".") && take_digits() == 0) {
-    return false;
+  if (text.empty()) {
+    return NumberForm::integer;
+  }
+  if (take(".") && !take_digits()) {
+    return NumberForm::none;
   }
   if (take("eE")) {
     take("+-");
-    if (take_digits() == 0) {
-      return false;
+    if (!take_digits()) {
+      return NumberForm::none;
     }
   }
-  return text.empty();
+  return text.empty() ? NumberForm::decimal : NumberForm::none;
 }
 
 }  // namespace sluice

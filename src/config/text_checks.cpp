@@ -19,13 +19,6 @@ bool is_name_character(char c) {
   return is_letter(c) || is_digit(c) || c == '.' || c == '_' || c == '-';
 }
 
-// Takes the digits at the front off; false when there is none.
-bool take_digits(std::string_view& text) {
-  const auto count = std::min(text.find_first_not_of("0123456789"), text.size());
-  text.remove_prefix(count);
-  return count > 0;
-}
-
 }  // namespace
 
 bool is_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
@@ -50,22 +43,6 @@ bool is_uuid(std::string_view text) {
 bool is_action(std::string_view text) {
   return !text.empty() && text.size() <= api::action_length_max &&
          std::ranges::all_of(text, is_name_character);
-}
-
-bool is_json_number(std::string_view text) {
-  if (text.starts_with('-')) text.remove_prefix(1);
-  if (text.starts_with('0') && text.size() > 1 && is_digit(text[1])) return false;
-  if (!take_digits(text)) return false;
-  if (text.starts_with('.')) {
-    text.remove_prefix(1);
-    if (!take_digits(text)) return false;
-  }
-  if (text.starts_with('e') || text.starts_with('E')) {
-    text.remove_prefix(1);
-    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
-    if (!take_digits(text)) return false;
-  }
-  return text.empty();
 }
 
 bool is_json_pointer(std::string_view text) {

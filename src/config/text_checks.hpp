@@ -16,8 +16,6 @@ namespace sluice::config {
 [[nodiscard]] bool is_uuid(std::string_view text);
 // What the API takes as an action (api_limits.hpp).
 [[nodiscard]] bool is_action(std::string_view text);
-// A number as RFC 8259 writes it.
-[[nodiscard]] bool is_json_number(std::string_view text);
 // RFC 6901: empty, or begins with '/', with no escapes but ~0 and ~1.
 [[nodiscard]] bool is_json_pointer(std::string_view text);
 // What is wrong with "{/a}-{/b}", if anything is; "{{" and "}}" are literal braces.

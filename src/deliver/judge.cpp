@@ -10,6 +10,7 @@
 
 #include <simdjson.h>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/deliver/judge.hpp>
 
 namespace sluice::deliver {
@@ -75,14 +76,6 @@ std::optional<std::uint64_t> position_of(element entry) {
   }
   std::string_view field;
   return entry["field"].get(field) == SUCCESS ? position_in_field(field) : std::nullopt;
-}
-
-constexpr char lower_case(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool equals_ignoring_case(std::string_view text, std::string_view lower) {
-  return std::ranges::equal(text, lower, {}, lower_case);
 }
 
 bool is_one_of(std::string_view text, std::span<const std::string_view> words) {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <new>
 
-#include <boost/beast/core/string.hpp>
 #include <zlib.h>
 #include <zstd.h>
+
+#include <sluice/base/ascii.hpp>
 
 namespace sluice::ingest {
 namespace {
@@ -39,9 +40,7 @@ bool has_zlib_header(std::span<const char> body) {
 }  // namespace
 
 std::optional<ContentCoding> find_content_coding(std::string_view field) {
-  const auto is = [&](std::string_view name) {
-    return boost::beast::iequals({field.data(), field.size()}, {name.data(), name.size()});
-  };
+  const auto is = [&](std::string_view name) { return equals_ignoring_case(field, name); };
   if (field.empty() || is("identity")) {
     return ContentCoding::identity;
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 
-#include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -37,20 +36,18 @@ constexpr std::array<std::string_view, 3> credentials{"Authorization", "X-Api-Ke
 // In which an upstream could hand out a session or a credential.
 constexpr std::array<std::string_view, 3> sessions{"Set-Cookie", "Set-Cookie2", "Authorization"};
 
-bool same(std::string_view a, std::string_view b) {
-  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-}
-
 template <class List>
 bool among(const List& names, std::string_view name) {
-  return std::ranges::any_of(names, [&](std::string_view one) { return same(one, name); });
+  return std::ranges::any_of(names,
+                             [&](std::string_view one) { return equals_ignoring_case(one, name); });
 }
 
 // The names that the `Connection` fields hold.
 std::vector<std::string_view> named_by_connection(const std::vector<HeadField>& fields) {
   std::vector<std::string_view> names;
   for (const HeadField& field : fields) {
-    std::string_view rest = same(field.name, "Connection") ? field.value : std::string_view();
+    std::string_view rest =
+        equals_ignoring_case(field.name, "Connection") ? field.value : std::string_view();
     while (!rest.empty()) {
       std::string_view name = rest.substr(0, rest.find(','));
       rest.remove_prefix(std::min(rest.size(), name.size() + 1));
@@ -251,8 +248,9 @@ std::string client_answer_head(const UpstreamHead& head, const AnswerRewrite& re
   append_end_to_end(out, head.fields, [&](std::string_view name) {
     return rewrite.hide_session && among(sessions, name);
   });
-  const bool has_id = std::ranges::any_of(
-      head.fields, [](const HeadField& field) { return same(field.name, "X-Request-Id"); });
+  const bool has_id = std::ranges::any_of(head.fields, [](const HeadField& field) {
+    return equals_ignoring_case(field.name, "X-Request-Id");
+  });
   if (!rewrite.request_id.empty() && !has_id) {
     append_field(out, "X-Request-Id", rewrite.request_id);
   }

@@ -93,7 +93,7 @@ std::vector<std::string> comparable_texts(const std::vector<std::string>& texts)
   std::vector<std::string> made;
   for (const std::string& text : texts) {
     std::string scratch;
-    const bool is_number = normalise::number_form(text) != normalise::NumberForm::none;
+    const bool is_number = is_json_number(text);
     const auto digits = is_number ? normalise::integer_digits(text, scratch) : text;
     made.emplace_back(digits.value_or(text));
   }

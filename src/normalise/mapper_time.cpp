@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <sluice/base/ascii.hpp>
 #include <sluice/normalise/mapper.hpp>
 
 #include "time_fields.hpp"
@@ -25,10 +26,9 @@ constexpr std::array<std::string_view, 7> weekday_names{
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"};
 
 constexpr bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool take_ignoring_case(TimeCursor& in, std::string_view word) {
-  const bool is_there = std::ranges::equal(in.rest().substr(0, word.size()), word, {}, to_lower);
+  const bool is_there = equals_ignoring_case(in.rest().substr(0, word.size()), word);
   if (is_there) in.skip(word.size());
   return is_there;
 }

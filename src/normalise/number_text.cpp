@@ -9,21 +9,9 @@
 namespace sluice::normalise {
 namespace {
 
-bool take_number_digits(std::string_view& text) {
-  const std::size_t before = text.size();
-  while (!text.empty() && is_digit(text.front())) text.remove_prefix(1);
-  return text.size() < before;
-}
-
-bool take_any_of(std::string_view& text, std::string_view characters) {
-  if (text.empty() || !characters.contains(text.front())) return false;
-  text.remove_prefix(1);
-  return true;
-}
-
 // Of what follows the e; beyond all that matters, when it is beyond an int.
 std::int64_t exponent_of(std::string_view text) {
-  take_any_of(text, "+");
+  text.remove_prefix(text.starts_with('+') ? 1 : 0);
   constexpr std::int64_t beyond = std::numeric_limits<std::int32_t>::max();
   std::int64_t exponent = 0;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), exponent);
@@ -32,18 +20,6 @@ std::int64_t exponent_of(std::string_view text) {
 }
 
 }  // namespace
-
-NumberForm number_form(std::string_view text) {
-  take_any_of(text, "-");
-  if (!take_any_of(text, "0") && !take_number_digits(text)) return NumberForm::none;
-  if (text.empty()) return NumberForm::integer;
-  if (take_any_of(text, ".") && !take_number_digits(text)) return NumberForm::none;
-  if (take_any_of(text, "eE")) {
-    take_any_of(text, "+-");
-    if (!take_number_digits(text)) return NumberForm::none;
-  }
-  return text.empty() ? NumberForm::decimal : NumberForm::none;
-}
 
 std::expected<std::string_view, NoInteger> integer_digits(std::string_view number,
                                                           std::string& scratch) {

@@ -8,10 +8,6 @@
 
 namespace sluice::normalise {
 
-enum class NumberForm : std::uint8_t { none, integer, decimal };  // decimal: fraction or exponent
-// What kind of number the text is.
-[[nodiscard]] NumberForm number_form(std::string_view text);
-
 enum class NoInteger : std::uint8_t {
   fraction,   // it has one
   uncertain,  // with fraction or exponent, and above 2^53: its writer may have rounded it

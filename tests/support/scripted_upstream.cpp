@@ -112,6 +112,8 @@ void RawConnection::reset() {
   ::close(std::exchange(descriptor_, -1));
 }
 
+void RawConnection::end() { ::shutdown(descriptor_, SHUT_WR); }
+
 ScriptedUpstream::ScriptedUpstream(Script script)
     : script_(std::move(script)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
   sockaddr_in address = loopback(0);

@@ -37,6 +37,8 @@ class RawConnection {
   // Whether the peer has reset the connection, as opposed to having ended it in order.
   [[nodiscard]] bool was_reset() const { return was_reset_; }
   void reset();
+  // Nothing more will be written.
+  void end();
 
  private:
   bool fill();

@@ -1,6 +1,7 @@
 // Writing JSON by hand, for the small answers that need no library, and what passing it on takes.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -10,7 +11,11 @@ namespace sluice {
 // what is unprintable (printable.hpp) is escaped.
 void append_json_string(std::string& out, std::string_view text);
 
-// RFC 8259, 6.
-[[nodiscard]] bool is_json_number(std::string_view text);
+enum class NumberForm : std::uint8_t { none, integer, decimal };  // decimal: fraction or exponent
+// What kind of number the text is (RFC 8259, 6).
+[[nodiscard]] NumberForm number_form(std::string_view text);
+[[nodiscard]] inline bool is_json_number(std::string_view text) {
+  return number_form(text) != NumberForm::none;
+}
 
 }  // namespace sluice

@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sluice/base/json_text.hpp>
+
 #include "quantity.hpp"
 #include "text_checks.hpp"
 
