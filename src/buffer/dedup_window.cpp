@@ -14,6 +14,35 @@ DedupWindow::Entry DedupWindow::try_reserve(DedupKey key, MonoTime now,
   Shard& shard = shard_of(key.identity);
   const std::lock_guard lock(shard.mutex);
   expire(shard, now);
+  return reserve(shard, key, now, reserved);
+}
+
+DedupWindow::AgainEntry DedupWindow::try_reserve_again(DedupKey key, MonoTime now,
+                                                       std::vector<DedupKey>& reserved) {
+  Shard& shard = shard_of(key.identity);
+  const std::lock_guard lock(shard.mutex);
+  expire(shard, now);
+  const auto found = shard.events.find(key.identity);
+  if (found == shard.events.end() || found->second.pending) {
+    return reserve(shard, key, now, reserved) == Entry::pending ? AgainEntry::pending
+                                                                : AgainEntry::reserved;
+  }
+  if (found->second.content != key.content) {
+    return AgainEntry::superseded;
+  }
+  const Event again{.content = key.content,
+                    .confirmed = key.content,
+                    .entered_at = now,
+                    .position = static_cast<std::uint32_t>(reserved.size()),
+                    .pending = true,
+                    .changes = true};
+  enter(shard, shard.events, key.identity, again);
+  reserved.push_back(key);
+  return AgainEntry::reserved;
+}
+
+DedupWindow::Entry DedupWindow::reserve(Shard& shard, DedupKey key, MonoTime now,
+                                        std::vector<DedupKey>& reserved) const {
   const auto position = static_cast<std::uint32_t>(reserved.size());
   const auto found = shard.events.find(key.identity);
   if (found == shard.events.end()) {

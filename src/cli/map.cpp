@@ -80,11 +80,11 @@ int map(const std::string& config_file, const MapOptions& options) {
     if (!outcome) {
       append_rejection(printed, index++, outcome.error().field, outcome.error().message);
       all_valid = false;
-      return;
+      return true;
     }
     if (outcome->ignored) {
       append_ignored(printed, index++, outcome->rule);
-      return;
+      return true;
     }
     events.clear();
     mapped.resize(mapped.size() + normalise::Normaliser::padding_bytes);
@@ -103,6 +103,7 @@ int map(const std::string& config_file, const MapOptions& options) {
     }
     printed.append(events.bytes()).append(events.records.empty() ? "" : "\n");
     ++index;
+    return true;
   };
   const auto framing =
       options.lines ? normalise::Framing::lines : normalise::Framing::object_or_array;

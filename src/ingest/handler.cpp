@@ -5,7 +5,6 @@
 #include <functional>
 #include <utility>
 
-#include <boost/beast/core/string.hpp>
 #include <fmt/format.h>
 #include <xxhash.h>
 
@@ -14,6 +13,7 @@
 #include <sluice/event/traceparent.hpp>
 #include <sluice/normalise/time.hpp>
 
+#include "reservation.hpp"
 #include "route_hint.hpp"
 
 namespace sluice::ingest {
@@ -26,10 +26,6 @@ std::string_view media_type(std::string_view field) {
     field.remove_suffix(1);
   }
   return field;
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return boost::beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
 }
 
 std::optional<normalise::Framing> find_framing(std::string_view content_type) {
@@ -163,47 +159,16 @@ std::size_t mapped_bytes_max(const HandlerOptions& options) {
 // A rate is one of events, but reading costs by bytes, too: so many cost as much as an event.
 constexpr std::size_t bytes_of_an_event = std::size_t{16} << 10;
 
+bool is_slight(const Admitted& admitted, std::span<const char> body) {
+  return body.size() <= slight_body_bytes_max && admitted.coding == ContentCoding::identity;
+}
+
 // What decoding may make of the body at most.
 std::size_t decoded_bytes_max(const Admitted& admitted, std::size_t body_bytes) {
   const std::size_t ratio = admitted.options->decompression_ratio_max;
   return ratio != 0 && body_bytes < admitted.body_bytes_max / ratio ? body_bytes * ratio
                                                                     : admitted.body_bytes_max;
 }
-
-// Reserved keys and admitted events, given up again unless they get as far as the buffer.
-class Reservation {
- public:
-  Reservation(const WorkspaceTarget& workspace, const std::vector<DedupKey>& keys,
-              const std::optional<DedupKey>& request)
-      : workspace_(&workspace), keys_(keys), request_(request) {}
-  ~Reservation() {
-    if (workspace_ == nullptr) {
-      return;
-    }
-    workspace_->dedup->give_up(keys_, request_);
-    if (admitted_) {
-      workspace_->admission->release_bytes(admitted_->bytes, admitted_->producer);
-      workspace_->admission->release_events(admitted_->events);
-    }
-  }
-  Reservation(const Reservation&) = delete;
-  Reservation& operator=(const Reservation&) = delete;
-
-  [[nodiscard]] bool try_admit(const Handed& events) {
-    if (!workspace_->admission->try_admit(events.events, events.bytes, events.producer)) {
-      return false;
-    }
-    admitted_ = events;
-    return true;
-  }
-  void hand_over() { workspace_ = nullptr; }
-
- private:
-  const WorkspaceTarget* workspace_;
-  const std::vector<DedupKey>& keys_;
-  const std::optional<DedupKey>& request_;
-  std::optional<Handed> admitted_;
-};
 
 Problem being_stored(std::string_view what) {
   return {.refusal = Refusal::being_stored,
@@ -442,16 +407,15 @@ Problem Handler::full(const WorkspaceTarget& workspace, std::size_t producer) {
 
 bool Handler::is_bulky(const Admitted& admitted, std::span<const char> body, MonoTime now) try {
   decoded_.reset();
+  in_vain_ = 0;
   const std::uint32_t producer = index_of(admitted.producer);
   shares_.note(producer, now);
   if (body.size() > light_body_bytes_max) {
     return true;
   }
-  if (body.size() > slight_body_bytes_max || admitted.coding != ContentCoding::identity) {
-    began_at_ = options_->clock->mono_now();
-    if (shares_.is_used_up(producer, began_at_)) {
-      return true;
-    }
+  if ((!is_slight(admitted, body) || shares_.was_in_vain(producer)) &&
+      shares_.is_used_up(producer, now)) {
+    return true;
   }
   if (admitted.coding == ContentCoding::identity) {
     return false;
@@ -467,16 +431,17 @@ bool Handler::is_bulky(const Admitted& admitted, std::span<const char> body, Mon
   if (decoded.error() != DecodeError::too_large) {
     return false;
   }
-  charge_share(admitted, body);
+  charge_share(admitted, body, now, options_->clock->mono_now());
   return true;
 } catch (const std::bad_alloc&) {
   return false;  // handle() will find that memory is short, and answer
 }
 
-void Handler::charge_share(const Admitted& admitted, std::span<const char> body) {
-  if (body.size() > slight_body_bytes_max || admitted.coding != ContentCoding::identity) {
-    const MonoTime now = options_->clock->mono_now();
-    shares_.charge(index_of(admitted.producer), now - began_at_, now);
+void Handler::charge_share(const Admitted& admitted, std::span<const char> body, MonoTime begun,
+                           MonoTime now) {
+  const bool in_vain = in_vain_ > slight_body_events_max;
+  if (in_vain || !is_slight(admitted, body)) {
+    shares_.charge(index_of(admitted.producer), now - begun, now, in_vain);
   }
 }
 
@@ -651,11 +616,13 @@ Result<void, Problem> Handler::read_events(const RequestHead& head, const Admitt
 }
 
 void Handler::charge(const Admitted& admitted, std::size_t valid, std::size_t bytes) {
+  const std::size_t events = events_.examined() + ignored_;
+  in_vain_ = events - std::min(events, valid);
   if (admitted.producer == nullptr || admitted.producer->rate_limit == nullptr) {
     return;
   }
   const MonoTime now = options_->clock->mono_now();
-  const std::size_t examined = std::max(events_.examined() + ignored_, bytes / bytes_of_an_event);
+  const std::size_t examined = std::max(events, bytes / bytes_of_an_event);
   admitted.producer->rate_limit->charge(valid, now);
   admitted.producer->rate_limit->charge_in_vain(examined - std::min(examined, valid), now);
 }
@@ -737,6 +704,7 @@ Result<void, Problem> Handler::map(const Admitted& admitted, std::span<char> bod
       count_mapped(outcome, admitted.source->slot);
       take_mapped(outcome, index++, request, rules);
     }
+    return events_.lists_more();
   };
   const auto mapped = admitted.source->mapper->map_body(
       body, admitted.framing, rules.event_bytes_max, mapper_scratch_, mapped_, std::cref(take));
@@ -789,11 +757,10 @@ void Handler::acknowledge_ping(const RequestHead& head, const Admitted& admitted
 void Handler::take_mapped(const mapping::MappingOutcome& outcome, std::uint32_t index,
                           const normalise::Request& request, const normalise::Rules& rules) {
   if (!outcome) {
-    const bool is_listed = events_.lists_more();
     events_.reject({.index = index,
                     .reason = reject_reason(outcome.error().code),
-                    .field = is_listed ? outcome.error().field : std::string(),
-                    .message = is_listed ? outcome.error().message : std::string()},
+                    .field = outcome.error().field,
+                    .message = outcome.error().message},
                    true);
     return;
   }
@@ -891,9 +858,11 @@ Result<void, Problem> Handler::reserve_events(buffer::DedupWindow& window, Taken
       }
       taken.changed += entry == Entry::changed ? 1 : 0;
     }
-    events_.records[kept++] = events_.records[i];
+    events_.records[kept] = events_.records[i];
+    events_.indexes[kept++] = events_.indexes[i];
   }
   events_.records.resize(kept);
+  events_.indexes.resize(kept);
   return {};
 }
 

@@ -39,8 +39,10 @@ inline constexpr std::size_t login_body_bytes_max = 8U << 10;
 // (bulk.hpp), as the connections of an ingest thread would wait for it.
 inline constexpr std::size_t light_body_bytes_max = 64U << 10;
 // One that is no larger is read where it comes in, whatever its producer has sent before: handing
-// it over would take as long.
+// it over would take as long. But not if the one before was full of events that were refused, as
+// only events without content are so many in so little: each of them takes as long as a whole one.
 inline constexpr std::size_t slight_body_bytes_max = 1U << 10;
+inline constexpr std::size_t slight_body_events_max = 16;
 
 // What the handlers of all threads share. Immutable: a reload replaces it as a whole, and requests
 // that are under way keep the one they began with.
@@ -130,8 +132,9 @@ class Handler {
   // Whether the body is for a thread for large ones: it is large itself, or its producer has had
   // its share of this thread. If not, handle() must follow, and charge_share().
   [[nodiscard]] bool is_bulky(const Admitted& admitted, std::span<const char> body, MonoTime now);
-  // How long handle() has taken, since is_bulky(), is the producer's.
-  void charge_share(const Admitted& admitted, std::span<const char> body);
+  // The time from `begun` until `now`, which handling the body has taken, is its producer's.
+  void charge_share(const Admitted& admitted, std::span<const char> body, MonoTime begun,
+                    MonoTime now);
   // With the whole body, behind which Normaliser::padding_bytes are writable. The answer is
   // appended to `out`. Nothing returned: it may be sent. Otherwise it may be sent once
   // `acknowledge` was called without an error; settle() follows in either case.
@@ -145,9 +148,9 @@ class Handler {
   void tell_permissions(const RequestHead& head, const Admitted& admitted, const Inquiry& inquiry,
                         bool keep_alive, std::string& out);
 
-  // Hands events that have been accepted before to the buffer, past the deduplication window.
-  // Nothing returned: `outcome` is complete. Otherwise it is once `acknowledge` was called without
-  // an error; settle_events() follows in either case.
+  // Hands events that have been accepted before to the buffer, though the deduplication window
+  // knows them, unless it knows a newer version. Nothing returned: `outcome` is complete. Otherwise
+  // it is once `acknowledge` was called without an error; settle_events() follows in either case.
   std::optional<Handed> replay(const Replay& replay, ReplayOutcome& outcome,
                                buffer::Buffer::Acknowledge acknowledge);
   void settle_events(const Handed& handed, bool kept);
@@ -210,7 +213,7 @@ class Handler {
   void acknowledge_ping(const RequestHead& head, const Admitted& admitted, std::string_view body,
                         bool keep_alive, std::string& out);
   void normalise_again(const Replay& replay, const normalise::Rules& rules);
-  void refuse_superseded(buffer::DedupWindow& window);
+  void reserve_again(buffer::DedupWindow& window);
   void count_events(const Admitted& admitted);
   // One relaxed load while nobody looks.
   [[nodiscard]] bool is_tapped() const {
@@ -253,7 +256,7 @@ class Handler {
   ContentDecoder decoder_;
   AnswerWriter answers_;
   Shares shares_;                           // of this thread
-  MonoTime began_at_;                       // handling a body that is not slight
+  std::size_t in_vain_ = 0;                 // events of the body at hand that were refused
   std::optional<std::span<char>> decoded_;  // by is_bulky(), of the body that is handled next
   std::string idempotency_key_;             // with the producer's name; empty: the request has none
   std::optional<DedupKey> request_key_;     // of a request that has one

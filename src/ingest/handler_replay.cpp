@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "handler.hpp"
+#include "reservation.hpp"
 
 namespace sluice::ingest {
 
@@ -15,25 +16,27 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   }
   const WorkspaceTarget& workspace = options_->tables->workspaces[replay.workspace];
   normalise_again(replay, workspace.rules);
-  refuse_superseded(*workspace.dedup);
+  reserved_.clear();
+  reserved_request_.reset();
+  Reservation reservation(workspace, reserved_, reserved_request_);
+  reserve_again(*workspace.dedup);
   count_events(admitted);
   outcome.rejections = events_.rejections;
   if (events_.records.empty()) {
     return std::nullopt;
   }
   const Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size())};
-  // The window may well hold these events' keys, as they came lately.
-  reserved_.clear();
   Group::Owner group = make_group(counts, 0, options_->clock->mono_now(), replay.traceparent);
   Handed handed{
       .workspace = replay.workspace, .events = counts.accepted, .bytes = group->footprint_bytes()};
   auto accepted = events_.indexes;  // copied before anything is admitted, as it may fail
-  if (!workspace.admission->try_admit(handed.events, handed.bytes)) {
+  if (!reservation.try_admit(handed)) {
     probe_.refused_full.add(handed.events);
     outcome.refused = full(workspace, 0).message;
     return std::nullopt;
   }
   outcome.accepted = std::move(accepted);
+  reservation.hand_over();
   if (workspace.buffer->append(thread_, std::move(group), workspace.buffer->level(),
                                std::move(acknowledge))) {
     settle_events(handed, true);
@@ -63,24 +66,30 @@ void Handler::normalise_again(const Replay& replay, const normalise::Rules& rule
   }
 }
 
-// What was accepted since must not be replaced by what was accepted before.
-void Handler::refuse_superseded(buffer::DedupWindow& window) {
+// What was accepted since must not be replaced by what was accepted before; nor may it come between
+// this look and the buffer.
+void Handler::reserve_again(buffer::DedupWindow& window) {
+  using Entry = buffer::DedupWindow::AgainEntry;
   const MonoTime now = options_->clock->mono_now();
+  reserved_.reserve(events_.records.size());  // a key that is reserved must be known to be
   std::size_t kept = 0;
   for (std::size_t i = 0; i < events_.records.size(); ++i) {
     const auto& key = events_.dedup_keys[i];
-    const auto latest = key ? window.latest(key->identity, now) : std::nullopt;
-    if (latest && *latest != *key) {
-      events_.reject({.index = events_.indexes[i],
-                      .reason = normalise::RejectReason::superseded,
-                      .field = {},
-                      .message = "a newer version of this event was accepted meanwhile, which this "
-                                 "one would replace: purge it, or send what it should say"},
-                     true);
+    const Entry entry = key ? window.try_reserve_again(*key, now, reserved_) : Entry::reserved;
+    if (entry == Entry::reserved) {
+      events_.records[kept] = events_.records[i];
+      events_.indexes[kept++] = events_.indexes[i];
       continue;
     }
-    events_.records[kept] = events_.records[i];
-    events_.indexes[kept++] = events_.indexes[i];
+    events_.reject({.index = events_.indexes[i],
+                    .reason = normalise::RejectReason::superseded,
+                    .field = {},
+                    .message = entry == Entry::superseded
+                                   ? "a newer version of this event was accepted meanwhile, which "
+                                     "this one would replace: purge it, or send what it should say"
+                                   : "this event is being stored for another request: replay it "
+                                     "later, if it is still here to be replayed"},
+                   true);
   }
   events_.records.resize(kept);
   events_.indexes.resize(kept);

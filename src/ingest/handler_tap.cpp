@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <sluice/event/traceparent.hpp>
 #include <sluice/tap/text.hpp>
 
@@ -23,6 +25,18 @@ tap::Mistake mistake_of(const normalise::Rejection& rejection, const Admitted& a
           .quotes_values = quotes_values(rejection, admitted)};
 }
 
+std::vector<tap::Doubt> doubts_about(const normalise::Normalised& events, std::uint32_t event) {
+  std::vector<tap::Doubt> doubts;
+  for (const normalise::Warning& warning :
+       std::ranges::equal_range(events.warnings, event, {}, &normalise::Warning::index)) {
+    doubts.push_back({.index = event,
+                      .rule = normalise::info(warning.rule).name,
+                      .field = warning.field,
+                      .message = warning.message});
+  }
+  return doubts;
+}
+
 tap::Origin origin_of(const Admitted& admitted, tap::Outcome outcome) {
   return {.outcome = outcome,
           .workspace = admitted.options->tables->workspaces[admitted.workspace].name,
@@ -44,6 +58,7 @@ tap::Sample Handler::sample_of(const RequestHead& head, const Admitted& admitted
           .request_id = head.has_usable_request_id() ? head.request_id : std::string(),
           .traceparent = trace ? std::string(trace->data(), trace->size()) : std::string(),
           .mistakes = {},
+          .doubts = {},
           .event = {}};
 }
 
@@ -54,6 +69,7 @@ void Handler::show_accepted(const RequestHead& head, const Admitted& admitted, M
                                   tap::Sample sample =
                                       sample_of(head, admitted, tap::Outcome::accepted);
                                   sample.event = events_.bytes().substr(record.offset, record.size);
+                                  sample.doubts = doubts_about(events_, events_.indexes[index]);
                                   return sample;
                                 });
 }

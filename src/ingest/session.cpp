@@ -304,8 +304,9 @@ void Session::handle(std::span<char> body) {
     return;
   }
   examine(handler_);
-  handler_.charge_share(*admitted_, body);
-  examined();
+  const MonoTime begun = std::exchange(now_, handler_.clock().mono_now());
+  handler_.charge_share(*admitted_, body, begun, now_);
+  conclude(now_);
 }
 
 void Session::examine(Handler& handler) {
@@ -319,10 +320,12 @@ void Session::examine(Handler& handler) {
   handed_ = handler.handle(head_, *admitted_, body_, keep_alive(handler), answer_, acknowledge_);
 }
 
-void Session::examined() {
+void Session::examined() { conclude(handler_.clock().mono_now()); }
+
+void Session::conclude(MonoTime now) {
   if (!handed_) {
     give_answer();
-    handler_.probe().duration.observe(handler_.clock().mono_now() - started_);
+    handler_.probe().duration.observe(now - started_);
   }
   if (!parser_->chunked()) {
     in_.consume(body_bytes_);

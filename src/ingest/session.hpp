@@ -123,6 +123,8 @@ class Session {
   void begin_relay();
   [[nodiscard]] Problem above_relay_limit() const;
   void handle(std::span<char> body);
+  // The request under way has been examined, and it is so late now.
+  void conclude(MonoTime now);
   void give_answer();
   // Answers, and closes the connection when the rest of the request cannot be skipped cheaply.
   void refuse(const Problem& problem, RouteId route, bool body_follows);
@@ -157,7 +159,7 @@ class Session {
   bool close_after_answer_ = false;
   bool head_begun_ = false;
   MonoTime started_{};
-  MonoTime now_{};
+  MonoTime now_{};  // since when the request at hand has been under way here, or another before it
   MonoTime deadline_{};
 };
 

@@ -34,17 +34,30 @@ class Shares {
   }
   // Whether the producer has had its share, and others come as well.
   [[nodiscard]] bool is_used_up(std::uint32_t producer, MonoTime now) const {
-    return now < contended_until_ && producer < paid_at_.size() &&
-           paid_at_[producer] > now + parts * burst;
+    return now < contended_until_ && producer < taken_.size() &&
+           taken_[producer].paid_at > now + parts * burst;
+  }
+  // Whether what it was charged for last was in vain.
+  [[nodiscard]] bool was_in_vain(std::uint32_t producer) const {
+    return producer < taken_.size() && taken_[producer].was_in_vain;
   }
   // It has had this time, until now.
-  void charge(std::uint32_t producer, std::chrono::nanoseconds time, MonoTime now) {
-    paid_at_.resize(std::max<std::size_t>(paid_at_.size(), producer + 1));
-    paid_at_[producer] = std::max(paid_at_[producer], now - time) + parts * time;
+  void charge(std::uint32_t producer, std::chrono::nanoseconds time, MonoTime now, bool in_vain) {
+    if (producer >= taken_.size()) {
+      taken_.resize(producer + 1);
+    }
+    Taken& taken = taken_[producer];
+    taken.paid_at = std::max(taken.paid_at, now - time) + parts * time;
+    taken.was_in_vain = in_vain;
   }
 
  private:
-  std::vector<MonoTime> paid_at_;  // by producer
+  struct Taken {
+    MonoTime paid_at{};
+    bool was_in_vain = false;
+  };
+
+  std::vector<Taken> taken_;  // by producer
   std::optional<std::uint32_t> last_;
   MonoTime contended_until_{};
 };

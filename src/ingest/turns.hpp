@@ -1,24 +1,33 @@
 // What waits for a thread, of several producers: they take turns, however much each has waiting.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
-#include <map>
+#include <list>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace sluice::ingest {
 
-// In the order of arrival within a producer. Not thread-safe.
+// In the order of arrival within a producer. Not thread-safe. Taking needs no memory; where there
+// is none for adding, nothing has changed.
 template <class Item>
 class Turns {
+  static_assert(std::is_nothrow_move_constructible_v<Item>);
+
  public:
   void add(std::uint32_t producer, Item item) {
-    std::deque<Item>& waiting = waiting_[producer];
-    waiting.push_back(std::move(item));
-    if (waiting.size() == 1) {
-      order_.push_back(producer);
+    if (const auto known = std::ranges::find(order_, producer, &Waiting::producer);
+        known != order_.end()) {
+      known->items.push_back(std::move(item));
+      return;
     }
+    std::list<Waiting> last(1);
+    last.front().producer = producer;
+    last.front().items.push_back(std::move(item));
+    order_.splice(order_.end(), last);
   }
   [[nodiscard]] bool empty() const { return order_.empty(); }
   // Of the producer whose turn it is; nothing: nobody waits.
@@ -26,22 +35,24 @@ class Turns {
     if (order_.empty()) {
       return std::nullopt;
     }
-    const std::uint32_t producer = order_.front();
-    order_.pop_front();
-    const auto at = waiting_.find(producer);
-    std::optional<Item> item = std::move(at->second.front());
-    at->second.pop_front();
-    if (at->second.empty()) {
-      waiting_.erase(at);
+    std::deque<Item>& items = order_.front().items;
+    std::optional<Item> item = std::move(items.front());
+    items.pop_front();
+    if (items.empty()) {
+      order_.pop_front();
     } else {
-      order_.push_back(producer);
+      order_.splice(order_.end(), order_, order_.begin());
     }
     return item;
   }
 
  private:
-  std::map<std::uint32_t, std::deque<Item>> waiting_;  // none is empty
-  std::deque<std::uint32_t> order_;                    // producers with something waiting
+  struct Waiting {
+    std::uint32_t producer = 0;
+    std::deque<Item> items{};  // not empty
+  };
+
+  std::list<Waiting> order_;  // each producer with something waiting, once
 };
 
 }  // namespace sluice::ingest

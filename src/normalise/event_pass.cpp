@@ -695,7 +695,7 @@ void EventPass::finish_event() {
     reject(RejectReason::field_missing, {.root = "action"}, "a custom event says its `action`");
   }
   if (identities_ == 0 && !rejected_) {
-    reject(RejectReason::client_missing, {.root = "client"}, no_identifier());
+    reject(RejectReason::client_missing, {.root = "client"}, [this] { return no_identifier(); });
   }
   check_required_params();
   check_params_email();

@@ -20,11 +20,6 @@ using normalise::JsonWalker;
 using normalise::WalkError;
 using normalise::without_byte_order_mark;
 
-std::unexpected<MappingError> refuse(MappingErrc code, std::string message) {
-  return std::unexpected(
-      MappingError{.code = code, .field = {}, .pointer = {}, .message = std::move(message)});
-}
-
 std::string malformed(std::size_t offset, std::string_view why) {
   return fmt::format("malformed JSON at byte {}: {}", offset, why);
 }
@@ -43,7 +38,9 @@ class Pass {
         walker_(state.walker),
         state_(state),
         out_(out),
-        event_bytes_max_(event_bytes_max) {}
+        event_bytes_max_(event_bytes_max) {
+    state_.errors_say_why = true;
+  }
   ~Pass() {
     walker_.unload();
     state_.shrink();
@@ -61,6 +58,15 @@ class Pass {
   MappingOutcome event();
   MappingOutcome captured_event();
   void hand_over_event(const Mapper::OnEvent& on_event);
+  // `make` makes the message, if somebody wants it.
+  template <class Make>
+  [[nodiscard]] std::unexpected<MappingError> refuse(MappingErrc code, Make make) const {
+    MappingError error{.code = code, .field = {}, .pointer = {}, .message = {}};
+    if (state_.errors_say_why) {
+      error.message = make();
+    }
+    return std::unexpected(std::move(error));
+  }
 
   const Program& program_;
   JsonWalker& walker_;
@@ -83,17 +89,20 @@ MappingOutcome Pass::event() {
     walker_.rewind(start);
     walker_.skip_any();
     if (walker_.error == WalkError::none) {
-      return is_too_deep ? refuse(MappingErrc::too_deep,
-                                  fmt::format("is nested deeper than {} levels: flatten it",
-                                              api::nesting_depth_max))
-                         : refuse(MappingErrc::not_text, std::string(normalise::not_text_message));
+      return refuse(is_too_deep ? MappingErrc::too_deep : MappingErrc::not_text, [&] {
+        return is_too_deep ? fmt::format("is nested deeper than {} levels: flatten it",
+                                         api::nesting_depth_max)
+                           : std::string(normalise::not_text_message);
+      });
     }
   }
   if (walker_.error != WalkError::none) {
-    return refuse(MappingErrc::malformed, malformed(walker_.offset(), unexpected_token));
+    return refuse(MappingErrc::malformed,
+                  [&] { return malformed(walker_.offset(), unexpected_token); });
   }
   if (!is_object) {
-    return refuse(MappingErrc::not_an_object, "is not a JSON object: send one object per event");
+    return refuse(MappingErrc::not_an_object,
+                  [] { return "is not a JSON object: send one object per event"; });
   }
   return captured_event();
 }
@@ -106,11 +115,12 @@ MappingOutcome Pass::captured_event() {
   const auto rule = std::ranges::find_if(program_.rules, fits);
   if (rule == program_.rules.end()) {
     if (program_.ignores_unmatched) return MappedEvent{.ignored = true, .rule = no_rule_index};
-    return refuse(MappingErrc::no_rule,
-                  fmt::format("fits none of the rules of source {}: add a rule for it, or one "
-                              "without `when` at the end for all that is left, or on_unmatched: "
-                              "ignore to the source",
-                              program_.name));
+    return refuse(MappingErrc::no_rule, [&] {
+      return fmt::format(
+          "fits none of the rules of source {}: add a rule for it, or one without `when` at the "
+          "end for all that is left, or on_unmatched: ignore to the source",
+          program_.name);
+    });
   }
   const auto rule_index = static_cast<std::size_t>(rule - program_.rules.begin());
   if (rule->ignore) return MappedEvent{.ignored = true, .rule = rule_index};
@@ -138,12 +148,13 @@ MappingOutcome Pass::captured_event() {
 MappingOutcome Pass::text(std::span<char> raw) {
   const std::size_t before = out_.size();
   if (const char* why = walker_.load(raw.data(), raw.size())) {
-    return refuse(MappingErrc::malformed, malformed(0, why));
+    return refuse(MappingErrc::malformed, [&] { return malformed(0, why); });
   }
   auto outcome = event();
   if (walker_.error == WalkError::none && !walker_.at_end()) {
     out_.resize(before);
-    return refuse(MappingErrc::malformed, malformed(walker_.offset(), "text behind the event"));
+    return refuse(MappingErrc::malformed,
+                  [&] { return malformed(walker_.offset(), "text behind the event"); });
   }
   return outcome;
 }
@@ -155,7 +166,7 @@ void Pass::lines(std::span<char> body, const Mapper::OnEvent& on_event) {
     const std::span<char> line = body.first(size);
     if (!has_only_white_space(line)) {
       out_.clear();
-      on_event(text(line));
+      state_.errors_say_why = on_event(text(line));
     }
     body = body.subspan(std::min(size + 1, body.size()));
   }
@@ -164,7 +175,7 @@ void Pass::lines(std::span<char> body, const Mapper::OnEvent& on_event) {
 void Pass::hand_over_event(const Mapper::OnEvent& on_event) {
   out_.clear();
   const MappingOutcome outcome = event();
-  if (walker_.error == WalkError::none) on_event(outcome);
+  if (walker_.error == WalkError::none) state_.errors_say_why = on_event(outcome);
 }
 
 Result<void, BodyError> Pass::document(std::span<char> body, Framing framing,

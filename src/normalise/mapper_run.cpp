@@ -18,8 +18,6 @@ namespace {
 
 using normalise::JsonWalker;
 using normalise::NoInteger;
-using normalise::number_form;
-using normalise::NumberForm;
 
 // A little of a raw value, for a message; cut between two characters.
 std::string excerpt(std::string_view text) {
@@ -28,20 +26,6 @@ std::string excerpt(std::string_view text) {
   std::size_t size = size_max;
   while ((static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) --size;
   return std::string(text.substr(0, size)) + "...";
-}
-
-std::unexpected<MappingError> refuse(MappingErrc code, std::string_view pointer,
-                                     std::string message) {
-  return std::unexpected(MappingError{
-      .code = code, .field = {}, .pointer = std::string(pointer), .message = std::move(message)});
-}
-
-// Says of an error that it happened below this place of the event.
-Run::Step below(Run::Step step, std::string_view place) {
-  std::string& field = step.error().field;
-  const bool needs_dot = !field.empty() && field.front() != '[';
-  field = fmt::format("{}{}{}", place, needs_dot ? "." : "", field);
-  return step;
 }
 
 bool is_blank(std::string_view text) {
@@ -77,6 +61,10 @@ std::string_view advice(ValueType type) {
   return {};
 }
 
+std::string no_scalar(std::string_view json, ValueType type) {
+  return fmt::format("an {}, {}", json.front() == '{' ? "object" : "array", advice(type));
+}
+
 bool compares(Condition::Test test, std::string_view text, double bound) {
   if (number_form(text) == NumberForm::none) return false;
   const double number = comparable(text).value_or(bound);
@@ -84,6 +72,30 @@ bool compares(Condition::Test test, std::string_view text, double bound) {
 }
 
 }  // namespace
+
+template <class Make>
+std::unexpected<MappingError> Run::refuse(MappingErrc code, std::string_view pointer,
+                                          Make make) const {
+  MappingError error{.code = code, .field = {}, .pointer = {}, .message = {}};
+  if (state_.errors_say_why) {
+    error.pointer = pointer;
+    error.message = make();
+  }
+  return std::unexpected(std::move(error));
+}
+
+Run::Step Run::below(Step step, std::string_view name) const {
+  if (state_.errors_say_why) {
+    std::string& field = step.error().field;
+    const bool needs_dot = !field.empty() && field.front() != '[';
+    field = fmt::format("{}{}{}", name, needs_dot ? "." : "", field);
+  }
+  return step;
+}
+
+Run::Step Run::below(Step step, std::size_t index) const {
+  return state_.errors_say_why ? below(std::move(step), fmt::format("[{}]", index)) : step;
+}
 
 std::string_view Run::raw_json(const RawPlan& raw, Frame frame) {
   const std::string_view json = state_.slots[frame + raw.slot].json;
@@ -154,15 +166,16 @@ Run::Step Run::value(const ValuePlan& plan, Frame frame) {
     step = true;
   }
   if (!*step && plan.required) {
-    return refuse(
-        MappingErrc::missing_required, absent_,
-        fmt::format("{}, and required: send it, or give it a default",
-                    absent_is_nulled_ ? "no value by its null_if" : "absent, null or blank"));
+    return refuse(MappingErrc::missing_required, absent_, [&] {
+      return fmt::format("{}, and required: send it, or give it a default",
+                         absent_is_nulled_ ? "no value by its null_if" : "absent, null or blank");
+    });
   }
   if (out_.size() - begin_ > event_bytes_max_) {
-    return refuse(MappingErrc::too_large, {},
-                  fmt::format("becomes more than {} bytes, the limit of an event: send less in it",
-                              event_bytes_max_));
+    return refuse(MappingErrc::too_large, {}, [&] {
+      return fmt::format("becomes more than {} bytes, the limit of an event: send less in it",
+                         event_bytes_max_);
+    });
   }
   return step;
 }
@@ -188,20 +201,20 @@ Result<void, MappingError> Run::settle_identity(const ValuePlan& plan, Scalar& s
   const bool is_profile = plan.identity == Identity::profile;
   if (!scalar.is_number) {
     if (!is_profile) return {};
-    return refuse(
-        MappingErrc::wrong_type, pointer,
-        fmt::format("{}, which identifies nobody: send the identifier, or none", scalar.text));
+    return refuse(MappingErrc::wrong_type, pointer, [&] {
+      return fmt::format("{}, which identifies nobody: send the identifier, or none", scalar.text);
+    });
   }
   const auto digits = normalise::integer_digits(scalar.text, state_.digits);
   if (digits) {
     scalar.text = *digits;
   } else if (is_profile) {
-    return refuse(MappingErrc::wrong_type, pointer,
-                  fmt::format("{}, which as an identifier {}: send it as an integer or a text",
-                              excerpt(scalar.text),
-                              digits.error() == NoInteger::fraction
-                                  ? "has a fraction"
-                                  : "is too large to be exact in this form"));
+    return refuse(MappingErrc::wrong_type, pointer, [&] {
+      return fmt::format(
+          "{}, which as an identifier {}: send it as an integer or a text", excerpt(scalar.text),
+          digits.error() == NoInteger::fraction ? "has a fraction"
+                                                : "is too large to be exact in this form");
+    });
   }
   return {};
 }
@@ -221,9 +234,7 @@ Run::Step Run::from(const ValuePlan& plan, const RawPlan& raw, Frame frame) {
     return true;
   }
   if (!found) {
-    return refuse(
-        MappingErrc::wrong_type, raw.pointer,
-        fmt::format("an {}, {}", json.front() == '{' ? "object" : "array", advice(plan.type)));
+    return refuse(MappingErrc::wrong_type, raw.pointer, [&] { return no_scalar(json, plan.type); });
   }
   if (is_blank(found->text)) {
     absent_ = raw.pointer;
@@ -250,8 +261,7 @@ Run::Step Run::text_template(const ValuePlan& plan, const TemplatePlan& pieces, 
     auto found = scalar(json);
     if (!found) {
       return refuse(MappingErrc::wrong_type, piece.raw.pointer,
-                    fmt::format("an {}, {}", json.front() == '{' ? "object" : "array",
-                                advice(ValueType::string)));
+                    [&] { return no_scalar(json, ValueType::string); });
     }
     if (is_blank(found->text)) {
       absent_ = piece.raw.pointer;
@@ -273,10 +283,11 @@ Run::Step Run::convert(const ValuePlan& plan, Scalar scalar, std::string_view js
   const std::string_view text = scalar.text;
   if (plan.time) return time(*plan.time, text, pointer);
   const auto wrong = [&]() -> Step {
-    return refuse(
-        MappingErrc::wrong_type, pointer,
-        fmt::format("{}, {}", json.empty() ? fmt::format("\"{}\"", excerpt(text)) : excerpt(json),
-                    advice(plan.type)));
+    return refuse(MappingErrc::wrong_type, pointer, [&] {
+      return fmt::format("{}, {}",
+                         json.empty() ? fmt::format("\"{}\"", excerpt(text)) : excerpt(json),
+                         advice(plan.type));
+    });
   };
   switch (plan.type) {
     case ValueType::any:
@@ -314,11 +325,13 @@ Run::Step Run::convert(const ValuePlan& plan, Scalar scalar, std::string_view js
 Run::Step Run::time(const TimeReader& reader, std::string_view text, std::string_view pointer) {
   const auto read = reader.read(text, state_.zone_span);
   if (!read) {
-    const std::string reason =
-        read.error() == TimeError::out_of_range
-            ? "a time that does not exist or lies outside the years 1970 to 9999"
-            : fmt::format("not a time of the format \"{}\"", reader.format());
-    return refuse(MappingErrc::bad_time, pointer, fmt::format("\"{}\", {}", excerpt(text), reason));
+    return refuse(MappingErrc::bad_time, pointer, [&] {
+      const std::string reason =
+          read.error() == TimeError::out_of_range
+              ? "a time that does not exist or lies outside the years 1970 to 9999"
+              : fmt::format("not a time of the format \"{}\"", reader.format());
+      return fmt::format("\"{}\", {}", excerpt(text), reason);
+    });
   }
   std::array<char, time_text_size> written{};
   format_time(*read, written.data());
@@ -354,7 +367,7 @@ Run::Step Run::array(const ArrayPlan& plan, Frame frame) {
     const std::size_t before = out_.size();
     if (before > begin + 1) out_ += ',';
     Step step = value(plan.items[i], frame);
-    if (!step) return below(std::move(step), fmt::format("[{}]", i));
+    if (!step) return below(std::move(step), i);
     if (!*step) out_.resize(before);
   }
   if (out_.size() == begin + 1) {
@@ -369,8 +382,9 @@ Run::Step Run::each(const EachPlan& plan, Frame frame) {
   const std::string_view json = raw_json(plan.raw, frame);
   if (json.empty()) return false;
   if (json.front() != '[') {
-    return refuse(MappingErrc::wrong_type, plan.raw.pointer,
-                  fmt::format("{}, not an array: point `each` at one", excerpt(json)));
+    return refuse(MappingErrc::wrong_type, plan.raw.pointer, [&] {
+      return fmt::format("{}, not an array: point `each` at one", excerpt(json));
+    });
   }
   const std::uint32_t* const resume = state_.walker.mark();
   state_.walker.rewind(state_.slots[frame + plan.raw.slot].mark);
@@ -397,8 +411,10 @@ Run::Step Run::item(const EachPlan& plan, std::size_t index, Frame frame, std::s
   if (before > first_at) out_ += ',';
   Step step = value(*plan.item, frame);
   if (!step) {
-    step.error().pointer = fmt::format("{}/{}{}", plan.raw.pointer, index, step.error().pointer);
-    return below(std::move(step), fmt::format("[{}]", index));
+    if (state_.errors_say_why) {
+      step.error().pointer = fmt::format("{}/{}{}", plan.raw.pointer, index, step.error().pointer);
+    }
+    return below(std::move(step), index);
   }
   if (!*step) out_.resize(before);
   return true;

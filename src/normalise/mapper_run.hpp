@@ -20,6 +20,7 @@ struct RunState {
   std::string built;   // of a template
   std::string digits;  // of a number that is spelt another way
   ZoneSpan zone_span;
+  bool errors_say_why = true;  // else they have their code alone
 
   // Gives back what only an uncommonly large text needed.
   void shrink() {
@@ -58,6 +59,12 @@ class Run {
   Step array(const ArrayPlan& plan, Frame frame);
   Step each(const EachPlan& plan, Frame frame);
   Step item(const EachPlan& plan, std::size_t index, Frame frame, std::size_t first_at);
+  // An error; `make` makes its message, if somebody wants it.
+  template <class Make>
+  std::unexpected<MappingError> refuse(MappingErrc code, std::string_view pointer, Make make) const;
+  // Says of an error that it happened below this place of the event.
+  [[nodiscard]] Step below(Step step, std::string_view name) const;
+  [[nodiscard]] Step below(Step step, std::size_t index) const;
   Step convert(const ValuePlan& plan, Scalar scalar, std::string_view json,
                std::string_view pointer);
   bool stands_for_none(const ValuePlan& plan, const Scalar& scalar);

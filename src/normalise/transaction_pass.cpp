@@ -232,7 +232,7 @@ void EventPass::metadata() {
 
 void EventPass::finish_transaction() {
   if (identities_ == 0 && !rejected_) {
-    reject(RejectReason::client_missing, {.root = "client"}, no_identifier());
+    reject(RejectReason::client_missing, {.root = "client"}, [this] { return no_identifier(); });
   }
   for (const Field required : {order_id, product_list, revenue, value, payment, source}) {
     if ((seen_ & bit(required)) == 0) {

@@ -12,6 +12,9 @@ std::size_t size_of(const Sample& sample) {
   for (const Mistake& mistake : sample.mistakes) {
     bytes += sizeof(Mistake) + mistake.field.size() + mistake.message.size();
   }
+  for (const Doubt& doubt : sample.doubts) {
+    bytes += sizeof(Doubt) + doubt.field.size();
+  }
   return bytes;
 }
 

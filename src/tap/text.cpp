@@ -155,6 +155,19 @@ void append_mistakes(std::string& out, const std::vector<Mistake>& mistakes, boo
   out += ']';
 }
 
+void append_doubts(std::string& out, const std::vector<Doubt>& doubts) {
+  out += ",\"warnings\":[";
+  for (const Doubt& doubt : doubts) {
+    fmt::format_to(std::back_inserter(out), "{}{{\"index\":{}", out.back() == '[' ? "" : ",",
+                   doubt.index);
+    append_member(out, "rule", doubt.rule);
+    append_member(out, "field", doubt.field);
+    append_member(out, "message", doubt.message);
+    out += '}';
+  }
+  out += ']';
+}
+
 std::string time_text(WallTime time) {
   std::array<char, time_text_size> text{};
   format_time(time, text.data());
@@ -215,6 +228,9 @@ std::string to_line(const Sample& sample, bool masked) {
   append_member(out, "traceparent", sample.traceparent);
   if (sample.outcome == Outcome::rejected) {
     append_mistakes(out, sample.mistakes, masked);
+  }
+  if (!sample.doubts.empty()) {
+    append_doubts(out, sample.doubts);
   }
   out += ",\"event\":";
   append_event(out, sample, masked);

@@ -33,7 +33,7 @@ void map(const mapping::Mapper& mapper, std::string body, normalise::Framing fra
   const auto take = [&](const mapping::MappingOutcome& outcome) {
     if (!outcome) {
       fuzz::check(!outcome.error().message.empty(), "a refusal says why");
-      return;
+      return true;
     }
     const std::string_view made = std::string_view(mapped).substr(outcome->offset, outcome->size);
     fuzz::check(fuzz::CompactJson(made).is_valid(), "what a rule makes is compact JSON", made);
@@ -45,6 +45,7 @@ void map(const mapping::Mapper& mapper, std::string body, normalise::Framing fra
       fuzz::check(rejection.reason != normalise::RejectReason::malformed_json,
                   "the normaliser reads what a rule makes");
     }
+    return true;
   };
   static_cast<void>(mapper.map_body(std::span(body).first(size), framing, mapping::Mapper::no_limit,
                                     scratch, mapped, take));

@@ -238,7 +238,8 @@ sources:
   }
 }
 
-TEST(NoisyNeighbour, WithManySmallBodiesIsWaitedForByNobodyElse) {
+// Of so many events each, all of them refused; so many requests on each connection.
+void expect_nobody_waits(std::size_t events_each, int requests) {
   RunningGateway gateway(
       {}, plain_yaml("ingest: {threads: 1, producers: [{name: noisy, key: kn}, {name: modest, key: "
                      "km}]}\nbuffer: {type: memory}\n"));
@@ -249,8 +250,7 @@ TEST(NoisyNeighbour, WithManySmallBodiesIsWaitedForByNobodyElse) {
   ASSERT_EQ(post(), 202);
   // More at once than one thread has done by the time that somebody else is served.
   constexpr int connections = 60;
-  constexpr int requests = 8;
-  const std::string small = noisy_request("/v4/events/batch", "", empty_events(10'000));
+  const std::string small = noisy_request("/v4/events/batch", "", empty_events(events_each));
   std::string all;
   for (int i = 0; i < requests; ++i) {
     all += small;
@@ -263,52 +263,92 @@ TEST(NoisyNeighbour, WithManySmallBodiesIsWaitedForByNobodyElse) {
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(post(), 202);
   }
-  EXPECT_LT(gateway.metric("ingest_requests_total", R"(code="400")"), connections * requests);
-  EXPECT_GT(gateway.metric("ingest_bulk_bodies_total"), 0);
+  EXPECT_LT(gateway.metric("ingest_requests_total", R"(code="400")"), connections * requests)
+      << events_each;
+  EXPECT_GT(gateway.metric("ingest_bulk_bodies_total"), 0) << events_each;
+}
+
+TEST(NoisyNeighbour, WithManySmallBodiesIsWaitedForByNobodyElse) {
+  expect_nobody_waits(10'000, 8);
+  expect_nobody_waits(340, 100);  // of a kilobyte
+}
+
+// What the next request is told to wait, once this one has been answered so.
+int wait_after(const std::string& rate_limit, std::string_view headers, std::string_view body,
+               unsigned status) {
+  RunningGateway gateway({}, plain_yaml("ingest: {producers: [{name: noisy, key: kn, rate_limit: " +
+                                        rate_limit + "}]}\n"));
+  HttpClient noisy(gateway.port());
+  noisy.send(noisy_request("/v4/events/batch", headers, body));
+  EXPECT_EQ(noisy.read_answer().status, status);
+  noisy.send(noisy_request("/v4/events/batch", "", array_of("n")));
+  const HttpAnswer refused = noisy.read_answer();
+  EXPECT_EQ(refused.status, 429);
+  return refused.status == 429 ? std::stoi(refused.headers.at("retry-after")) : 0;
 }
 
 TEST(NoisyNeighbour, PaysForWhatItSendsInVain) {
-  RunningGateway gateway({}, plain_yaml("ingest: {producers: [{name: noisy, key: kn, rate_limit: "
-                                        "100/s}, {name: modest, key: km}]}\n"));
-  const auto wait_after = [&](std::string_view headers, std::string_view body, unsigned status) {
-    HttpClient noisy(gateway.port());
-    noisy.send(noisy_request("/v4/events/batch", headers, body));
-    EXPECT_EQ(noisy.read_answer().status, status);
-    noisy.send(noisy_request("/v4/events/batch", "", array_of("n")));
-    const HttpAnswer refused = noisy.read_answer();
-    EXPECT_EQ(refused.status, 429);
-    return refused.status == 429 ? std::stoi(refused.headers.at("retry-after")) : 0;
-  };
-  const int after_light = wait_after("", empty_events(5'000), 400);
+  const int after_light = wait_after("100/s", "", empty_events(5'000), 400);
   EXPECT_GT(after_light, 30) << "5000 events at 100/s";
   EXPECT_LE(after_light, 50);
 }
 
 TEST(NoisyNeighbour, PaysForBytesAndForNoMoreThanAnHour) {
-  const auto wait_after = [](std::string_view headers, std::string_view body, unsigned status) {
-    RunningGateway gateway(
-        {}, plain_yaml("ingest: {producers: [{name: noisy, key: kn, rate_limit: 1/s}]}\n"));
-    HttpClient noisy(gateway.port());
-    noisy.send(noisy_request("/v4/events/batch", headers, body));
-    EXPECT_EQ(noisy.read_answer().status, status);
-    noisy.send(noisy_request("/v4/events/batch", "", array_of("n")));
-    const HttpAnswer refused = noisy.read_answer();
-    EXPECT_EQ(refused.status, 429);
-    return refused.status == 429 ? std::stoi(refused.headers.at("retry-after")) : 0;
-  };
   const std::string packed = "Content-Encoding: gzip\r\n";
   std::string spaces(4U << 20, ' ');  // which no coding makes so small that it is refused for that
   Rng rng(1);
   for (std::size_t i = 0; i < spaces.size(); i += 1 + rng.below(64)) {
     spaces[i] = '\n';
   }
-  EXPECT_GT(wait_after(packed, gzip("[" + spaces + array_of("n").substr(1)), 202), 128)
+  EXPECT_GT(wait_after("1/s", packed, gzip("[" + spaces + array_of("n").substr(1)), 202), 128)
       << "one event, in 256 times 16 KiB";
-  EXPECT_GT(wait_after(packed, gzip("no JSON" + spaces), 400), 128);
-  EXPECT_GT(wait_after(packed, gzip(spaces).substr(0, 30'000), 400), 20) << "cut off";
-  const int longest = wait_after(packed, gzip(empty_events(100'000)), 400);
+  EXPECT_GT(wait_after("1/s", packed, gzip("no JSON" + spaces), 400), 128);
+  EXPECT_GT(wait_after("1/s", packed, gzip(spaces).substr(0, 30'000), 400), 20) << "cut off";
+  const int longest = wait_after("1/s", packed, gzip(empty_events(100'000)), 400);
   EXPECT_GT(longest, 3'000);
   EXPECT_LE(longest, 3'600);
+}
+
+// What it can have examined is counted, not how long that takes.
+TEST(NoisyNeighbour, UnderALimitHasNoMoreExaminedThanThatLetsThrough) {
+  RunningGateway gateway({}, plain_yaml(R"(ingest:
+  threads: 1
+  producers: [{name: noisy, key: kn, rate_limit: 1/s}, {name: modest, key: km}]
+buffer: {type: memory}
+sources:
+  - name: raw
+    event: {action: {value: seen}, client: {customId: {from: /id, required: true}}}
+)"));
+  constexpr std::size_t count = 340;
+  constexpr std::size_t requests = 50;
+  const std::string ndjson = "Content-Type: application/x-ndjson\r\n";
+  const std::string small = noisy_request("/v4/events/batch", "", empty_events(count)) +
+                            noisy_request("/v4/events/batch", ndjson, empty_events(count, true)) +
+                            noisy_request("/v1/events/raw", "", empty_events(count));
+  std::string all;
+  for (std::size_t i = 0; i < requests; ++i) {
+    all += small;
+  }
+  constexpr std::size_t connections = 8;
+  std::vector<std::unique_ptr<HttpClient>> noisy;
+  for (std::size_t i = 0; i < connections; ++i) {
+    noisy.push_back(std::make_unique<HttpClient>(gateway.port()));
+    noisy.back()->send(all);
+  }
+  HttpClient modest(gateway.port());
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(modest.post("/v4/events/batch", array_of("m"), {{"X-Api-Key", "km"}}).status, 202);
+  }
+  for (const auto& client : noisy) {
+    for (std::size_t i = 0; i < 3 * requests; ++i) {
+      const unsigned status = client->read_answer().status;
+      EXPECT_TRUE(status == 400 || status == 429) << status;
+    }
+  }
+  EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="400")"), 1) << "the first one";
+  EXPECT_EQ(gateway.metric("ingest_requests_total", R"(code="429")"),
+            3 * requests * connections - 1);
+  EXPECT_EQ(gateway.metric("events_rejected_total"), count);
 }
 
 }  // namespace

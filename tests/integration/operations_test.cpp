@@ -344,6 +344,22 @@ TEST_F(Tap, ShowsWhatProducersSendWithoutItsValues) {
   EXPECT_EQ(code_of(seen), 1) << "the gateway has ended";
 }
 
+TEST_F(Tap, ShowsWhatIsDoubtfulAboutWhatIsAccepted) {
+  const std::string salted =
+      R"({"type":"custom","action":"a.b","client":{"customId":"1"},"eventSalt":"s",)"
+      R"("time":"2024-01-01T00:00:00Z"})";
+  const std::string doubtful =
+      R"({"type":"custom","action":"a.b","label":7,"client":{"customId":"2"}})";
+  EXPECT_EQ(post(port_, "/v4/events/batch", "[" + salted + "]").status, 202);
+  Process seen = tap({"--accepted", "--sample", "100%"});
+  // The first one is a duplicate, and not shown.
+  ASSERT_TRUE(shows(seen, "\"warnings\"", "/v4/events/batch", "[" + salted + "," + doubtful + "]"))
+      << seen.output();
+  EXPECT_THAT(line_with(seen, "\"warnings\""),
+              HasSubstr(R"("warnings":[{"index":1,"rule":"string_as_number","field":"label",)"
+                        R"("message":"must be a string"},{"index":1,"rule":"params_missing",)"));
+}
+
 TEST_F(Tap, ShowsOnlyWhatWasAskedFor) {
   Process of_source = tap({"--accepted", "--source", "raw"});
   ASSERT_TRUE(eventually([&] {

@@ -41,6 +41,11 @@ class DedupWindow {
     duplicate,  // confirmed before, or reserved for the caller, with this content
     pending,    // reserved by another, whose outcome is not known yet
   };
+  enum class AgainEntry : std::uint8_t {
+    reserved,    // nothing else came meanwhile: now reserved for the caller
+    superseded,  // other content was confirmed since
+    pending,     // reserved by another, whose outcome is not known yet
+  };
   enum class RequestEntry : std::uint8_t {
     reserved,  // new: now reserved for the caller, who has it confirmed or given up
     repeated,  // the same request has been answered
@@ -69,6 +74,11 @@ class DedupWindow {
   // `reserved`: the keys that the caller has reserved for this request. Has room for one more; the
   // key is added, or, if the request changes an event of its own, put in its place.
   [[nodiscard]] Entry try_reserve(DedupKey key, MonoTime now, std::vector<DedupKey>& reserved);
+  // For an event that was accepted before, and is accepted again as it was. While it is reserved no
+  // other content can come before it. Otherwise as try_reserve(); of several that the caller has
+  // with this identity, each changes the one before.
+  [[nodiscard]] AgainEntry try_reserve_again(DedupKey key, MonoTime now,
+                                             std::vector<DedupKey>& reserved);
   [[nodiscard]] RequestLookup try_reserve_request(const KeyedRequest& request, MonoTime now);
   // What was reserved for events that have been acknowledged, and for their request.
   void confirm(std::span<const DedupKey> keys, const std::optional<RememberedAnswer>& answer);
@@ -119,6 +129,7 @@ class DedupWindow {
   };
 
   // The caller holds the shard's mutex.
+  Entry reserve(Shard& shard, DedupKey key, MonoTime now, std::vector<DedupKey>& reserved) const;
   template <class Entries, class Known>
   void enter(Shard& shard, Entries& entries, std::uint64_t identity, Known entry) const;
   void expire(Shard& shard, MonoTime now) const;

@@ -46,6 +46,7 @@ struct MappingError {
       field;  // of the event to be made: `client.customId`, `products[2].sku`; empty: the whole
   std::string pointer;  // to the value in the raw event, from its root; empty: the whole, or none
   std::string message;  // what was found where, and what to do; may quote a little of the raw value
+  // Field, pointer and message are empty where nobody asked for them (OnEvent).
   std::size_t rule = no_rule_index;  // as of a mapped event
   std::uint32_t nulled = 0;          // likewise
 };
@@ -96,11 +97,13 @@ class Mapper {
   [[nodiscard]] MappingOutcome map(std::span<char> raw, Scratch& scratch, std::string& out,
                                    std::size_t event_bytes_max = no_limit) const;
 
-  using OnEvent = std::function<void(const MappingOutcome&)>;
+  // Whether the next error is to say what is wrong: that costs more than the rest of it.
+  using OnEvent = std::function<bool(const MappingOutcome&)>;
   // Maps each raw event of `body` and hands over one outcome after the other: an array's elements,
-  // or the lines that are not blank. `out` holds one event at a time, which is the receiver's to
-  // change. A malformed line is the error of its index; a malformed object or array one of the
-  // whole body, after which what was handed over must be forgotten. Padding as for map().
+  // or the lines that are not blank. The first error says what is wrong. `out` holds one event at a
+  // time, which is the receiver's to change. A malformed line is the error of its index; a
+  // malformed object or array one of the whole body, after which what was handed over must be
+  // forgotten. Padding as for map().
   [[nodiscard]] Result<void, normalise::BodyError> map_body(std::span<char> body,
                                                             normalise::Framing framing,
                                                             std::size_t event_bytes_max,

@@ -36,6 +36,14 @@ struct Mistake {
   bool quotes_values = false;  // the message may quote what the event says
 };
 
+// What an accepted event has that not all sources of the API's rules allow, as answers list it.
+struct Doubt {
+  std::uint32_t index = 0;  // of the event in its request
+  std::string_view rule{};  // a literal
+  std::string field{};
+  std::string_view message{};  // a literal
+};
+
 struct Sample {
   Outcome outcome{};
   WallTime at{};
@@ -46,6 +54,7 @@ struct Sample {
   std::string request_id{};   // the producer's; empty: it sent none
   std::string traceparent{};  // empty: the request has none
   std::vector<Mistake> mistakes{};
+  std::vector<Doubt> doubts{};  // of an accepted event: those that its request's answer lists
   // Accepted: canonical JSON. Rejected: as it came; empty when it could not be found in the body.
   std::string event{};
 };

@@ -194,5 +194,38 @@ TEST(DedupWindow, TakesInWhatAnEarlierRunKnew) {
   EXPECT_EQ(enter(window, changed, start + 6min), Entry::reserved);
 }
 
+TEST(DedupWindow, WhatIsAcceptedAgainIsReservedUnlessSomethingElseCameSince) {
+  using Again = DedupWindow::AgainEntry;
+  DedupWindow window({.window = 10min, .entries_max = 64'000});
+  enter(window, key);
+  std::vector<DedupKey> keys;
+  EXPECT_EQ(window.try_reserve_again(key, start + 9min, keys), Again::reserved);
+  EXPECT_THAT(keys, ElementsAre(key));
+  EXPECT_EQ(enter(window, changed), Entry::pending) << "it may not come in between";
+  std::vector<DedupKey> others;
+  EXPECT_EQ(window.try_reserve_again(key, start, others), Again::pending);
+  EXPECT_EQ(window.try_reserve_again(key, start + 9min, keys), Again::reserved) << "its own";
+  window.give_up(keys, std::nullopt);
+  EXPECT_EQ(enter(window, key, start + 9min), Entry::duplicate) << "as before";
+  keys.clear();
+  EXPECT_EQ(window.try_reserve_again(key, start + 9min, keys), Again::reserved);
+  window.confirm(keys, std::nullopt);
+  EXPECT_EQ(enter(window, changed, start + 18min), Entry::changed) << "known from then on";
+  keys.clear();
+  EXPECT_EQ(window.try_reserve_again(key, start + 18min, keys), Again::superseded);
+  EXPECT_TRUE(keys.empty());
+}
+
+TEST(DedupWindow, OfSeveralVersionsThatAreAcceptedAgainTheLastCounts) {
+  using Again = DedupWindow::AgainEntry;
+  DedupWindow window({.window = 10min, .entries_max = 64'000});
+  std::vector<DedupKey> keys;
+  EXPECT_EQ(window.try_reserve_again(key, start, keys), Again::reserved);
+  EXPECT_EQ(window.try_reserve_again(changed, start, keys), Again::reserved);
+  EXPECT_THAT(keys, ElementsAre(changed));
+  window.confirm(keys, std::nullopt);
+  EXPECT_EQ(enter(window, changed), Entry::duplicate);
+}
+
 }  // namespace
 }  // namespace sluice::buffer

@@ -3,6 +3,8 @@
 #include "session.hpp"
 
 #include <cstring>
+#include <functional>
+#include <utility>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -36,6 +38,9 @@ class FakeBuffer final : public buffer::Buffer {
   [[nodiscard]] bool append(std::size_t, Group::Owner group, buffer::AckLevel wanted,
                             Acknowledge later) noexcept override {
     levels.push_back(wanted);
+    if (const auto meanwhile = std::exchange(on_append, nullptr)) {
+      meanwhile();
+    }
     if (at_once) {
       window.confirm(*group);
     }
@@ -58,6 +63,7 @@ class FakeBuffer final : public buffer::Buffer {
   std::vector<buffer::AckLevel> levels;
   std::vector<buffer::AckLevel> awaited;
   bool at_once = true;
+  std::function<void()> on_append;  // of the next group, before it is in
   std::vector<Group::Owner> groups;
   Acknowledge acknowledge;
 };
@@ -367,6 +373,53 @@ TEST_F(ChangesTest, AReplayDoesNotReplaceWhatWasAcceptedSince) {
   ASSERT_EQ(outcome.rejections.size(), 1);
   EXPECT_EQ(outcome.rejections[0].index, 1);
   EXPECT_EQ(outcome.rejections[0].reason, normalise::RejectReason::superseded);
+}
+
+TEST_F(ChangesTest, NothingComesBetweenAReplaysLookAndTheBuffer) {
+  EXPECT_THAT(answer(order("new")), counts(1, 0));
+  const Replay letters{.events = {std::string(buffer_.groups[0]->json(0))}};
+  Handler elsewhere(options_, 1, Rng(2), *probe_);
+  std::string newer;
+  buffer_.on_append = [&] {
+    const std::string bytes = order("paid");
+    Session other(elsewhere, limits_, [](const Result<void>&) {});
+    std::memcpy(other.free_space().data(), bytes.data(), bytes.size());
+    other.received(bytes.size());
+    other.next(MonoTime(1h));
+    newer = other.output();
+  };
+  ReplayOutcome outcome;
+  EXPECT_FALSE(handler_->replay(letters, outcome, [](const Result<void>&) {}));
+  EXPECT_THAT(outcome.accepted, testing::ElementsAre(0));
+  EXPECT_THAT(newer, AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("being stored")));
+  EXPECT_THAT(answer(order("paid")), counts(1, 0)) << "when it comes again";
+  EXPECT_THAT(kept(), testing::ElementsAre("new", "new", "paid"));
+}
+
+TEST_F(ChangesTest, AReplayThatIsRefusedReservesNothing) {
+  EXPECT_THAT(answer(order("new")), counts(1, 0));
+  const Replay letters{.events = {std::string(buffer_.groups[0]->json(0))}};
+  admission_.set_limits({.events_max = 3});
+  const Replay three{.events = {letters.events[0], letters.events[0], letters.events[0]}};
+  ReplayOutcome outcome;
+  EXPECT_FALSE(handler_->replay(three, outcome, [](const Result<void>&) {}));
+  EXPECT_THAT(outcome.refused, HasSubstr("full"));
+  admission_.set_limits({});
+  EXPECT_THAT(answer(order("new")), counts(0, 1)) << "it is known as before";
+  EXPECT_THAT(answer(order("paid")), counts(1, 0));
+}
+
+TEST_F(ChangesTest, AReplayWaitsForWhatIsBeingStored) {
+  EXPECT_THAT(answer(order("new")), counts(1, 0));
+  const Replay letters{.events = {std::string(buffer_.groups[0]->json(0))}};
+  buffer_.at_once = false;
+  feed(order("paid"));
+  EXPECT_EQ(next(), Next::acknowledge);
+  ReplayOutcome outcome;
+  EXPECT_FALSE(handler_->replay(letters, outcome, [](const Result<void>&) {}));
+  ASSERT_EQ(outcome.rejections.size(), 1);
+  EXPECT_EQ(outcome.rejections[0].reason, normalise::RejectReason::superseded);
+  EXPECT_THAT(outcome.rejections[0].message, HasSubstr("replay it later"));
 }
 
 TEST_F(ChangesTest, ARepetitionIsAcknowledgedOnceWhatItRepeatsIs) {

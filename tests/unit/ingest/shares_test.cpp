@@ -12,7 +12,7 @@ TEST(Shares, AreUsedUpByWhoTakesMuchWhileOthersCome) {
   Shares shares;
   const MonoTime now{1h};
   shares.note(1, now);
-  shares.charge(1, 5ms, now);
+  shares.charge(1, 5ms, now, false);
   EXPECT_FALSE(shares.is_used_up(1, now)) << "nobody else is there";
   shares.note(2, now);
   EXPECT_TRUE(shares.is_used_up(1, now));
@@ -25,10 +25,10 @@ TEST(Shares, AreAFourthOfTheTimeWithTwoMillisecondsAtOnce) {
   const MonoTime now{1h};
   shares.note(1, now);
   shares.note(2, now);
-  shares.charge(1, 1ms, now);
-  shares.charge(1, 1ms, now + 1ms);
+  shares.charge(1, 1ms, now, false);
+  shares.charge(1, 1ms, now + 1ms, false);
   EXPECT_FALSE(shares.is_used_up(1, now + 1ms));
-  shares.charge(1, 1ms, now + 2ms);
+  shares.charge(1, 1ms, now + 2ms, false);
   EXPECT_TRUE(shares.is_used_up(1, now + 2ms));
   EXPECT_FALSE(shares.is_used_up(1, now + 3ms));
 }
@@ -38,9 +38,20 @@ TEST(Shares, OfOneThatHasTakenLongAreUsedUpForLong) {
   const MonoTime now{1h};
   shares.note(1, now);
   shares.note(2, now);
-  shares.charge(1, 100ms, now);
+  shares.charge(1, 100ms, now, false);
   EXPECT_TRUE(shares.is_used_up(1, now + 291ms));
   EXPECT_FALSE(shares.is_used_up(1, now + 292ms));
+}
+
+TEST(Shares, RememberWhetherWhatWasChargedLastWasInVain) {
+  Shares shares;
+  const MonoTime now{1h};
+  EXPECT_FALSE(shares.was_in_vain(1));
+  shares.charge(1, 1ms, now, true);
+  EXPECT_TRUE(shares.was_in_vain(1));
+  EXPECT_FALSE(shares.was_in_vain(0));
+  shares.charge(1, 1ms, now, false);
+  EXPECT_FALSE(shares.was_in_vain(1));
 }
 
 TEST(Shares, AreNobodysConcernWhenTheOthersHaveGone) {
@@ -49,7 +60,7 @@ TEST(Shares, AreNobodysConcernWhenTheOthersHaveGone) {
   shares.note(2, now);
   shares.note(1, now);
   const MonoTime later = now + Shares::memory;
-  shares.charge(1, 5ms, later);
+  shares.charge(1, 5ms, later, false);
   EXPECT_FALSE(shares.is_used_up(1, later));
 }
 

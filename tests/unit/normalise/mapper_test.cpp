@@ -149,6 +149,7 @@ Body mapped_body(const Source& source, std::string_view body, Framing framing) {
         result.events.push_back(outcome ? out.substr(outcome->offset, outcome->size)
                                         : std::string(to_string(outcome.error().code)));
         out += "what the receiver has changed";
+        return true;
       });
   return result;
 }
@@ -914,10 +915,51 @@ TEST(MapperLimits, a_body_of_many_events_needs_the_room_of_one) {
   const Mapper mapper = compiled(source_of(constant('"' + std::string(1'000, 'x') + '"')));
   ASSERT_TRUE(mapper
                   .map_body(Padded(body).span(), Framing::object_or_array, Mapper::no_limit,
-                            scratch, out, [&](const MappingOutcome&) { ++events; })
+                            scratch, out,
+                            [&](const MappingOutcome&) {
+                              ++events;
+                              return true;
+                            })
                   .has_value());
   EXPECT_EQ(events, 10'000U);
   EXPECT_LT(out.capacity(), 4'000U);
+}
+
+TEST(MapperLimits, errors_say_what_is_wrong_as_long_as_somebody_wants_to_know) {
+  const Source wants_id = source(rule(members(
+      Member{"params",
+             object(Member{"items", each("/items", object(Member{"id", required(from("/id"))}))})},
+      Member{"when", time_from("/at", "%Y-%m-%d", "UTC")},
+      Member{"n", from("/n", ValueType::number)})));
+  const std::vector<std::pair<std::string, MappingErrc>> wrong = {
+      {R"({"items":[{"id":1},{}]})", MappingErrc::missing_required},
+      {R"({"at":"then"})", MappingErrc::bad_time},
+      {R"({"n":"many"})", MappingErrc::wrong_type},
+      {R"({"items":7})", MappingErrc::wrong_type},
+      {R"(7)", MappingErrc::not_an_object},
+      {R"({"n":"\ud800"})", MappingErrc::not_text},
+      {std::string(200, '[') + std::string(200, ']'), MappingErrc::too_deep}};
+  const Mapper mapper = compiled(wants_id);
+  for (const auto& [raw, code] : wrong) {
+    Mapper::Scratch scratch;
+    std::string out;
+    std::string words;
+    const auto take = [&](const MappingOutcome& outcome) {
+      EXPECT_EQ(outcome.error().code, code) << raw;
+      EXPECT_EQ(outcome.error().rule == no_rule_index,
+                code > MappingErrc::malformed && code <= MappingErrc::not_an_object)
+          << raw;
+      words += outcome.error().field + outcome.error().pointer + outcome.error().message + "|";
+      return false;
+    };
+    const std::string body = "[" + raw + "," + raw + "]";
+    EXPECT_TRUE(mapper
+                    .map_body(Padded(body).span(), Framing::object_or_array, Mapper::no_limit,
+                              scratch, out, take)
+                    .has_value());
+    EXPECT_TRUE(words.ends_with("||") && words.size() > 10) << words;
+    EXPECT_NE(message_of(wants_id, raw), "") << "another body is told again";
+  }
 }
 
 // --- Compiling ---

@@ -154,6 +154,22 @@ TEST(TapText, ShowsWhatKindOfEventAnAcceptedOneIs) {
   EXPECT_THAT(to_line(canonical, true), Not(HasSubstr("errors")));
 }
 
+TEST(TapText, ShowsWhatIsDoubtfulAboutAnAcceptedOne) {
+  Sample doubtful = sample;
+  doubtful.outcome = Outcome::accepted;
+  doubtful.event = R"({"type":"custom"})";
+  EXPECT_THAT(to_line(doubtful, true), Not(HasSubstr("warnings")));
+  doubtful.doubts = {
+      {.index = 3, .rule = "string_as_number", .field = "label", .message = "must be a string"},
+      {.index = 3, .rule = "params_missing", .message = "carry it"}};
+  for (const bool masked : {true, false}) {
+    EXPECT_THAT(to_line(doubtful, masked),
+                HasSubstr(R"(,"warnings":[{"index":3,"rule":"string_as_number","field":"label",)"
+                          R"("message":"must be a string"},{"index":3,"rule":"params_missing",)"
+                          R"("field":null,"message":"carry it"}],"event":{)"));
+  }
+}
+
 TEST(TapText, ShowsEverythingOnOneLineWhenItIsNotMasked) {
   EXPECT_THAT(to_line(sample, false),
               HasSubstr(R"("message":"`secret` is none"}],"event":{"type":"custom",)"
