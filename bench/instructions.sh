@@ -5,6 +5,8 @@
 # accepting an array of 100 allocates 0.1 times or more per event. Independent of how fast or busy the machine is; dependent on compiler and libraries (Debian 12).
 #   bench/instructions.sh            counts and compares
 #   bench/instructions.sh --update   writes the table
+#   bench/instructions.sh --write FILE
+#                                    writes it elsewhere, and compares nothing
 # SLUICE_BIN_DIR=DIR takes sluice-micro from there; otherwise it is in build/release/bin.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -32,10 +34,11 @@ dump=0
   done <"$work/cases"
 } >"$work/table"
 
-if [ "${1:-}" = --update ]; then
-  cp "$work/table" "$table"
-  exit 0
-fi
+case "${1:-}" in
+  --update) cp "$work/table" "$table" ;;
+  --write) cp "$work/table" "$2" ;;
+esac
+[ $# -eq 0 ] || exit 0
 
 awk -F'\t' '
   FNR == 1 { next }

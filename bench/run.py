@@ -31,6 +31,8 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/optimised/bin")
     parser.add_argument("--work", type=pathlib.Path, default=ROOT / "build",
                         help="where the buffers of the gateways are: the disk that is measured")
+    parser.add_argument("--results", type=pathlib.Path, default=RESULTS,
+                        help="where what was measured is kept")
     parser.add_argument("--server-cores", default="0", help="of the gateway, or the bare server")
     parser.add_argument("--load-cores", default="1", help="of the generator and the simulator")
     parser.add_argument("--note", default="", help="about this run, for RESULTS.md")
@@ -66,7 +68,7 @@ def describe_run(arguments: argparse.Namespace) -> dict:
             "command": " ".join(["bench/run.sh", *arguments.scenarios, *options])}
 
 
-def run_scenario(scenario: Scenario, bench: Bench, machine: dict) -> None:
+def run_scenario(scenario: Scenario, bench: Bench, machine: dict, results: pathlib.Path) -> None:
     repetitions = min(bench.repetitions, scenario.repetitions_max)
     print(f"\n{scenario.name}: {repetitions} x {bench.seconds:g} s", flush=True)
     lines = [{"scenario": scenario.name, "machine": machine, "seconds": bench.seconds}]
@@ -76,8 +78,8 @@ def run_scenario(scenario: Scenario, bench: Bench, machine: dict) -> None:
                           "repetition": repetition, "values": values})
             print(f"  {repetition + 1} {variant}: {report.one_line(scenario, values)}", flush=True)
     # Only what ran to its end is kept: a scenario that fails leaves the earlier results.
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{scenario.name}.jsonl"
+    results.mkdir(exist_ok=True)
+    path = results / f"{scenario.name}.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
     for line in report.ratio_lines(scenario, report.Results(path)):
         print("  " + line, flush=True)
@@ -98,12 +100,12 @@ def main() -> int:
         machine = describe_run(arguments)
         for scenario in wanted:
             try:
-                run_scenario(scenario, bench, machine)
+                run_scenario(scenario, bench, machine, arguments.results)
             except (Failed, OSError, subprocess.SubprocessError) as failure:
                 failed.append(scenario.name)
                 print(f"  FAILED: {failure}", file=sys.stderr, flush=True)
     if arguments.report:
-        report.write(ROOT / "bench", RESULTS, SCENARIOS)
+        report.write(ROOT / "bench", arguments.results, SCENARIOS)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0
