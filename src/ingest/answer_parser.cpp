@@ -53,7 +53,7 @@ AnswerParser::Step AnswerParser::take(ReadBuffer& in) {
 }
 
 bool AnswerParser::may_be_part_of_end(ReadBuffer& in) const {
-  return is_header_done() && chunked() && chunk_left_bytes_ == 0 &&
+  return is_header_done() && chunked() && chunk_left_bytes_ == 0 && !had_last_chunk_ &&
          may_begin_chunked_end(in.data());
 }
 
@@ -103,6 +103,7 @@ void AnswerParser::on_chunk_header_impl(std::uint64_t size, string_view extensio
     error = http::error::bad_chunk_extension;
   }
   chunk_left_bytes_ = size;
+  had_last_chunk_ = size == 0;
 }
 
 std::size_t AnswerParser::on_chunk_body_impl(std::uint64_t remain, string_view bytes, error_code&) {

@@ -62,6 +62,7 @@ class AnswerParser final : public boost::beast::http::basic_parser<false> {
   UpstreamHead head_;
   std::string body_;
   std::uint64_t chunk_left_bytes_ = 0;
+  bool had_last_chunk_ = false;
   std::size_t head_bytes_ = 0;  // taken so far
   bool head_told_ = false;
 };

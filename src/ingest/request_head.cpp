@@ -193,6 +193,7 @@ std::size_t RequestParser::on_body_impl(string_view bytes, error_code&) { return
 
 void RequestParser::on_chunk_header_impl(std::uint64_t size, chunk_extensions extensions,
                                          error_code& error) {
+  had_last_chunk_ = size == 0;
   if (has_control(extensions)) {
     error = http::error::bad_chunk_extension;
   } else if (size > body_bytes_max_ - body_.size()) {

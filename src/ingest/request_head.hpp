@@ -60,8 +60,9 @@ inline constexpr std::size_t head_fields_max = 128;
 [[nodiscard]] bool has_control(std::string_view text);
 
 // Whether this may be the beginning of a chunked body's end, `0 CRLF CRLF`, and not all of it.
-// Beast's parser relies on getting that in one piece: with less behind the size of a last chunk it
-// trips an assertion. `received` is not empty.
+// The Beast of Boost 1.81 relies on getting that in one piece: with less behind the size of a last
+// chunk it trips an assertion. That of 1.88 takes the size by itself, and what comes then is no
+// such end any more. `received` is not empty.
 [[nodiscard]] bool may_begin_chunked_end(std::span<const char> received);
 
 // Parses one request: the head as a whole, and a chunked body; a body of a stated length is for the
@@ -81,6 +82,8 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   // Once the head has been parsed: a limit of the request's own, of what is in `body` and is
   // announced by a chunk.
   void limit_body(std::size_t bytes_max) { body_bytes_max_ = bytes_max; }
+  // The size of the last chunk was taken: trailers and an empty line follow, or were taken as well.
+  [[nodiscard]] bool had_last_chunk() const { return had_last_chunk_; }
 
  private:
   using error_code = boost::beast::error_code;
@@ -115,6 +118,7 @@ class RequestParser final : public boost::beast::http::basic_parser<true> {
   std::size_t fields_ = 0;
   bool is_http11_ = true;
   bool in_trailers_ = false;
+  bool had_last_chunk_ = false;
   bool has_length_ = false;
   bool has_host_ = false;
 };

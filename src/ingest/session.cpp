@@ -125,7 +125,7 @@ Session::Parsed Session::parse() {
     return Parsed::needs_more;
   }
   const std::span<char> data = in_.data();
-  if (chunked && may_begin_chunked_end(data)) {
+  if (chunked && !parser_->had_last_chunk() && may_begin_chunked_end(data)) {
     return Parsed::needs_more;
   }
   boost::beast::error_code error;

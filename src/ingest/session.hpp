@@ -93,7 +93,9 @@ class Session {
   // By when the operation that next() asked for must have made progress.
   [[nodiscard]] MonoTime deadline() const { return deadline_; }
   // Whether no request has begun: such a connection may be closed at any time.
-  [[nodiscard]] bool idle() const { return phase_ == Phase::head && in_.empty() && out_.empty(); }
+  [[nodiscard]] bool idle() const {
+    return phase_ == Phase::head && !head_begun_ && in_.empty() && out_.empty();
+  }
   // Whether the client has shown who it is, or may write without that and has sent a request.
   [[nodiscard]] bool is_known() const { return is_known_; }
   // Whether the buffer still owes acknowledged(): until then the session must not end.
