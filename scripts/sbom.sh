@@ -75,8 +75,8 @@ def loaded():
 
 def owner(path):
     """The package of a file, which dpkg may know by its path before /usr was merged."""
-    real = os.path.realpath(ROOT + path)[len(ROOT):]
-    for name in {path, real, "/usr" + path, real.removeprefix("/usr"), "/usr" + real}:
+    real = in_root("realpath", path).strip() or path  # links of an image lead to where it has its root
+    for name in (path, real, "/usr" + path, real.removeprefix("/usr"), "/usr" + real):
         found = dpkg_query("-S", name)
         if found:
             return found.partition(": ")[0].split(":")[0]
