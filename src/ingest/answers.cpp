@@ -15,7 +15,13 @@
 namespace sluice::ingest {
 namespace {
 
+using namespace std::string_view_literals;  // whose length need not be counted
+
 void append_number(std::string& out, std::uint64_t number) {
+  if (number < 10) {  // as most counts are
+    out += static_cast<char>('0' + number);
+    return;
+  }
   const fmt::format_int digits(number);
   out.append(digits.data(), digits.size());
 }
@@ -52,7 +58,7 @@ void append_what(std::string& out, std::string_view field, std::string_view mess
 
 // A member of both kinds of body.
 void append_errors(std::string& out, std::span<const normalise::Rejection> rejections) {
-  out += ",\"errors\":[";
+  out += ",\"errors\":["sv;
   for (const normalise::Rejection& rejection : rejections) {
     append_about_event(out, rejection.index, rejection.reason);
     append_what(out, rejection.field, rejection.message);
@@ -61,13 +67,13 @@ void append_errors(std::string& out, std::span<const normalise::Rejection> rejec
 }
 
 void append_warnings(std::string& out, const Warnings& warnings) {
-  out += ",\"warning_count\":";
+  out += ",\"warning_count\":"sv;
   append_number(out, warnings.count);
-  out += ",\"warnings\":[";
+  out += ",\"warnings\":["sv;
   for (const normalise::Warning& warning : warnings.listed) {
     const normalise::RuleInfo& rule = normalise::info(warning.rule);
     append_about_event(out, warning.index, rule.reason);
-    out += ",\"rule\":";
+    out += ",\"rule\":"sv;
     append_json_string(out, rule.name);
     append_what(out, warning.field, warning.message);
   }
@@ -79,14 +85,14 @@ void append_warnings(std::string& out, const Warnings& warnings) {
 void AnswerWriter::accepted(std::string& out, const AnswerHead& head, unsigned status,
                             const Counts& counts, std::span<const normalise::Rejection> rejections,
                             const Warnings& warnings) {
-  body_ = "{\"accepted\":";
+  body_ = "{\"accepted\":"sv;
   append_number(body_, counts.accepted);
-  body_ += ",\"rejected\":";
+  body_ += ",\"rejected\":"sv;
   append_number(body_, counts.rejected);
-  body_ += ",\"duplicates\":";
+  body_ += ",\"duplicates\":"sv;
   append_number(body_, counts.duplicates);
   if (counts.ignored > 0) {
-    body_ += ",\"ignored\":";
+    body_ += ",\"ignored\":"sv;
     append_number(body_, counts.ignored);
   }
   append_errors(body_, rejections);
@@ -148,54 +154,54 @@ void AnswerWriter::problem(std::string& out, const AnswerHead& head, const Probl
 
 void AnswerWriter::write(std::string& out, const AnswerHead& head, unsigned status,
                          const Problem* problem, std::string_view content_type) {
-  out += "HTTP/1.1 ";
+  out += "HTTP/1.1 "sv;
   append_number(out, status);
   out += ' ';
   out += reason_phrase(status);
-  out += "\r\nDate: ";
+  out += "\r\nDate: "sv;
   out += date(head.now);
   const bool has_body = status != 204;  // RFC 9110, 15.3.5
   if (has_body) {
-    out += "\r\nContent-Type: ";
+    out += "\r\nContent-Type: "sv;
     out += content_type;
-    out += "\r\nContent-Length: ";
+    out += "\r\nContent-Length: "sv;
     append_number(out, body_.size());
   }
-  out += "\r\nX-Request-Id: ";
+  out += "\r\nX-Request-Id: "sv;
   out += head.request_id;
   if (head.pressure >= 0) {
-    out += "\r\nX-Sluice-Pressure: ";
+    out += "\r\nX-Sluice-Pressure: "sv;
     append_share(out, head.pressure);
   }
   if (head.rejected > 0) {
-    out += "\r\nX-Sluice-Rejected: ";
+    out += "\r\nX-Sluice-Rejected: "sv;
     append_number(out, head.rejected);
   }
   if (!head.preference_applied.empty()) {
-    out += "\r\nPreference-Applied: sluice-ack=";
+    out += "\r\nPreference-Applied: sluice-ack="sv;
     out += head.preference_applied;
   }
   if (head.replayed) {
-    out += "\r\nIdempotency-Replayed: true";
+    out += "\r\nIdempotency-Replayed: true"sv;
   }
   if (problem != nullptr) {
     if (problem->retry_after) {
-      out += "\r\nRetry-After: ";
+      out += "\r\nRetry-After: "sv;
       append_number(out, static_cast<std::uint64_t>(problem->retry_after->count()));
     }
     if (problem->refusal == Refusal::wrong_method) {
-      out += "\r\nAllow: ";
+      out += "\r\nAllow: "sv;
       out += problem->allow;
     } else if (status == 401) {
-      out += "\r\nWWW-Authenticate: Basic realm=\"sluice\"";
+      out += "\r\nWWW-Authenticate: Basic realm=\"sluice\""sv;
     } else if (problem->refusal == Refusal::unsupported_encoding) {
-      out += "\r\nAccept-Encoding: gzip, deflate, zstd";
+      out += "\r\nAccept-Encoding: gzip, deflate, zstd"sv;
     }
   }
   if (!head.keep_alive) {
-    out += "\r\nConnection: close";
+    out += "\r\nConnection: close"sv;
   }
-  out += "\r\n\r\n";
+  out += "\r\n\r\n"sv;
   if (has_body && !head.to_head) {
     out += body_;
   }

@@ -110,12 +110,19 @@ bool is_cart(EventType type) {
   return type == EventType::added_to_cart || type == EventType::removed_from_cart;
 }
 
+constexpr auto action_characters = [] {
+  std::array<bool, 256> all{};
+  for (unsigned c = 0; c < all.size(); ++c) {
+    all[c] = c < 128 && (is_letter(static_cast<char>(c)) || is_digit(static_cast<char>(c)) ||
+                         c == '.' || c == '-' || c == '_');
+  }
+  return all;
+}();
+
 bool is_action(std::string_view text) {
   return !text.empty() && text.size() <= api::action_length_max &&
-         std::ranges::all_of(text, [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '.' || c == '-' || c == '_';
-         });
+         std::ranges::all_of(
+             text, [](char c) { return action_characters[static_cast<unsigned char>(c)]; });
 }
 
 // Digits alone, with or without a sign: of a number that was read, or of a text.
@@ -123,6 +130,11 @@ bool is_integer(std::string_view number) {
   const std::string_view digits = number.substr(number.starts_with('-') ? 1 : 0);
   return !digits.empty() && std::ranges::all_of(digits, is_digit) &&
          (digits.size() == 1 || digits.front() != '0');
+}
+
+// Whether the string that begins at this quote can be blank: nearly none can.
+bool may_be_blank(const char* quote) {
+  return quote[1] == '"' || quote[1] == ' ' || quote[1] == '\t';
 }
 
 bool is_blank(std::string_view text) {
@@ -321,7 +333,7 @@ void EventPass::action_member() {
            "must be 1 to 32 letters, digits, dots, hyphens or underscores");
     return;
   }
-  if (text.raw == "transaction.charge") {
+  if (is_same(text.raw, "transaction.charge")) {
     reject(
         RejectReason::transaction_as_event, {.root = "action"},
         "an event with this action creates no purchases: post the transaction to /v4/transactions");
@@ -350,7 +362,7 @@ void EventPass::label_member() {
     }
     return;
   }
-  if (is_blank(walker_.string_at_cursor())) {
+  if (may_be_blank(walker_.position()) && is_blank(walker_.string_at_cursor())) {
     walker_.skip_value(1);
     return;
   }
@@ -784,11 +796,13 @@ void EventPass::insert_original_time() {
 // Of what goes upstream but the time, which may be clamped at one arrival and not at the next. What
 // time it was sent with belongs to its identity.
 void EventPass::hash_content() {
+  constexpr std::size_t size = time_text_size + 2;
   const char* const begin = context_.out.bytes().data() + start_;
-  const char* const time_end = time_value_ + time_text_size + 2;
-  content_hash_ =
-      XXH3_64bits(begin, static_cast<std::size_t>(time_value_ - begin)) * XXH_PRIME64_1 +
-      XXH3_64bits(time_end, static_cast<std::size_t>(out_ - time_end));
+  std::array<char, size> kept;  // NOLINT(cppcoreguidelines-pro-type-member-init): written below
+  std::memcpy(kept.data(), time_value_, size);
+  std::memset(time_value_, 0, size);
+  content_hash_ = XXH3_64bits(begin, static_cast<std::size_t>(out_ - begin));
+  std::memcpy(time_value_, kept.data(), size);
 }
 
 void EventPass::finish_time_and_salt(std::string_view time_name) {
@@ -895,10 +909,10 @@ bool EventPass::money(FieldPath field, std::size_t depth) {
       return;
     }
     key(key_text);
-    if (key_text.raw == "amount") {
+    if (is_same(key_text.raw, "amount")) {
       field.leaf = "amount";
       above_zero = amount(field);
-    } else if (key_text.raw == "currency") {
+    } else if (is_same(key_text.raw, "currency")) {
       field.leaf = "currency";
       has_currency = true;
       currency(field);
@@ -930,7 +944,9 @@ bool EventPass::amount(FieldPath field) {
   std::string_view number(written, static_cast<std::size_t>(out_ - written));
   number.remove_prefix(number.starts_with('"') ? 1 : 0);
   // Zero is a number without a digit from 1 before its exponent, if it has one.
-  const bool zero = number.find_first_of("123456789") >= number.find_first_of("eE");
+  const auto first = std::ranges::find_if(
+      number, [](char c) { return (c >= '1' && c <= '9') || c == 'e' || c == 'E'; });
+  const bool zero = first == number.end() || *first > '9';
   if (!zero && number.starts_with('-')) {
     goes_on(Rule::amount_negative, field, "must be at least 0");
   }
@@ -938,12 +954,16 @@ bool EventPass::amount(FieldPath field) {
 }
 
 void EventPass::currency(FieldPath field) {
-  const std::string_view given =
-      walker_.peek() == '"' ? walker_.string_at_cursor() : std::string_view{};
+  const bool is_string = walker_.peek() == '"';
+  const char* const written = out_ + 1;
   text_value(field);
+  const std::string_view given =
+      is_string && out_ > written
+          ? std::string_view(written, static_cast<std::size_t>(out_ - 1 - written))
+          : std::string_view{};
   if (currency_.empty()) {
     currency_ = given;
-  } else if (context_.request.kind == EventKind::transaction && given != currency_) {
+  } else if (context_.request.kind == EventKind::transaction && !is_same(given, currency_)) {
     goes_on(Rule::currency_differs, field,
             "differs from the first amount's: a transaction has one currency");
   }
@@ -955,12 +975,12 @@ void EventPass::one_of(FieldPath field, std::span<const std::string_view> allowe
     other_kind(field, message);
     return;
   }
-  const std::string_view given = walker_.string_at_cursor();
-  if (std::ranges::any_of(allowed, [&](std::string_view one) { return is_same(one, given); })) {
-    out_ = walker_.copy_string(out_);
-    return;
+  const char* const written = out_ + 1;
+  out_ = walker_.copy_string(out_);
+  const std::string_view given(written, static_cast<std::size_t>(out_ - 1 - written));
+  if (std::ranges::none_of(allowed, [&](std::string_view one) { return is_same(one, given); })) {
+    goes_on(rule, field, message);
   }
-  doubtful_text(rule, field, message);
 }
 
 void EventPass::text_value(FieldPath field) {
@@ -971,7 +991,7 @@ void EventPass::text_value(FieldPath field) {
     }
     return;
   }
-  if (is_blank(walker_.string_at_cursor())) {
+  if (may_be_blank(walker_.position()) && is_blank(walker_.string_at_cursor())) {
     doubtful_text(Rule::text_blank, field, message);
     return;
   }

@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <span>
@@ -161,6 +162,15 @@ class EventPass {
     out[1] = ':';
     out_ = out + 2;
   }
+  // Of a name that is known here: it is copied in a piece.
+  template <std::size_t size_with_nul>
+  [[gnu::always_inline]] void key(const char (&name)[size_with_nul]) {
+    char* const out = comma(out_);
+    *out = '"';
+    std::memcpy(out + 1, name, size_with_nul - 1);
+    std::memcpy(out + size_with_nul, "\":", 2);
+    out_ = out + size_with_nul + 2;
+  }
   // A JSON string of a text that needs no escapes.
   void quoted(std::string_view text) {
     char* out = out_;
@@ -170,6 +180,11 @@ class EventPass {
     out_ = out + 1;
   }
   void put(std::string_view text) { out_ = copy_text(out_, text); }
+  template <std::size_t size_with_nul>
+  [[gnu::always_inline]] void put(const char (&text)[size_with_nul]) {
+    std::memcpy(out_, text, size_with_nul - 1);
+    out_ += size_with_nul - 1;
+  }
   void reject(RejectReason reason, FieldPath field, std::string_view message);
   // With a message that is made only if somebody will read it.
   template <std::invocable Make>
@@ -215,9 +230,9 @@ class EventPass {
   bool has_original_time_ = false;
 
   bool has_time_ = false;
-  std::int64_t given_time_ms_ = 0;    // 0: none
-  const char* time_value_ = nullptr;  // in the outcome's bytes, with its quotes
-  std::string_view original_time_;    // JSON text of a time that was clamped; empty: none was
+  std::int64_t given_time_ms_ = 0;  // 0: none
+  char* time_value_ = nullptr;      // in the outcome's bytes, with its quotes
+  std::string_view original_time_;  // JSON text of a time that was clamped; empty: none was
   bool has_salt_ = false;
   std::string_view salt_;  // in the outcome's bytes
   std::uint64_t content_hash_ = 0;

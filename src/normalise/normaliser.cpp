@@ -117,12 +117,16 @@ struct Normaliser::State {
   JsonWalker walker;
   Rng rng;
   std::string scratch;
-  std::array<char, time_text_size> received_at_text{};
+  std::optional<WallTime> received_at;
+  std::array<char, time_text_size> received_at_text{};  // of that, once there was one
 };
 
 PassContext Normaliser::State::context_for(const Request& request, const Rules& rules,
                                            Normalised& out) {
-  format_time(request.received_at, received_at_text.data());
+  if (request.received_at != received_at) {  // many requests come within a millisecond
+    received_at = request.received_at;
+    format_time(*received_at, received_at_text.data());
+  }
   return {.walker = walker,
           .rng = rng,
           .scratch = scratch,

@@ -182,7 +182,7 @@ void EventPass::payment_info() {
       return;
     }
     key(key_text);
-    if (key_text.raw == "method") {
+    if (is_same(key_text.raw, "method")) {
       has_method = true;
       text_value({.root = field_name, .name = "method"});
     } else {
