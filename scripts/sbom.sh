@@ -77,9 +77,9 @@ def owner(path):
     """The package of a file, which dpkg may know by its path before /usr was merged."""
     real = in_root("realpath", path).strip() or path  # links of an image lead to where it has its root
     for name in (path, real, "/usr" + path, real.removeprefix("/usr"), "/usr" + real):
-        found = dpkg_query("-S", name)
-        if found:
-            return found.partition(": ")[0].split(":")[0]
+        for line in dpkg_query("-S", name).splitlines():
+            if not line.startswith("diversion by "):
+                return line.partition(": ")[0].split(":")[0]
     sys.exit(f"sbom.sh: {path} is of no package")
 
 
