@@ -51,7 +51,10 @@ class Bytes {
     bytes_.remove_prefix(size);
     return taken;
   }
+  [[nodiscard]] std::string_view rest() const { return bytes_; }
   [[nodiscard]] std::size_t left() const { return bytes_.size(); }
+  // What was taken is nonsense unless that is so: then it is not ok() any more either.
+  void expect(bool so) { ok_ = ok_ && so; }
   [[nodiscard]] bool ok() const { return ok_; }
 
  private:

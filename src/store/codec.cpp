@@ -1,7 +1,6 @@
 #include "codec.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <cstring>
 
@@ -9,6 +8,8 @@
 #include <xxhash.h>
 
 #include <sluice/event/traceparent.hpp>
+
+#include "bytes.hpp"
 
 namespace sluice::store {
 namespace {
@@ -31,31 +32,24 @@ std::uint64_t checksum(std::string_view key, std::string_view value) {
   return XXH3_64bits_withSeed(value.data(), value.size(), XXH3_64bits(key.data(), key.size()));
 }
 
-template <class T>
-void put(std::string& out, T value) {
-  std::array<char, sizeof(T)> bytes{};
-  std::memcpy(bytes.data(), &value, sizeof(T));
-  out.append(bytes.data(), bytes.size());
-}
-
-void put(std::string& out, const Totals& totals) {
-  put(out, totals.events);
-  put(out, totals.keys);
-  put(out, totals.payload_bytes);
+void put_totals(std::string& out, const Totals& totals) {
+  put_number(out, totals.events);
+  put_number(out, totals.keys);
+  put_number(out, totals.payload_bytes);
 }
 
 void put_keys(std::string& out, std::span<const DedupKey> keys) {
   for (const DedupKey& key : keys) {
-    put(out, key.identity);
-    put(out, key.content);
+    put_number(out, key.identity);
+    put_number(out, key.content);
   }
 }
 
 void put_answer(std::string& out, const std::optional<RememberedAnswer>& answer) {
   if (answer) {
     put_keys(out, std::span(&answer->request, 1));
-    put(out, answer->accepted);
-    put(out, answer->duplicates);
+    put_number(out, answer->accepted);
+    put_number(out, answer->duplicates);
   }
 }
 
@@ -73,29 +67,11 @@ std::optional<std::string_view> unseal(std::string_view key, std::string_view va
   return value;
 }
 
-// Takes values off the front; beyond the end it gives zeros, and is not ok() any more.
-class Cursor {
+// Takes what values are made of off the front.
+class Cursor final : public Bytes {
  public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+  using Bytes::Bytes;
 
-  template <class T>
-  T take() {
-    T value{};
-    const std::string_view bytes = take_bytes(sizeof(T));
-    if (bytes.size() == sizeof(T)) {
-      std::memcpy(&value, bytes.data(), sizeof(T));
-    }
-    return value;
-  }
-  std::string_view take_bytes(std::size_t size) {
-    if (size > bytes_.size()) {
-      ok_ = false;
-      size = 0;
-    }
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return taken;
-  }
   Totals take_totals() {
     const auto events = take<std::uint64_t>();
     const auto keys = take<std::uint64_t>();
@@ -103,8 +79,8 @@ class Cursor {
   }
   // Whether so many things of that size can still come.
   bool has(std::size_t count, std::size_t size) {
-    ok_ = ok_ && count <= bytes_.size() / size;
-    return ok_;
+    expect(count <= left() / size);
+    return ok();
   }
   void take_keys(std::size_t count, std::vector<DedupKey>& out) {
     if (!has(count, key_size)) {
@@ -118,7 +94,7 @@ class Cursor {
   // What follows, of that which may.
   std::uint8_t take_presence(std::uint8_t known) {
     const auto present = take<std::uint8_t>();
-    ok_ = ok_ && (present & ~known) == 0;
+    expect((present & ~known) == 0);
     return present;
   }
   std::optional<RememberedAnswer> take_answer(std::uint8_t present) {
@@ -132,17 +108,11 @@ class Cursor {
     answer.duplicates = take<std::uint32_t>();
     return answer;
   }
-  [[nodiscard]] bool ok() const { return ok_; }
-  [[nodiscard]] std::string_view rest() const { return bytes_; }
-
- private:
-  std::string_view bytes_;
-  bool ok_ = true;
 };
 
 template <class T>
 void put_big_endian(std::string& out, T value) {
-  put(out, std::byteswap(value));
+  put_number(out, std::byteswap(value));
 }
 
 // Bytes of a key from `offset` on; what is missing counts as zero.
@@ -237,7 +207,7 @@ Ticket ticket_of_key(std::string_view key) {
   return big_endian_at<Ticket>(key, 1 + sizeof(WorkspaceId));
 }
 
-void seal(std::string_view key, std::string& value) { put(value, checksum(key, value)); }
+void seal(std::string_view key, std::string& value) { put_number(value, checksum(key, value)); }
 
 bool is_sealed(std::string_view key, std::string_view value) {
   return unseal(key, value).has_value();
@@ -246,20 +216,20 @@ bool is_sealed(std::string_view key, std::string_view value) {
 std::uint32_t encode_group(std::string_view key, const Group& group, const Totals& before,
                            std::string& out) {
   out.clear();
-  put(out, static_cast<std::uint32_t>(group.records().size()));
-  put(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
-  put(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
-  put(out, before);
+  put_number(out, static_cast<std::uint32_t>(group.records().size()));
+  put_number(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
+  put_number(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
+  put_totals(out, before);
   const std::string_view traceparent = group.traceparent();
   const std::size_t presence_at = out.size();
-  put(out, static_cast<std::uint8_t>((group.answer() ? has_answer : 0) |
-                                     (traceparent.empty() ? 0 : has_traceparent)));
+  put_number(out, static_cast<std::uint8_t>((group.answer() ? has_answer : 0) |
+                                            (traceparent.empty() ? 0 : has_traceparent)));
   put_answer(out, group.answer());
   out += traceparent;
   for (const EventRecord& record : group.records()) {
-    put(out, record.size);
-    put(out, static_cast<std::uint8_t>(record.kind));
-    put(out, record.profile_hash);
+    put_number(out, record.size);
+    put_number(out, static_cast<std::uint8_t>(record.kind));
+    put_number(out, record.profile_hash);
   }
   put_keys(out, group.dedup_keys());
   const bool compressed = put_compressed(out, group.bytes());
@@ -339,9 +309,9 @@ Group::Parts StoredGroup::parts() const {
 
 void encode_keys(std::string_view key, const Group& group, std::string& out) {
   out.clear();
-  put(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
-  put(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
-  put(out, group.answer() ? has_answer : std::uint8_t{0});
+  put_number(out, std::int64_t{group.accepted_wall().time_since_epoch().count()});
+  put_number(out, static_cast<std::uint32_t>(group.dedup_keys().size()));
+  put_number(out, group.answer() ? has_answer : std::uint8_t{0});
   put_answer(out, group.answer());
   put_keys(out, group.dedup_keys());
   seal(key, out);
@@ -366,8 +336,8 @@ std::optional<StoredKeys> decode_keys(std::string_view key, std::string_view val
 
 std::string encode_appended(std::string_view key, const Appended& appended) {
   std::string out;
-  put(out, appended.next.ticket);
-  put(out, appended.next.before);
+  put_number(out, appended.next.ticket);
+  put_totals(out, appended.next.before);
   out += appended.name;
   seal(key, out);
   return out;
@@ -388,8 +358,8 @@ std::optional<Appended> decode_appended(std::string_view key, std::string_view v
 
 std::string encode_position(std::string_view key, const Position& position) {
   std::string out;
-  put(out, position.ticket);
-  put(out, position.before);
+  put_number(out, position.ticket);
+  put_totals(out, position.before);
   seal(key, out);
   return out;
 }
