@@ -29,6 +29,7 @@
 #include <sluice/base/calendar.hpp>
 #include <sluice/base/log.hpp>
 
+#include "codec.hpp"
 #include "file_identity.hpp"
 #include "folder.hpp"
 #include "reserve.hpp"
@@ -156,6 +157,23 @@ class WriteCounter final : public rocksdb::EventListener {
   std::atomic<std::uint64_t>& bytes_;
 };
 
+// A table that cannot be written fails the writes behind it. RocksDB would only try again, and hold
+// them up until it works: for ever on a disk that others have filled, the commit thread with them.
+class TableFailures final : public rocksdb::EventListener {
+ public:
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* status) override {
+    if (reason == rocksdb::BackgroundErrorReason::kFlush ||
+        reason == rocksdb::BackgroundErrorReason::kFlushNoWAL) {
+      *status = rocksdb::Status(*status, rocksdb::Status::Severity::kHardError);
+    }
+  }
+  // reopen() does.
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status,
+                            bool* auto_recovery) override {
+    *auto_recovery = false;
+  }
+};
+
 // A log may be given so much of the disk ahead as its memtable can take.
 constexpr std::uint64_t ample_room_bytes = 1U << 30;
 // What opening writes besides tables of what was in the logs, and what tables have besides records.
@@ -163,17 +181,17 @@ constexpr std::uint64_t small_change_bytes = 1U << 20;
 // More than a log can have, so that no table has to be written.
 constexpr std::size_t frugal_write_buffer_bytes = 1U << 30;
 
-struct LogFiles {
+struct FilesSize {
   std::uint64_t size_bytes = 0;
   std::uint64_t disk_bytes = 0;  // with what was set aside for more
 };
 
-LogFiles log_files(const std::string& path) {
-  LogFiles found;
+FilesSize files_of(const std::string& path, std::string_view extension) {
+  FilesSize found;
   std::error_code error;
   for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
     struct stat status{};
-    if (at->path().extension() == ".log" && ::stat(at->path().c_str(), &status) == 0) {
+    if (at->path().extension() == extension && ::stat(at->path().c_str(), &status) == 0) {
       found.size_bytes += static_cast<std::uint64_t>(status.st_size);
       found.disk_bytes += static_cast<std::uint64_t>(status.st_blocks) * 512;
     }
@@ -196,18 +214,23 @@ void trim_logs(const std::string& path) {
 // For a queue: groups are written in order, live shortly, and go in order. What was released before
 // its memtable is full is never written to a table; the rest goes to level 0, and once more to
 // level 1, where files lie one behind the other and can be dropped whole.
-rocksdb::Options rocksdb_options(std::size_t write_buffer_bytes) {
+rocksdb::Options rocksdb_options(const RocksDbOptions& wanted) {
   rocksdb::Options options;
   options.create_if_missing = true;
   // At full speed what waits for its delivery is a part of it, and what it flushes as well.
-  options.write_buffer_size = write_buffer_bytes;
+  options.write_buffer_size = wanted.write_buffer_bytes;
   options.max_write_buffer_number = 3;
   options.num_levels = 2;
   options.level0_file_num_compaction_trigger = 4;
-  options.target_file_size_base = 32U << 20;
+  options.target_file_size_base = wanted.table_bytes;
   options.max_background_jobs = 2;
-  options.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression};
-  options.max_open_files = 64;
+  options.compression_per_level = {
+      wanted.is_tight ? rocksdb::kLZ4Compression : rocksdb::kNoCompression,
+      rocksdb::kLZ4Compression};
+  // Those that were used last, and not those that a hash leaves: what is open outlives its
+  // deletion.
+  options.max_open_files = wanted.open_files_max;
+  options.table_cache_numshardbits = 0;
   options.allow_concurrent_memtable_write = false;  // there is one writer
   // Records come in large pieces: copying them into a buffer first would buy nothing.
   options.writable_file_max_buffer_size = 4U << 10;
@@ -241,9 +264,10 @@ class RocksDbEngine final : public Engine {
  public:
   explicit RocksDbEngine(RocksDbOptions options)
       : options_(std::move(options)), reserve_(options_.reserve_path) {
-    settings_ = rocksdb_options(options_.write_buffer_bytes);
+    settings_ = rocksdb_options(options_);
     settings_.info_log = std::make_shared<Log>(dropped_bytes_);
     settings_.listeners.push_back(std::make_shared<WriteCounter>(written_bytes_));
+    settings_.listeners.push_back(std::make_shared<TableFailures>());
     settings_.env = options_.env != nullptr ? options_.env : bounded_env();
     // They come in bursts, and whoever waits for an acknowledgement goes first.
     for (const auto pool : {rocksdb::Env::HIGH, rocksdb::Env::LOW}) {
@@ -256,9 +280,14 @@ class RocksDbEngine final : public Engine {
   [[nodiscard]] Result<void> open() {
     const auto room = room_on(options_.path);
     settings_.allow_fallocate = !room || room->free_bytes >= ample_room_bytes;
+    // A compaction may write all tables anew: without room for that it would take the last, and
+    // fail.
+    is_uncompacted_ = options_.is_tight ||
+                      (room && room->free_bytes < files_of(options_.path, ".sst").size_bytes);
+    settings_.disable_auto_compactions = is_uncompacted_;
     rocksdb::Status status = rocksdb::Status::NoSpace();
     if (options_.read_only || !room ||
-        room->free_bytes >= log_files(options_.path).size_bytes + small_change_bytes) {
+        room->free_bytes >= files_of(options_.path, ".log").size_bytes + small_change_bytes) {
       status = open_with(settings_, options_.read_only);
     }
     is_frugal_ = false;
@@ -282,6 +311,7 @@ class RocksDbEngine final : public Engine {
     writes_.Clear();
     rocksdb::Status status;
     for (std::size_t i = 0; i < batch.size() && status.ok(); ++i) {
+      note_workspace(batch[i].key);
       status = add(batch[i]);
     }
     rocksdb::WriteOptions how;
@@ -289,11 +319,11 @@ class RocksDbEngine final : public Engine {
     if (status.ok()) {
       status = db_->Write(how, &writes_);
     }
-    if (is_frugal_) {
+    if (is_frugal_ || is_uncompacted_) {
       end_frugality();
     }
     written_bytes_.fetch_add(writes_.GetDataSize(), std::memory_order_relaxed);
-    return status.ok() && !is_in_place() ? gone() : noted(status);
+    return is_in_place() ? noted(status) : gone();
   }
 
   Result<void> sync() override {
@@ -302,7 +332,7 @@ class RocksDbEngine final : public Engine {
       return db_ == nullptr ? closed() : no_room();
     }
     const rocksdb::Status status = db_->SyncWAL();
-    return status.ok() && !is_in_place() ? gone() : noted(status);
+    return is_in_place() ? noted(status) : gone();
   }
 
   Result<void> read(std::string_view from, std::string_view to, const Sink& sink) override {
@@ -373,7 +403,7 @@ class RocksDbEngine final : public Engine {
     if (!room) {
       return {};
     }
-    const LogFiles logs = log_files(options_.path);
+    const FilesSize logs = files_of(options_.path, ".log");
     const std::uint64_t live = std::min(live_bytes, logs.size_bytes);
     const std::uint64_t needed = live + live / 8 + small_change_bytes;
     if (logs.disk_bytes > 2 * needed && room->free_bytes + reserve_.held_bytes() > needed) {
@@ -384,6 +414,7 @@ class RocksDbEngine final : public Engine {
         return open();
       }
       is_frugal_ = false;
+      is_uncompacted_ = settings_.disable_auto_compactions;
       is_stand_in_ = false;
     }
     compact_if_worthwhile(live_bytes);
@@ -391,16 +422,15 @@ class RocksDbEngine final : public Engine {
   }
 
   Result<void> reopen() override {
-    if (is_stand_in_) {
+    if (db_ != nullptr && !is_in_place()) {
+      if (auto moved = move_into_place(); !moved) {
+        return moved;
+      }
+    } else if (is_stand_in_) {
       make_way();
       const auto room = room_on(options_.path);
       if (room && room->free_bytes < small_change_bytes) {
         return no_room();
-      }
-    }
-    if (db_ != nullptr && !is_stand_in_ && !is_in_place()) {
-      if (auto moved = move_into_place(); !moved) {
-        return moved;
       }
     }
     close();
@@ -475,11 +505,31 @@ class RocksDbEngine final : public Engine {
     }
     if (const auto found = identity_of(options_.path); found && db != nullptr) {
       place_ = *found;
+      if (!options_.read_only) {
+        find_workspaces();
+      }
     }
     if (options_.read_only && db != nullptr) {
       stray_tables_ = count_stray_tables();
     }
     return status;
+  }
+
+  // Whose keys to look for one by one, should their tables not be there any more.
+  void find_workspaces() {
+    const std::string begin(1, static_cast<char>(Tag::appended));
+    const std::string end = key_above(Tag::appended);
+    const rocksdb::Slice upper = slice(end);
+    const auto iterator = iterate(upper);
+    for (iterator->Seek(slice(begin)); iterator->Valid(); iterator->Next()) {
+      note_workspace(view(iterator->key()));
+    }
+    iterator->status().PermitUncheckedError();  // whoever has to know them reads them, too
+  }
+  void note_workspace(std::string_view key) {
+    if (static_cast<Tag>(key.front()) == Tag::appended && !workspaces_.contains(key)) {
+      workspaces_.emplace(key);
+    }
   }
 
   [[nodiscard]] Result<void> noted(const rocksdb::Status& status) {
@@ -544,9 +594,12 @@ class RocksDbEngine final : public Engine {
   }
   [[nodiscard]] rocksdb::Status save_to(const std::string& draft) {
     // Its own files are no more: it must not touch those of the new one, which have the same names.
-    rocksdb::Status status = db_->DisableFileDeletions();
-    if (status.ok()) {
-      status = db_->PauseBackgroundWork();
+    rocksdb::Status status;
+    if (!is_stand_in_) {
+      status = db_->DisableFileDeletions();
+      if (status.ok()) {
+        status = db_->PauseBackgroundWork();
+      }
     }
     std::error_code error;
     fs::remove_all(draft, error);
@@ -558,7 +611,7 @@ class RocksDbEngine final : public Engine {
     }
     const std::unique_ptr<rocksdb::DB> copy(made);
     if (copy != nullptr) {
-      status = copy_database(*db_, *copy);
+      status = copy_database(*db_, *copy, workspaces_);
       copy->Close().PermitUncheckedError();
     }
     return status;
@@ -604,6 +657,7 @@ class RocksDbEngine final : public Engine {
     frugal.disable_auto_compactions = true;  // they would take the last room, and fail
     const rocksdb::Status status = open_with(frugal, false);
     is_frugal_ = status.ok();
+    is_uncompacted_ = true;
     return status;
   }
   void make_way() {
@@ -639,16 +693,23 @@ class RocksDbEngine final : public Engine {
         db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &compacted_bytes_));
   }
 
-  // Once there is room for a table of what is in memory, it need not grow beyond what was wanted.
+  // Once there is room for a table of what is in memory, it need not grow beyond what was wanted;
+  // and once there is for all tables, they are put in order again.
   void end_frugality() {
     const auto room = room_on(options_.path);
-    if (!room || room->free_bytes < 2 * memtable_bytes() + options_.write_buffer_bytes) {
-      return;
+    const std::uint64_t free_bytes = room ? room->free_bytes : 0;
+    if (is_frugal_ && free_bytes >= 2 * memtable_bytes() + options_.write_buffer_bytes) {
+      is_frugal_ = !set("write_buffer_size", std::to_string(options_.write_buffer_bytes));
     }
-    const rocksdb::Status status =
-        db_->SetOptions({{"write_buffer_size", std::to_string(options_.write_buffer_bytes)},
-                         {"disable_auto_compactions", "false"}});
-    is_frugal_ = !status.ok();
+    std::uint64_t tables = 0;
+    if (is_uncompacted_ && !options_.is_tight &&
+        db_->GetIntProperty(rocksdb::DB::Properties::kTotalSstFilesSize, &tables) &&
+        free_bytes >= tables + 2 * memtable_bytes() + options_.write_buffer_bytes) {
+      is_uncompacted_ = !set("disable_auto_compactions", "false");
+    }
+  }
+  [[nodiscard]] bool set(const std::string& option, const std::string& value) {
+    return db_->SetOptions({{option, value}}).ok();
   }
 
   rocksdb::Status add(const Batch::Operation& operation) {
@@ -708,13 +769,15 @@ class RocksDbEngine final : public Engine {
   mutable std::shared_mutex mutex_;  // exclusive: opens and closes
   std::unique_ptr<rocksdb::DB> db_;
   // The writer's, as all that follows.
-  bool is_frugal_ = false;
+  bool is_frugal_ = false;       // memory is given more, so that no table has to be written
+  bool is_uncompacted_ = false;  // tables are left as they are
   std::atomic<bool> is_stand_in_{false};  // can only be read; read by any
   std::optional<std::error_code> last_failure_;
   Reserve reserve_;
-  FileIdentity place_{};               // of the folder that was opened
-  std::uint64_t compacted_bytes_ = 0;  // tables, when they were last written anew
-  rocksdb::WriteBatch writes_;         // keeps its memory
+  FileIdentity place_{};                           // of the folder that was opened
+  std::set<std::string, std::less<>> workspaces_;  // keys that say where one stands
+  std::uint64_t compacted_bytes_ = 0;              // tables, when they were last written anew
+  rocksdb::WriteBatch writes_;                     // keeps its memory
 };
 
 }  // namespace

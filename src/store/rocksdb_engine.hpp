@@ -19,7 +19,10 @@ struct RocksDbOptions {
   bool read_only = false;       // nothing is changed, also not to recover; writes fail
   rocksdb::Env* env = nullptr;  // outlives the engine; none: the system's
   std::size_t write_buffer_bytes = 32U << 20;
-  std::string reserve_path = {};  // see Reserve; empty: may fill the disk, and keeps no room
+  std::size_t table_bytes = 32U << 20;  // of a table in which there are others' keys
+  int open_files_max = 64;              // tables, and ten; at least 20
+  bool is_tight = false;                // every byte counts: tables are compressed at once
+  std::string reserve_path = {};        // see Reserve; empty: may fill the disk, and keeps no room
   // Makes the folder above again when it is gone; empty: nothing is made again.
   std::function<Result<void>()> restore_folder = nullptr;
   // Whether it can be opened without harm to the process; asked before it is opened again after a

@@ -2,11 +2,14 @@
 // what has ended.
 #include "reserve.hpp"
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <set>
 
 #include <gmock/gmock.h>
+#include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 
 #include "rocksdb_support.hpp"
 #include "small_disk.hpp"
@@ -127,6 +130,62 @@ TEST_F(FullDiskTest, WhatIsDeliveredMakesRoomAgain) {
     EXPECT_LT(running.engine->stats().disk_bytes, 16 * mebibyte);
   }
 }
+
+// Where no table can be made once the test says so.
+class NoTables final : public rocksdb::FileSystemWrapper {
+ public:
+  explicit NoTables(rocksdb::IOStatus refusal)
+      : FileSystemWrapper(rocksdb::FileSystem::Default()), refusal_(std::move(refusal)) {}
+  [[nodiscard]] const char* Name() const override { return "NoTables"; }
+  rocksdb::IOStatus NewWritableFile(const std::string& path, const rocksdb::FileOptions& options,
+                                    std::unique_ptr<rocksdb::FSWritableFile>* file,
+                                    rocksdb::IODebugContext* context) override {
+    return refuse && path.ends_with(".sst")
+               ? refusal_
+               : FileSystemWrapper::NewWritableFile(path, options, file, context);
+  }
+
+  std::atomic<bool> refuse{false};
+
+ private:
+  const rocksdb::IOStatus refusal_;
+};
+
+class WithoutTables : public testing::TestWithParam<rocksdb::IOStatus> {};
+
+// RocksDB would hold up the commit thread for ever, and with it the end of the process: so the test
+// would not end.
+TEST_P(WithoutTables, CommitsAreRefusedAtOnceAndGoOnAfterwards) {
+  const test::TemporaryDirectory folder;
+  const auto tables = std::make_shared<NoTables>(GetParam());
+  const auto env = rocksdb::NewCompositeEnv(tables);
+  OnRocksDb running({.path = folder / "db", .env = env.get(), .write_buffer_bytes = 4 * mebibyte});
+  ASSERT_FALSE(running.error) << running.error->message;
+  std::uint64_t last = 0;
+  while (last < 10) {
+    ASSERT_TRUE(running.append(numbered_group(++last, running.clock)));
+  }
+  tables->refuse = true;
+  while (running.append(numbered_group(last + 1, running.clock, 500'000))) {
+    ASSERT_LT(++last, 200U) << "it must be refused once memory is full";
+  }
+  EXPECT_NE(running.store->buffer(0).trouble(), "");
+  tables->refuse = false;
+  for (int second = 0; second < 3; ++second) {
+    running.settle();
+  }
+  EXPECT_EQ(running.store->buffer(0).trouble(), "");
+  EXPECT_TRUE(running.append(numbered_group(++last, running.clock)));
+  EXPECT_EQ(running.read_all().size(), last);
+  EXPECT_EQ(running.lost, Backlog{});
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, WithoutTables,
+                         testing::Values(rocksdb::IOStatus::NoSpace(),
+                                         rocksdb::IOStatus::IOError("Input/output error")),
+                         [](const auto& refusal) {
+                           return refusal.param.IsNoSpace() ? "NoSpace" : "IOError";
+                         });
 
 TEST_F(FullDiskTest, AStartOnItTakesNothingInAndDelivers) {
   {
