@@ -65,7 +65,8 @@ class Reference:
                 yield from self.rows(section_of(key), f"{name}.")
             elif name.removesuffix("_file") not in keys or not name.endswith("_file"):
                 file = f", `{prefix}{name}_file`" if f"{name}_file" in keys else ""
-                meaning = RANGE.sub("", key["description"]) + f" {key.get('x-see', '')}".rstrip()
+                restart = " A change needs a restart." if key.get("x-restart") else ""
+                meaning = RANGE.sub("", key["description"]) + restart + f" {key.get('x-see', '')}".rstrip()
                 yield (f"`{prefix}{name}`{file}", self.type_of(key), self.default_of(name, key, section),
                        " to ".join(range_of(key) or []), meaning)
 

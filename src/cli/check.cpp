@@ -5,6 +5,7 @@
 #include <sluice/base/log.hpp>
 #include <sluice/cli/cli.hpp>
 #include <sluice/config/load.hpp>
+#include <sluice/config/schema.hpp>
 
 #include "commands.hpp"
 #include "findings.hpp"
@@ -31,6 +32,11 @@ int check(const std::string& config_file, const CheckOptions& options) {
   }
   say("# " + config->file + " is valid; with all defaults it says:\n" +
       config::to_yaml_masked(*config));
+  return exit_ok;
+}
+
+int schema() {
+  say(config::json_schema());
   return exit_ok;
 }
 

@@ -157,6 +157,9 @@ int run(int argc, const char* const* argv) {
     log::configure(log::Level::off, log::Format::human);
     exit_code = store::run_trial(trial_database, trial_writes);
   });
+  app.add_subcommand("schema", "Print the JSON Schema of the configuration.")->callback([&] {
+    exit_code = schema();
+  });
   app.add_subcommand("version", "Print the version.")->callback([&] { exit_code = version(); });
   try {
     app.parse(argc, argv);

@@ -87,6 +87,7 @@ struct TapOptions {
 // Samples of the events that the running gateway accepts and rejects, line by line, until it ends.
 [[nodiscard]] int tap(const std::string& config_file, const TapOptions& options);
 
+[[nodiscard]] int schema();
 [[nodiscard]] int version();
 
 }  // namespace sluice::cli

@@ -28,7 +28,7 @@ bool is_ip(const std::string& host) {
 
 // RFC 1123's letters, digits and hyphens. A name whose last label is a number is a mistyped IPv4
 // address.
-bool is_host_name(std::string_view host) {
+bool is_dns_name(std::string_view host) {
   const auto allowed = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '.'; };
   const std::string_view last = host.substr(host.rfind('.') + 1);
   return !host.empty() && host.size() <= 253 && !host.starts_with('.') && !last.empty() &&
@@ -55,7 +55,7 @@ std::optional<HostPort> parse_host_port(std::string_view text) {
     const std::size_t colon = std::min(text.find(':'), text.size());
     parsed.host = text.substr(0, colon);
     port = text.substr(colon);
-    if (!parse_ip<Ipv4>(AF_INET, parsed.host) && !is_host_name(parsed.host)) return std::nullopt;
+    if (!parse_ip<Ipv4>(AF_INET, parsed.host) && !is_dns_name(parsed.host)) return std::nullopt;
   }
   if (port.empty()) return parsed;
   std::uint16_t number = 0;

@@ -178,16 +178,4 @@ void Section::mistake(std::string_view what, std::string mend) const {
   if (place_.is_map() || place_.is_null()) place_.mistake(what, std::move(mend));
 }
 
-void Section::read(std::string_view key, std::string& out) const {
-  const auto at = find(key);
-  if (!at) return;
-  auto text = at->text();
-  if (!text) return;
-  if (text->empty()) {
-    at->mistake("is empty", "write a value, or leave the key out");
-  } else {
-    out = *std::move(text);
-  }
-}
-
 }  // namespace sluice::config

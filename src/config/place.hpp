@@ -141,13 +141,6 @@ class Section {
   // The section below the key of the same name, empty when it is not there.
   [[nodiscard]] Section section(std::string_view key) const { return {place_of(key), key}; }
 
-  template <class Out, class T>
-  void read(std::string_view key, Out& out, const Quantity<T>& kind,
-            const Bounds<T>& bounds) const {
-    const auto at = find(key);
-    if (!at) return;
-    if (const auto value = at->quantity(kind, bounds)) out = static_cast<Out>(*value);
-  }
   template <class E, std::size_t n>
   void read(std::string_view key, E& out, const std::array<Name<E>, n>& names) const {
     const auto at = find(key);
@@ -155,8 +148,6 @@ class Section {
     if (const auto value = at->choice(names)) out = *value;
   }
   void read(std::string_view key, bool& out) const { read(key, out, boolean_names); }
-  // A text that is not empty.
-  void read(std::string_view key, std::string& out) const;
 
  private:
   Place place_;

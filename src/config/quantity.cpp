@@ -91,6 +91,7 @@ std::optional<double> parse_rate(std::string_view text) {
 }  // namespace
 
 const Quantity<std::size_t> count{
+    .name = "count",
     .description = "a whole number",
     .parse = [](std::string_view text) -> std::optional<std::size_t> {
       return parse_scaled(text, count_units);
@@ -98,6 +99,7 @@ const Quantity<std::size_t> count{
     .format = [](std::size_t value) { return format_scaled(value, count_units); }};
 
 const Quantity<std::size_t> size{
+    .name = "size",
     .description = "a size such as 16KiB, 8MiB or 1000000",
     .parse = [](std::string_view text) -> std::optional<std::size_t> {
       return parse_scaled(text, size_units);
@@ -105,6 +107,7 @@ const Quantity<std::size_t> size{
     .format = [](std::size_t value) { return format_scaled(value, size_units); }};
 
 const Quantity<std::chrono::milliseconds> duration{
+    .name = "duration",
     .description = "a duration such as 200ms, 10s, 10m or 1h",
     .parse = parse_duration,
     .format = [](std::chrono::milliseconds value) {
@@ -112,11 +115,13 @@ const Quantity<std::chrono::milliseconds> duration{
     }};
 
 const Quantity<double> rate{
+    .name = "rate",
     .description = "a rate such as 5000/s or 100/m",
     .parse = parse_rate,
     .format = [](double value) { return value == 0 ? "0" : fmt::format("{}/s", value); }};
 
-const Quantity<double> share{.description = "a number such as 0.95",
+const Quantity<double> share{.name = "share",
+                             .description = "a number such as 0.95",
                              .parse = parse_share,
                              .format = [](double value) { return fmt::format("{}", value); }};
 

@@ -14,6 +14,7 @@ namespace sluice::config {
 // type is read as the largest, so that the mistake is "above the limit" and not "no number".
 template <class T>
 struct Quantity {
+  std::string_view name;         // of its definition in the JSON Schema
   std::string_view description;  // with an article: "a size such as 8MiB"
   std::optional<T> (*parse)(std::string_view text);
   std::string (*format)(T value);

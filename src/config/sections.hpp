@@ -1,4 +1,5 @@
-// One reader for each section of the file, and the checks that look at two of them.
+// Reads the file: its sections by their tables (table.hpp) and, by hand, what looks at more than
+// one key.
 #pragma once
 
 #include <sluice/config/config.hpp>

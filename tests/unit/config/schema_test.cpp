@@ -8,6 +8,8 @@
 #include <gmock/gmock.h>
 #include <yaml-cpp/yaml.h>
 
+#include <sluice/config/schema.hpp>
+
 #include "keys.hpp"
 #include "reading.hpp"
 
@@ -53,6 +55,11 @@ TEST(Schema, KnowsTheKeysOfTheReaderAndNoOthers) {
     }
   }
   EXPECT_EQ(of_schema, of_reader);
+}
+
+TEST(Schema, IsThatOfTheTables) {
+  EXPECT_EQ(shipped("sluice.schema.json"), json_schema())
+      << "run: sluice schema > config/sluice.schema.json";
 }
 
 TEST(Schema, DefinesAndUsesTheSameNames) {

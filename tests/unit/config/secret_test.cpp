@@ -19,7 +19,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 // 32 characters, as a token_key must have.
-constexpr std::string_view key = "0123456789 abcdef 0123456789 \xC5\x82.";
+constexpr std::string_view plain_key = "0123456789 abcdef 0123456789 \xC5\x82.";
 
 const std::vector<std::string>& padded() {
   static const std::vector<std::string> all = [] {
@@ -27,7 +27,7 @@ const std::vector<std::string>& padded() {
     for (const char* format : {"{}", "{}\n", "{}\r\n\n", " {}", "\t {} \t", "\n{}\n", "{} \n",
                                "\xEF\xBB\xBF{}", "\xEF\xBB\xBF {}\r\n", "\v{}\f"}) {
       std::string text = format;
-      made.push_back(text.replace(text.find("{}"), 2, key));
+      made.push_back(text.replace(text.find("{}"), 2, plain_key));
     }
     return made;
   }();
@@ -72,7 +72,7 @@ TEST(Secrets, AreTheSameHoweverTheyArePadded) {
   for (const std::string& text : padded()) {
     for (const bool in_files : {false, true}) {
       EXPECT_THAT(secrets_of(with_each_secret(text, in_files)),
-                  ElementsAre(key, key, key, key, key))
+                  ElementsAre(plain_key, plain_key, plain_key, plain_key, plain_key))
           << testing::PrintToString(text) << in_files;
     }
   }
@@ -84,7 +84,7 @@ TEST(Secrets, AreTheSameWhenTheirFileIsReadAgain) {
         read_again({.value = "before", .file = "/key"}, "api_key_file",
                    World{.variables = {}, .files = {{"/key", text}}}.environment().read_file);
     ASSERT_TRUE(read) << read.error().message;
-    EXPECT_EQ(read->value, key) << testing::PrintToString(text);
+    EXPECT_EQ(read->value, plain_key) << testing::PrintToString(text);
     EXPECT_EQ(read->file, "/key");
   }
 }

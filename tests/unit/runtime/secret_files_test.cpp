@@ -46,19 +46,19 @@ std::vector<std::string> secrets_of(const config::Config& config) {
           config.workspaces.at(0).auth.api_key.value};
 }
 
-const Files plain{{"/a", "ka"}, {"/b", "kb"}, {"/token", "t"}, {"/api", "api"}};
+const Files plain_files{{"/a", "ka"}, {"/b", "kb"}, {"/token", "t"}, {"/api", "api"}};
 
 TEST(SecretFiles, AreReadAgainAsTheyWereAtTheStart) {
   for (const char* padding : {"", "\n", " \r\n", "\t"}) {
     for (const char* mark : {"", "\xEF\xBB\xBF"}) {
       Files padded;
-      for (const auto& [path, key] : plain) {
+      for (const auto& [path, key] : plain_files) {
         padded[path] = mark + std::string(padding) + key + padding;
       }
       const std::vector<std::string> expected{"ka", "kb", "inline", "t", "api"};
       const config::Config started = config_of(padded);
       EXPECT_EQ(secrets_of(started), expected);
-      const auto again = reread_secrets(config_of(plain), environment_of(padded));
+      const auto again = reread_secrets(config_of(plain_files), environment_of(padded));
       ASSERT_TRUE(again) << again.error().message;
       EXPECT_EQ(secrets_of(*again), expected);
     }
@@ -71,9 +71,9 @@ TEST(SecretFiles, OneWithoutAKeySaysWhoseItIs) {
                                                 {"/token", "admin.token_file (/token) "},
                                                 {"/api", "api_key_file of the workspace default "}};
   for (const auto& [path, key] : keys) {
-    Files changed = plain;
+    Files changed = plain_files;
     changed[path] = "two\nlines";
-    const auto again = reread_secrets(config_of(plain), environment_of(changed));
+    const auto again = reread_secrets(config_of(plain_files), environment_of(changed));
     ASSERT_FALSE(again) << path;
     EXPECT_THAT(again.error().message, HasSubstr(key));
     EXPECT_THAT(again.error().message, HasSubstr("put the key alone, on one line"));
@@ -81,17 +81,17 @@ TEST(SecretFiles, OneWithoutAKeySaysWhoseItIs) {
 }
 
 TEST(SecretFiles, TwoProducersCannotComeToHaveTheSameKey) {
-  Files changed = plain;
+  Files changed = plain_files;
   changed["/b"] = "\xEF\xBB\xBFka \n";
-  const auto again = reread_secrets(config_of(plain), environment_of(changed));
+  const auto again = reread_secrets(config_of(plain_files), environment_of(changed));
   ASSERT_FALSE(again);
   EXPECT_THAT(again.error().message, HasSubstr("the same key as another one"));
 }
 
 // What is not a change of the key is none of the file: it need not be taken over again.
 TEST(SecretFiles, OneThatHoldsAnotherKeyByNowHasNoStamp) {
-  const config::Config config = config_of(plain);
-  Files changed = plain;
+  const config::Config config = config_of(plain_files);
+  Files changed = plain_files;
   changed["/a"] = "other";
   changed["/b"] = " kb\n";
   const FileStamps stamps = stamps_as_read(config, environment_of(changed));
