@@ -87,7 +87,7 @@ Dispatcher::Dispatcher(const DispatcherOptions& options, Rng rng)
       lanes_(options.lanes),
       breaker_(options.circuit),
       concurrency_(options.max_in_flight),
-      size_limit_(options.batch, options.size_memory) {
+      size_limits_(event_kind_count, SizeLimit(options.batch, options.size_memory)) {
   SLUICE_ASSERT(options_.lanes > 0);
   SLUICE_ASSERT(options_.refused_in_a_row_max > 0);
 }
@@ -307,7 +307,7 @@ void Dispatcher::shrink(const Attempt& attempt) {
     return suspect(attempt, DeadLetterReason::too_large);
   }
   if (!lane.sizes) {
-    lane.sizes = size_limit_;
+    lane.sizes = size_limit_of(lane.batch.kind());
   }
   lane.sizes->on_too_large(events, lane.batch.bytes(), attempt.now);
 }
@@ -359,7 +359,7 @@ void Dispatcher::conclude(Lane& lane) {
     return;
   }
   if (lane.sizes) {
-    size_limit_.adopt(*lane.sizes);
+    size_limit_of(lane.batch.kind()).adopt(*lane.sizes);
     lane.sizes.reset();
   }
   if (!lane.batch.done()) {
@@ -661,7 +661,7 @@ bool Dispatcher::may_send(MonoTime now) const {
 }
 
 // When the lane has something to send, as far as it is concerned; nullopt: it has not.
-std::optional<MonoTime> Dispatcher::ready_at(const Lane& lane, const batch::Limits& limits) const {
+std::optional<MonoTime> Dispatcher::ready_at(const Lane& lane, MonoTime now) {
   if (park_ && park_->lane && *park_->lane != index_of(lane)) {
     return std::nullopt;
   }
@@ -671,15 +671,21 @@ std::optional<MonoTime> Dispatcher::ready_at(const Lane& lane, const batch::Limi
   if (lane.state != LaneState::collecting || lane.queue.empty()) {
     return std::nullopt;
   }
-  return draining_ || lane.goes_alone ? MonoTime::min() : lane.queue.ready_at(limits);
+  if (draining_ || lane.goes_alone) {
+    return MonoTime::min();
+  }
+  return lane.queue.ready_at(size_limit_of(lane.queue.head().record().kind).at(now));
+}
+
+SizeLimit& Dispatcher::size_limit_of(EventKind kind) {
+  return size_limits_[sluice::deliver::index_of(kind)];
 }
 
 void Dispatcher::send_ready(MonoTime now) {
-  const batch::Limits& limits = size_limit_.at(now);
   const std::size_t first = next_lane_;
   for (std::size_t i = 0; i < lanes_.size() && may_send(now); ++i) {
     const std::size_t index = (first + i) % lanes_.size();
-    const std::optional<MonoTime> at = ready_at(lanes_[index], limits);
+    const std::optional<MonoTime> at = ready_at(lanes_[index], now);
     if (at && *at <= now) {
       send(lanes_[index], now);
       next_lane_ = (index + 1) % lanes_.size();
@@ -688,11 +694,11 @@ void Dispatcher::send_ready(MonoTime now) {
 }
 
 void Dispatcher::send(Lane& lane, MonoTime now) {
-  const batch::Limits limits = lane.sizes ? lane.sizes->at(now) : size_limit_.at(now);
   if (lane.state == LaneState::collecting) {
-    cut(lane, limits);
+    cut(lane, now);
   }
-  lane.batch.prepare(all_refused() ? batch::Limits{.events_max = 1} : limits);
+  SizeLimit& sizes = lane.sizes ? *lane.sizes : size_limit_of(lane.batch.kind());
+  lane.batch.prepare(all_refused() ? batch::Limits{.events_max = 1} : sizes.at(now));
   lane.state = LaneState::in_flight;
   lane.attempt = next_attempt_++;
   lane.sent_at = now;
@@ -710,13 +716,14 @@ void Dispatcher::send(Lane& lane, MonoTime now) {
                                     .bytes = lane.batch.bytes()});
 }
 
-void Dispatcher::cut(Lane& lane, const batch::Limits& limits) {
+void Dispatcher::cut(Lane& lane, MonoTime now) {
   ++counts_.batches;
   if (all_refused()) {
     // One less than would park: what an acceptance confirms is as little as at any other time.
     const std::size_t events_max = std::max(options_.refused_in_a_row_max, 2U) - 1;
     return lane.batch.cut_probe_from(lane.queue, events_max, rng_);
   }
+  const batch::Limits& limits = size_limit_of(lane.queue.head().record().kind).at(now);
   const bool shares = !probing() && may_share(lane, limits);
   lane.batch.cut_from(lane.queue, limits);
   if (shares) {
@@ -765,9 +772,8 @@ std::optional<MonoTime> Dispatcher::wake_at(MonoTime now) {
       in_flight_ >= std::min(options_.max_in_flight, concurrency_.limit());
   if (!an_answer_decides) {
     const MonoTime gate = std::max({held_until_, pace_.admits_at(), breaker_.admits_at()});
-    const batch::Limits& limits = size_limit_.at(now);
     for (const Lane& lane : lanes_) {
-      if (const std::optional<MonoTime> at = ready_at(lane, limits)) {
+      if (const std::optional<MonoTime> at = ready_at(lane, now)) {
         consider(std::max(*at, gate));
       }
     }

@@ -305,11 +305,11 @@ class Dispatcher {
   void send(Lane& lane, MonoTime now);
   [[nodiscard]] bool may_send(MonoTime now) const;
   [[nodiscard]] bool probing() const;
-  void cut(Lane& lane, const batch::Limits& limits);
+  void cut(Lane& lane, MonoTime now);
   [[nodiscard]] bool may_share(const Lane& lane, const batch::Limits& limits) const;
   void take_along(Lane& carrier, const batch::Limits& limits);
-  [[nodiscard]] std::optional<MonoTime> ready_at(const Lane& lane,
-                                                 const batch::Limits& limits) const;
+  [[nodiscard]] std::optional<MonoTime> ready_at(const Lane& lane, MonoTime now);
+  [[nodiscard]] SizeLimit& size_limit_of(EventKind kind);
   void clear_back_offs(MonoTime now);
   void assert_conservation() const;
   [[nodiscard]] std::size_t index_of(const Lane& lane) const;
@@ -322,7 +322,7 @@ class Dispatcher {
   CircuitBreaker breaker_;
   ConcurrencyLimit concurrency_;
   Pace pace_;
-  SizeLimit size_limit_;
+  std::vector<SizeLimit> size_limits_;  // per kind
   unsigned in_flight_ = 0;
   std::size_t next_lane_ = 0;  // whose turn it is
   AttemptId next_attempt_ = 1;

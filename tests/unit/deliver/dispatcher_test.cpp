@@ -403,6 +403,55 @@ TEST(Dispatcher, OneHugeEventCostsOnlyItself) {
   EXPECT_EQ(rig.dispatcher.pending_events(), 0U) << "the next batch is as large as ever";
 }
 
+// Each kind has its endpoint, and each endpoint its limits.
+TEST(Dispatcher, A413OnOneKindLeavesTheBatchesOfTheOtherAlone) {
+  constexpr EventKind transaction = EventKind::transaction;
+  Rig rig;
+  const auto next_batch = [&rig](EventKind kind) {
+    std::vector<EventSpec> specs;
+    for (std::uint64_t number = 1; number <= 8; ++number) {
+      specs.push_back({.number = number, .profile = 16 * number, .kind = kind});
+    }
+    rig.push(specs);
+    std::string sent = rig.run();
+    if (kind == transaction && sent.ends_with(" 8")) {
+      sent = rig.answer(status(413));
+    }
+    while (rig.dispatcher.pending_events() > 0) {
+      rig.answer(status(202));
+    }
+    return sent;
+  };
+  EXPECT_EQ(next_batch(transaction), "send transactions 0: 1 2 3 4");
+  EXPECT_EQ(next_batch(EventKind::event), "send 0: 1 2 3 4 5 6 7 8");
+  EXPECT_EQ(next_batch(transaction), "send transactions 0: 1 2 3 4");
+}
+
+// What has lingered, and what fills a batch, is told by the limits of the kind as well.
+TEST(Dispatcher, AKindWithSmallerBatchesFillsThemSooner) {
+  constexpr EventKind transaction = EventKind::transaction;
+  DispatcherOptions options = Rig::one_lane();
+  options.batch = {.events_max = 4, .linger = 100ms};
+  Rig rig(options);
+  const auto push = [&rig](EventKind kind, std::uint64_t count) {
+    std::vector<EventSpec> specs;
+    for (std::uint64_t number = 1; number <= count; ++number) {
+      specs.push_back({.number = number, .profile = 16 * number, .kind = kind});
+    }
+    rig.push(specs);
+    return rig.run();
+  };
+  EXPECT_EQ(push(transaction, 4), "send transactions 0: 1 2 3 4");
+  EXPECT_EQ(rig.answer(status(413)), "send transactions 0: 1 2");
+  EXPECT_EQ(rig.answer(status(202)), "delivered 1 2; send transactions 0: 3 4");
+  EXPECT_EQ(rig.answer(status(202)), "delivered 3 4; released");
+  EXPECT_EQ(push(EventKind::event, 2), "") << "two events fill no batch";
+  rig.sleep();
+  EXPECT_EQ(rig.run(), "send 0: 1 2");
+  EXPECT_EQ(rig.answer(status(202)), "delivered 1 2; released");
+  EXPECT_EQ(push(transaction, 2), "send transactions 0: 1 2");
+}
+
 TEST(Dispatcher, ASmallerSizeIsRelaxedStepByStep) {
   Rig rig;
   const auto next_batch = [&rig] {
