@@ -20,6 +20,12 @@ function(sluice_unit_test name)
   gtest_discover_tests(${name}_test TEST_PREFIX "unit.${name}." DISCOVERY_TIMEOUT 60)
 endfunction()
 
+# sluice_knows_made_up_kind(<program>): its table of kinds, with one made up, comes before the library's.
+function(sluice_knows_made_up_kind target)
+  target_sources(${target} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/made_up_kind.cpp)
+  target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/src/event ${CMAKE_SOURCE_DIR}/tests/support)
+endfunction()
+
 # sluice_uses_asio(<target>): the target includes Asio or Beast, and shares their precompiled header.
 function(sluice_uses_asio target)
   target_link_libraries(${target} PUBLIC sluice::net)

@@ -122,9 +122,8 @@ int export_events(const std::string& path) {
     std::cout  // as it is: it is data, and no terminal's
         << fmt::format(
                R"({{"workspace":{},"ticket":{},"index":{},"kind":"{}","accepted_at":"{}","event":{}}})",
-               json_string(event.workspace), event.ticket, event.index,
-               event.kind == EventKind::event ? "event" : "transaction", text_of(event.accepted_at),
-               event.json)
+               json_string(event.workspace), event.ticket, event.index, info(event.kind).name,
+               text_of(event.accepted_at), event.json)
         << '\n';
   };
   const auto found = store::export_events(path, print, this_program);

@@ -21,6 +21,7 @@
 #include <sluice/deliver/permissions.hpp>
 #include <sluice/deliver/retry_after.hpp>
 #include <sluice/event/api_limits.hpp>
+#include <sluice/event/kind.hpp>
 #include <sluice/net/bell.hpp>
 #include <sluice/net/deadline.hpp>
 #include <sluice/net/gate.hpp>
@@ -84,8 +85,9 @@ class UpstreamCheck {
     }
     upstream_ = std::move(*made);
     if (co_await resolve() && co_await connect() && co_await ask_permissions()) {
-      co_await post_empty_batch(api::events_batch_path);
-      co_await post_empty_batch(api::transactions_batch_path);
+      for (const KindInfo& kind : kinds()) {
+        co_await post_empty_batch(kind.path);
+      }
     }
     upstream_->stop();
   }
@@ -157,7 +159,12 @@ class UpstreamCheck {
 
   // The first request with credentials. False: no other will fare better.
   Task<bool> ask_permissions() {
-    std::vector<std::string> names{std::string(api::transactions_batch_permission)};
+    std::vector<std::string> names;
+    for (const KindInfo& kind : kinds()) {
+      if (!kind.permission.empty()) {
+        names.emplace_back(kind.permission);
+      }
+    }
     if (workspace_.passthrough) {
       names.insert(names.end(), {"API_BATCH_CLIENT_CREATE", "CATALOGS_ITEM_BATCH_CATALOG_CREATE"});
     }
@@ -201,13 +208,14 @@ class UpstreamCheck {
   void look_at_permission(const deliver::Permissions& permissions, const std::string& name) {
     const auto found = permissions.granted.find(name);
     const bool is_granted = found != permissions.granted.end() && found->second;
-    const bool is_needed = name == api::transactions_batch_permission;
+    const auto kind = std::ranges::find(kinds(), name, &KindInfo::permission);
+    const bool is_needed = kind != kinds().end();
     add("permission " + name,
         is_granted  ? Verdict::fine
         : is_needed ? Verdict::misconfigured
                     : Verdict::doubtful,
         is_granted  ? "the key has it"
-        : is_needed ? "the key lacks it: transactions will not be delivered"
+        : is_needed ? fmt::format("the key lacks it: {}s will not be delivered", kind->name)
                     : "the key lacks it: such calls will not pass through");
   }
 

@@ -119,7 +119,7 @@ void write_rule(Writer& out, const mapping::Rule& rule) {
                [&](const mapping::Condition& condition) { write_condition(out, condition); });
     }
     if (rule.ignore) return out.word("ignore", "true");
-    out.key(rule.kind == EventKind::event ? "event" : "transaction");
+    out.key(info(rule.kind).name);
     out.map([&] {
       for (const auto& [name, value] : rule.shape.members) {
         out.key(name);

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <utility>
 
 #include <sluice/base/json_text.hpp>
 #include <sluice/event/event_type.hpp>
+#include <sluice/event/kind.hpp>
 #include <sluice/normalise/mapper.hpp>
 
 #include "lookalikes.hpp"
@@ -95,15 +97,19 @@ void check_salt(const Section& section, const mapping::Object& shape) {
 
 // What the API asks of every event and transaction (event_type.hpp has what it asks of each type).
 // A label that is left out is filled in.
-std::vector<std::string_view> required_members(EventKind kind) {
-  if (kind == EventKind::event) return {"client"};
-  return {"client", "orderId", "products", "revenue", "value", "paymentInfo", "source"};
+std::vector<std::string_view> required_members(Schema schema) {
+  switch (schema) {
+    case Schema::event:
+      return {"client"};
+    case Schema::transaction:
+      return {"client", "orderId", "products", "revenue", "value", "paymentInfo", "source"};
+  }
+  std::unreachable();
 }
 
-mapping::Object read_shape(const Place& at, EventKind kind) {
-  const bool is_event = kind == EventKind::event;
-  const Section section(at, is_event ? "event" : "transaction");
-  for (const std::string_view member : required_members(kind)) {
+mapping::Object read_shape(const Place& at, const KindInfo& kind) {
+  const Section section(at, kind.name);
+  for (const std::string_view member : required_members(kind.schema)) {
     static_cast<void>(section.require(member, "write where it comes from: the API asks for it"));
   }
   mapping::Object shape;
@@ -111,7 +117,7 @@ mapping::Object read_shape(const Place& at, EventKind kind) {
     shape.members.emplace_back(
         name, is_plain_object(name) ? read_plain_object(member, name) : read_value(member));
   }
-  if (is_event) {
+  if (kind.schema == Schema::event) {
     check_type_and_action(section, shape);
     // The API asks for params, which may be empty.
     if (!section.has("params")) {
@@ -193,26 +199,44 @@ Condition read_condition(const Place& at) {
   return condition;
 }
 
-// The event or transaction of a rule; exactly one of the two.
-void read_rule_shape(const Section& section, mapping::Rule& rule) {
-  const auto event = section.find("event");
-  const auto transaction = section.find("transaction");
-  if (event && transaction) {
-    transaction->mistake("is there beside event", "keep one of them, or write two rules");
-  } else if (!event && !transaction) {
-    section.mistake("makes nothing", "write event: or transaction:");
-  } else {
-    rule.kind = event ? EventKind::event : EventKind::transaction;
-    rule.shape = read_shape(event ? *event : *transaction, rule.kind);
+// "event: or transaction:"
+std::string kinds_to_write() {
+  std::string text;
+  for (const KindInfo& kind : kinds()) {
+    text += fmt::format("{}{}:", text.empty() ? "" : " or ", kind.name);
   }
+  return text;
+}
+
+// What a rule makes: exactly one, of one kind.
+void read_rule_shape(const Section& section, mapping::Rule& rule) {
+  const KindInfo* made = nullptr;
+  std::optional<Place> shape;
+  for (const KindInfo& kind : kinds()) {
+    auto at = section.find(kind.name);
+    if (!at) continue;
+    if (made != nullptr) {
+      at->mistake(fmt::format("is there beside {}", made->name),
+                  "keep one of them, or write two rules");
+      return;
+    }
+    made = &kind;
+    shape = std::move(at);
+  }
+  if (made == nullptr) {
+    section.mistake("makes nothing", "write " + kinds_to_write());
+    return;
+  }
+  rule.kind = made->kind;
+  rule.shape = read_shape(*shape, *made);
 }
 
 // A rule makes something, or says that nothing is to be made.
 void read_rule_outcome(const Section& section, mapping::Rule& rule) {
   section.read("ignore", rule.ignore);
   if (!rule.ignore) return read_rule_shape(section, rule);
-  for (const std::string_view other : {"event", "transaction"}) {
-    if (const auto at = section.find(other)) {
+  for (const KindInfo& kind : kinds()) {
+    if (const auto at = section.find(kind.name)) {
       at->mistake("is there beside ignore: true", "keep one of them, or write two rules");
     }
   }
@@ -225,12 +249,12 @@ std::vector<mapping::Rule> read_rules(const Section& source) {
     read_rule_shape(source, rules.emplace_back());
     return rules;
   }
-  for (const std::string_view other : {"event", "transaction"}) {
-    if (const auto at = source.find(other)) {
+  for (const KindInfo& kind : kinds()) {
+    if (const auto at = source.find(kind.name)) {
       at->mistake("is there beside rules", "make it a rule, or leave rules out");
     }
   }
-  for (const Place& item : list->items("has no rule", "write one with event: or transaction:")) {
+  for (const Place& item : list->items("has no rule", "write one with " + kinds_to_write())) {
     const Section section(item, "rule");
     mapping::Rule& rule = rules.emplace_back();
     if (const auto when = section.find("when")) {

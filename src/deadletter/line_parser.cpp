@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <sluice/base/json_text.hpp>
+#include <sluice/event/kind.hpp>
 #include <sluice/normalise/time.hpp>
 
 namespace sluice::deadletter {
@@ -104,7 +105,7 @@ bool read_member(std::string_view name, ondemand::value value, LetterView& lette
     return read_text(letter.workspace);
   }
   if (name == "kind") {
-    return read_text(letter.kind) && (letter.kind == "event" || letter.kind == "transaction");
+    return read_text(letter.kind) && kind_from_name(letter.kind);
   }
   if (name == "reason") {
     return read_text(letter.reason);

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
-#include <unordered_set>
 #include <utility>
 
 #include <sluice/base/assert.hpp>
@@ -22,6 +21,17 @@ constexpr std::chrono::milliseconds latency_min{1};
 constexpr std::size_t index_of(Outcome outcome) { return static_cast<std::size_t>(outcome); }
 constexpr std::size_t index_of(EventKind kind) { return static_cast<std::size_t>(kind); }
 
+std::vector<SizeLimit> size_limits_of(const DispatcherOptions& options) {
+  std::vector<SizeLimit> limits;
+  for (const KindInfo& kind : kinds()) {
+    batch::Limits most = options.batch;
+    most.events_max = std::min(most.events_max, kind.batch_events_max);
+    most.bytes_max = std::min(most.bytes_max, kind.batch_bytes_max);
+    limits.emplace_back(most, options.size_memory);
+  }
+  return limits;
+}
+
 // As they are kept and shown; a byte more than is kept of them, so that it shows where to cut.
 std::string words_of(const UpstreamAnswer& answer) {
   return answer.body.empty()
@@ -40,25 +50,6 @@ bool refuses_access(Treatment treatment) {
 }
 
 }  // namespace
-
-struct Dispatcher::Lane {
-  batch::LaneQueue queue;
-  PendingBatch batch;
-  LaneState state = LaneState::collecting;
-  std::size_t carrier = 0;  // while riding
-  bool goes_alone = false;  // with its next batch, and at once
-  // What its batch has found out about sizes, while it may still turn out to be one event that is
-  // too large.
-  std::optional<SizeLimit> sizes;
-  // While an endpoint is barred: its events, and those that come after them in their profiles.
-  std::vector<EventRef> barred_events;
-  std::unordered_set<std::uint64_t> barred_profiles;
-  AttemptId attempt = 0;  // in flight
-  MonoTime sent_at;
-  MonoTime not_before = MonoTime::min();  // while waiting
-  unsigned failures_in_a_row = 0;
-  unsigned store_failures_in_a_row = 0;
-};
 
 // An attempt that has been answered, while the answer is being dealt with.
 struct Dispatcher::Attempt {
@@ -87,7 +78,9 @@ Dispatcher::Dispatcher(const DispatcherOptions& options, Rng rng)
       lanes_(options.lanes),
       breaker_(options.circuit),
       concurrency_(options.max_in_flight),
-      size_limits_(event_kind_count, SizeLimit(options.batch, options.size_memory)) {
+      size_limits_(size_limits_of(options)),
+      parking_(options.probe),
+      barring_(options.probe) {
   SLUICE_ASSERT(options_.lanes > 0);
   SLUICE_ASSERT(options_.refused_in_a_row_max > 0);
 }
@@ -99,9 +92,7 @@ Dispatcher::~Dispatcher() {
     }
   };
   for (const Lane& lane : lanes_) {
-    lane.batch.for_each_open(abandon);
-    lane.queue.for_each(abandon);
-    std::ranges::for_each(lane.barred_events, abandon);
+    lane.for_each_open(abandon);
   }
 }
 
@@ -114,7 +105,7 @@ void Dispatcher::push(Group::Owner owner) {
   SLUICE_ASSERT(group->open_events == records.size());
   last_ticket_ = group->ticket;
   for (std::uint32_t i = 0; i < records.size(); ++i) {
-    enqueue(lanes_[records[i].profile_hash % lanes_.size()], {.group = group, .index = i});
+    lanes_.of_profile(records[i].profile_hash).enqueue({.group = group, .index = i}, barring_);
   }
   counts_.events_pushed += records.size();
 }
@@ -122,9 +113,8 @@ void Dispatcher::push(Group::Owner owner) {
 Outcome Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
                               const UpstreamAnswer& answer, MonoTime now, WallTime wall_now) {
   Lane& lane = lanes_.at(lane_index);
-  SLUICE_ASSERT(lane.state == LaneState::in_flight);
+  SLUICE_ASSERT(lane.state() == LaneState::in_flight);
   SLUICE_ASSERT(lane.attempt == attempt_id);
-  SLUICE_ASSERT(in_flight_ > 0);
 
   const Judgement judgement = judge(answer, lane.batch.events().size(), options_.accept_statuses);
   Outcome outcome = judgement.outcome;
@@ -135,7 +125,6 @@ Outcome Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
   lane.batch.count_attempt(
       wall_now - std::chrono::floor<std::chrono::milliseconds>(now - lane.sent_at),
       outcome == Outcome::ambiguous);
-  lane.state = LaneState::waiting;
   lane.not_before = now;
 
   const std::chrono::milliseconds asked_for =
@@ -155,15 +144,15 @@ Outcome Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
                         .now = now,
                         .wall_now = wall_now};
   feed_policies(attempt);
+  lanes_.set_status(lane, LaneState::waiting);
   note_endpoint(attempt);
-  --in_flight_;
 
-  const bool was_probe = is_probe(attempt_id);
+  const bool was_probe = parking_.is_probe(attempt_id);
   if (was_probe && is_current_probe_good(attempt)) {
     resume(now);
   }
   apply(attempt);
-  if (was_probe && is_probe(attempt_id)) {
+  if (was_probe && parking_.is_probe(attempt_id)) {
     follow_up_probe(attempt);
   }
   conclude(lane);
@@ -172,9 +161,9 @@ Outcome Dispatcher::on_answer(std::size_t lane_index, AttemptId attempt_id,
 
 void Dispatcher::on_dead_letters_stored(std::size_t lane_index, bool stored, MonoTime now) {
   Lane& lane = lanes_.at(lane_index);
-  SLUICE_ASSERT(lane.state == LaneState::storing);
+  SLUICE_ASSERT(lane.state() == LaneState::storing);
   if (!stored) {
-    lane.state = LaneState::waiting_to_store;
+    lanes_.set_status(lane, LaneState::waiting_to_store);
     lane.not_before = now + full_jitter(options_.backoff, lane.store_failures_in_a_row++, rng_);
     return;
   }
@@ -188,17 +177,14 @@ void Dispatcher::on_dead_letters_stored(std::size_t lane_index, bool stored, Mon
 }
 
 void Dispatcher::on_credentials_refreshed(bool refreshed, MonoTime now) {
-  SLUICE_ASSERT(park_.has_value());
-  SLUICE_ASSERT(park_->stage == ParkStage::refreshing);
-  fresh_from_ = next_attempt_;
+  parking_.on_refreshed(refreshed, next_attempt_);
   if (refreshed) {
-    park_->stage = ParkStage::ready;
     return;
   }
   UpstreamAnswer none;
   none.detail = "no new credentials could be had";
   announce_park(none);
-  schedule_probe(now);
+  parking_.probe_later(now, rng_);
 }
 
 // ---- What an answer does ----
@@ -242,7 +228,7 @@ void Dispatcher::feed_policies(const Attempt& attempt) {
     concurrency_.on_congested(lane.sent_at, attempt.now);
   } else if (outcome.treatment == Treatment::complete) {
     pace_.on_accepted(lane.sent_at, attempt.now);
-    concurrency_.on_accepted(attempt.answer.duration, in_flight_, lane.sent_at, attempt.now);
+    concurrency_.on_accepted(attempt.answer.duration, in_flight(), lane.sent_at, attempt.now);
   }
   if (outcome.upstream_failed) {
     breaker_.on_failed(attempt.id, attempt.now, rng_);
@@ -256,7 +242,7 @@ void Dispatcher::feed_policies(const Attempt& attempt) {
 void Dispatcher::accept(const Attempt& attempt) {
   refused_in_a_row_ = 0;
   throttled_in_a_row_ = 0;
-  const std::size_t lane = index_of(attempt.lane);
+  const std::size_t lane = lanes_.index_of(attempt.lane);
   PendingBatch& batch = attempt.lane.batch;
   if (attempt.rejected.empty()) {
     return end(batch.accept(), lane);
@@ -330,8 +316,8 @@ bool Dispatcher::dissolve(Lane& carrier) {
 
 void Dispatcher::release_riders(const Lane& carrier, bool to_go_alone) {
   for (Lane& lane : lanes_) {
-    if (lane.state == LaneState::riding && lane.carrier == index_of(carrier)) {
-      lane.state = LaneState::collecting;
+    if (lane.state() == LaneState::riding && lane.carrier == lanes_.index_of(carrier)) {
+      lanes_.set_status(lane, LaneState::collecting);
       lane.goes_alone = to_go_alone;
     }
   }
@@ -340,7 +326,7 @@ void Dispatcher::release_riders(const Lane& carrier, bool to_go_alone) {
 void Dispatcher::suspect(const Attempt& attempt, DeadLetterReason reason) {
   attempt.lane.batch.suspect(
       {.reason = reason, .status = attempt.answer.status, .answer = words_of(attempt.answer)});
-  if (!all_refused() && ++refused_in_a_row_ >= options_.refused_in_a_row_max) {
+  if (!parking_.all_refused() && ++refused_in_a_row_ >= options_.refused_in_a_row_max) {
     park(ParkReason::all_refused, attempt);
   }
 }
@@ -350,13 +336,12 @@ void Dispatcher::conclude(Lane& lane) {
   if (must_withdraw(lane)) {
     lane.batch.withdraw(lane.queue);
     lane.sizes.reset();
-    if (barred_) {
+    if (barring_.bars_any()) {
       sort_out();
     }
   }
   if (lane.batch.has_work()) {
-    lane.state = LaneState::waiting;
-    return;
+    return lanes_.set_status(lane, LaneState::waiting);
   }
   if (lane.sizes) {
     size_limit_of(lane.batch.kind()).adopt(*lane.sizes);
@@ -365,23 +350,23 @@ void Dispatcher::conclude(Lane& lane) {
   if (!lane.batch.done()) {
     store(lane);
   } else {
-    lane.state = LaneState::collecting;
+    lanes_.set_status(lane, LaneState::collecting);
     lane.goes_alone = false;
     release_riders(lane, false);
   }
 }
 
 bool Dispatcher::must_withdraw(const Lane& lane) const {
-  if (all_refused()) {
-    return park_->lane != index_of(lane);
+  if (parking_.all_refused()) {
+    return parking_.lane() != lanes_.index_of(lane);
   }
-  return lane.batch.has_work() && is_barred(lane.batch.kind());
+  return lane.batch.has_work() && barring_.is_barred(lane.batch.kind());
 }
 
 void Dispatcher::store(Lane& lane) {
-  lane.state = LaneState::storing;
-  outbox_.emplace_back(
-      action::StoreDeadLetters{.lane = index_of(lane), .letters = lane.batch.dead_letters()});
+  lanes_.set_status(lane, LaneState::storing);
+  outbox_.emplace_back(action::StoreDeadLetters{.lane = lanes_.index_of(lane),
+                                                .letters = lane.batch.dead_letters()});
 }
 
 void Dispatcher::end(std::span<const EventRef> events, std::size_t lane) {
@@ -402,71 +387,52 @@ void Dispatcher::end(EventRef event) {
 // ---- Parking ----
 
 std::optional<ParkReason> Dispatcher::parked() const {
-  if (park_ && park_->announced) {
-    return park_->reason;
+  if (const auto reason = parking_.parked()) {
+    return reason;
   }
-  return barred_ ? std::optional(barred_->reason) : std::nullopt;
-}
-
-bool Dispatcher::all_refused() const { return park_ && park_->reason == ParkReason::all_refused; }
-
-bool Dispatcher::is_probe(AttemptId attempt) const {
-  return park_ && park_->stage == ParkStage::probing && park_->probe == attempt;
+  const auto barred = barring_.first_barred();
+  return barred ? std::optional(barring_.reason(*barred)) : std::nullopt;
 }
 
 // A refusal of the content shows that credentials and address are right; it is not enough when
 // refusals are what parked the workspace.
 bool Dispatcher::is_current_probe_good(const Attempt& attempt) const {
   const Treatment treatment = info(attempt.outcome).treatment;
-  return treatment == Treatment::complete ||
-         (reads_content(treatment) && park_->reason != ParkReason::all_refused);
+  return treatment == Treatment::complete || (reads_content(treatment) && !parking_.all_refused());
 }
 
 void Dispatcher::park(ParkReason reason, const Attempt& attempt) {
-  if (park_) {
+  if (parking_.holds()) {
     // It takes an acceptance to refute that all is refused, and any probe that goes through for the
     // rest.
     if (reason == ParkReason::all_refused) {
-      park_->reason = reason;
-      park_->lane.reset();
-      if (park_->stage == ParkStage::probing) {
-        schedule_probe(attempt.now);  // what is out is no probe of this kind
-      }
+      parking_.park(reason, attempt.now, rng_);
       conclude_others(attempt.lane);
-    } else if (is_probe(attempt.id) && !all_refused()) {
-      park_->reason = reason;
+    } else if (parking_.is_probe(attempt.id) && !parking_.all_refused()) {
+      parking_.correct(reason);
     }
     return;
   }
   if (reason != ParkReason::all_refused) {
     const EventKind kind = attempt.lane.batch.kind();
-    if (attempt.id < fresh_from_ || is_barred(kind)) {
+    if (parking_.is_stale(attempt.id) || barring_.is_barred(kind)) {
       return;
     }
-    if (reason == ParkReason::misrouted && other_works(kind)) {
+    if (reason == ParkReason::misrouted && barring_.another_works(kind)) {
       return bar(reason, attempt);
     }
   }
-  if (attempt.now > resumed_at_ + options_.probe.max) {
-    probes_in_a_row_ = 0;
-  }
-  park_ = Park{.reason = reason,
-               .stage = ParkStage::waiting,
-               .announced = false,
-               .probe_at = attempt.now,
-               .lane = std::nullopt};
   if (reason == ParkReason::unauthorised) {
-    park_->lane = index_of(attempt.lane);  // once, at once
-    return;
+    return parking_.doubt(lanes_.index_of(attempt.lane), attempt.now);
   }
-  announce_park(attempt.answer);
-  schedule_probe(attempt.now);
+  parking_.park(reason, attempt.now, rng_);
+  tell_park(attempt.answer);
   conclude_others(attempt.lane);
 }
 
 void Dispatcher::conclude_others(const Lane& answered) {
   for (Lane& lane : lanes_) {
-    if (&lane != &answered && lane.state == LaneState::waiting) {
+    if (&lane != &answered && lane.state() == LaneState::waiting) {
       conclude(lane);
     }
   }
@@ -476,13 +442,12 @@ void Dispatcher::conclude_others(const Lane& answered) {
 void Dispatcher::follow_up_probe(const Attempt& attempt) {
   const Treatment treatment = info(attempt.outcome).treatment;
   const Lane& lane = attempt.lane;
-  if (all_refused() && reads_content(treatment) && lane.batch.has_work()) {
-    park_->stage = ParkStage::ready;  // the next event of the profile, at once
-    park_->lane = index_of(lane);
-    return;
+  if (parking_.all_refused() && reads_content(treatment) && lane.batch.has_work()) {
+    return parking_.probe_again(lanes_.index_of(lane));  // with the next event of the profile
   }
-  if (!all_refused() && refuses_access(treatment) && other_works(lane.batch.kind())) {
-    const ParkReason reason = park_->reason;
+  if (!parking_.all_refused() && refuses_access(treatment) &&
+      barring_.another_works(lane.batch.kind())) {
+    const ParkReason reason = parking_.reason();
     resume(attempt.now);
     return bar(reason, attempt);
   }
@@ -490,137 +455,96 @@ void Dispatcher::follow_up_probe(const Attempt& attempt) {
   if (!info(attempt.outcome).congested) {
     announce_park(attempt.answer);
   }
-  schedule_probe(attempt.now);
-  if (all_refused() && lane.batch.must_stay()) {
-    park_->lane = index_of(lane);
+  parking_.probe_later(attempt.now, rng_);
+  if (parking_.all_refused() && lane.batch.must_stay()) {
+    parking_.leave_to(lanes_.index_of(lane));
   }
 }
 
+// What was in doubt is parked now, if it was not before.
 void Dispatcher::announce_park(const UpstreamAnswer& answer) {
-  SLUICE_ASSERT(park_.has_value());
-  if (!park_->announced) {
-    park_->announced = true;
-    outbox_.emplace_back(action::Parked{.reason = park_->reason,
-                                        .kind = std::nullopt,
-                                        .status = answer.status,
-                                        .content_type = answer.content_type,
-                                        .answer = words_of(answer)});
+  if (parking_.confirm()) {
+    return tell_park(answer);
   }
-  if (!all_refused()) {
-    endpoint_works_ = {};
-    end_bar();
+  if (!parking_.all_refused()) {
+    end_bars();
   }
 }
 
-void Dispatcher::schedule_probe(MonoTime now) {
-  SLUICE_ASSERT(park_.has_value());
-  park_->stage = ParkStage::waiting;
-  park_->lane.reset();
-  park_->probe_at = now + equal_jitter(options_.probe, probes_in_a_row_++, rng_);
+void Dispatcher::tell_park(const UpstreamAnswer& answer) {
+  outbox_.emplace_back(action::Parked{.reason = parking_.reason(),
+                                      .kind = std::nullopt,
+                                      .status = answer.status,
+                                      .content_type = answer.content_type,
+                                      .answer = words_of(answer)});
+  if (!parking_.all_refused()) {
+    end_bars();
+  }
 }
 
 void Dispatcher::resume(MonoTime now) {
-  SLUICE_ASSERT(park_.has_value());
-  if (park_->announced) {
+  if (parking_.resume(now)) {
     outbox_.emplace_back(action::Resumed{.kind = std::nullopt});
     concurrency_.restart();
     pace_.lift();
-    resumed_at_ = now;
   }
-  park_.reset();
   clear_back_offs(now);
 }
 
 void Dispatcher::clear_back_offs(MonoTime now) {
   for (Lane& lane : lanes_) {
-    if (lane.state == LaneState::waiting) {
+    if (lane.state() == LaneState::waiting) {
       lane.not_before = now;
     }
   }
 }
 
-// ---- Barring one endpoint ----
-
-bool Dispatcher::is_barred(EventKind kind) const {
-  return barred_ && barred_->kind == kind && !barred_->on_trial;
-}
-
-bool Dispatcher::other_works(EventKind kind) const {
-  const EventKind other = kind == EventKind::event ? EventKind::transaction : EventKind::event;
-  return endpoint_works_[sluice::deliver::index_of(other)];
-}
+// ---- Barring one kind ----
 
 void Dispatcher::note_endpoint(const Attempt& attempt) {
   const Treatment treatment = info(attempt.outcome).treatment;
   const EventKind kind = attempt.lane.batch.kind();
   if (attempt.answer.failure == Failure::credentials ||
       attempt.answer.failure == Failure::wrong_login) {
-    endpoint_works_ = {};
+    barring_.forget_what_works();
   } else if (refuses_access(treatment)) {
-    endpoint_works_[sluice::deliver::index_of(kind)] = false;
-  } else if (treatment == Treatment::complete || reads_content(treatment)) {
-    endpoint_works_[sluice::deliver::index_of(kind)] = true;
-    if (barred_ && barred_->kind == kind) {
-      outbox_.emplace_back(action::Resumed{.kind = kind});
-      bars_in_a_row_ = 0;
-      end_bar();
-    }
+    barring_.on_refused(kind);
+  } else if ((treatment == Treatment::complete || reads_content(treatment)) &&
+             barring_.on_works(kind)) {
+    outbox_.emplace_back(action::Resumed{.kind = kind});
+    sort_out();
   }
 }
 
 void Dispatcher::bar(ParkReason reason, const Attempt& attempt) {
   const EventKind kind = attempt.lane.batch.kind();
-  if (!barred_) {
+  if (barring_.bar(kind, reason, attempt.now, rng_)) {
     outbox_.emplace_back(action::Parked{.reason = reason,
                                         .kind = kind,
                                         .status = attempt.answer.status,
                                         .content_type = attempt.answer.content_type,
                                         .answer = words_of(attempt.answer)});
   }
-  barred_ = Barred{.kind = kind,
-                   .reason = reason,
-                   .until = attempt.now + equal_jitter(options_.probe, bars_in_a_row_++, rng_)};
   sort_out();
   conclude_others(attempt.lane);
 }
 
-void Dispatcher::end_bar() {
-  if (barred_) {
-    barred_.reset();
+void Dispatcher::end_bars() {
+  if (barring_.end_all()) {
     sort_out();
   }
 }
 
 void Dispatcher::try_barred(MonoTime now) {
-  if (barred_ && !barred_->on_trial && now >= barred_->until) {
-    barred_->on_trial = true;
+  if (barring_.try_again(now)) {
     sort_out();
   }
 }
 
-// What was barred and what was not, in the order of acceptance, is parted anew.
+// What was barred and what was not is parted anew.
 void Dispatcher::sort_out() {
   for (Lane& lane : lanes_) {
-    std::vector<EventRef> events = std::exchange(lane.barred_events, {});
-    lane.barred_profiles.clear();
-    std::exchange(lane.queue, {}).for_each([&](EventRef event) { events.push_back(event); });
-    std::ranges::sort(events, {},
-                      [](EventRef event) { return std::pair(event.group->ticket, event.index); });
-    for (const EventRef event : events) {
-      enqueue(lane, event);
-    }
-  }
-}
-
-void Dispatcher::enqueue(Lane& lane, EventRef event) {
-  const EventRecord& record = event.record();
-  if (is_barred(record.kind)) {
-    lane.barred_profiles.insert(record.profile_hash);
-  }
-  if (lane.barred_profiles.contains(record.profile_hash)) {
-    lane.barred_events.push_back(event);
-  } else {
-    lane.queue.push(event);
+    lane.sort_out(barring_);
   }
 }
 
@@ -633,42 +557,44 @@ void Dispatcher::run(MonoTime now, std::vector<Action>& actions) {
   send_ready(now);
   std::ranges::move(outbox_, std::back_inserter(actions));
   outbox_.clear();
-  assert_conservation();
+  lanes_.assert_sound(pending_events());
 }
 
 void Dispatcher::start_probe(MonoTime now) {
-  if (park_ && park_->stage == ParkStage::waiting && now >= park_->probe_at && !stopped_) {
-    park_->stage = ParkStage::refreshing;
+  if (parking_.is_due(now) && !stopped_) {
+    parking_.refresh();
     outbox_.emplace_back(action::RefreshCredentials{});
   }
 }
 
 void Dispatcher::store_again(MonoTime now) {
   for (Lane& lane : lanes_) {
-    if (lane.state == LaneState::waiting_to_store && now >= lane.not_before) {
+    if (lane.state() == LaneState::waiting_to_store && now >= lane.not_before) {
       store(lane);
     }
   }
 }
 
 // While only a probe may be sent, a lane's own back-off does not keep it from being the one.
-bool Dispatcher::probing() const { return park_ || breaker_.state() != CircuitState::closed; }
+bool Dispatcher::probing() const {
+  return parking_.holds() || breaker_.state() != CircuitState::closed;
+}
 
 bool Dispatcher::may_send(MonoTime now) const {
-  return !stopped_ && (!park_ || park_->stage == ParkStage::ready) && now >= held_until_ &&
-         now >= pace_.admits_at() && breaker_.admits(now) &&
-         in_flight_ < std::min(options_.max_in_flight, concurrency_.limit());
+  return !stopped_ && parking_.may_send() && now >= held_until_ && now >= pace_.admits_at() &&
+         breaker_.admits(now) &&
+         in_flight() < std::min(options_.max_in_flight, concurrency_.limit());
 }
 
 // When the lane has something to send, as far as it is concerned; nullopt: it has not.
 std::optional<MonoTime> Dispatcher::ready_at(const Lane& lane, MonoTime now) {
-  if (park_ && park_->lane && *park_->lane != index_of(lane)) {
+  if (parking_.lane() && *parking_.lane() != lanes_.index_of(lane)) {
     return std::nullopt;
   }
-  if (lane.state == LaneState::waiting) {
+  if (lane.state() == LaneState::waiting) {
     return probing() ? MonoTime::min() : lane.not_before;
   }
-  if (lane.state != LaneState::collecting || lane.queue.empty()) {
+  if (lane.state() != LaneState::collecting || lane.queue.empty()) {
     return std::nullopt;
   }
   if (draining_ || lane.goes_alone) {
@@ -685,31 +611,29 @@ void Dispatcher::send_ready(MonoTime now) {
   const std::size_t first = next_lane_;
   for (std::size_t i = 0; i < lanes_.size() && may_send(now); ++i) {
     const std::size_t index = (first + i) % lanes_.size();
-    const std::optional<MonoTime> at = ready_at(lanes_[index], now);
+    const std::optional<MonoTime> at = ready_at(lanes_.at(index), now);
     if (at && *at <= now) {
-      send(lanes_[index], now);
+      send(lanes_.at(index), now);
       next_lane_ = (index + 1) % lanes_.size();
     }
   }
 }
 
 void Dispatcher::send(Lane& lane, MonoTime now) {
-  if (lane.state == LaneState::collecting) {
+  if (lane.state() == LaneState::collecting) {
     cut(lane, now);
   }
   SizeLimit& sizes = lane.sizes ? *lane.sizes : size_limit_of(lane.batch.kind());
-  lane.batch.prepare(all_refused() ? batch::Limits{.events_max = 1} : sizes.at(now));
-  lane.state = LaneState::in_flight;
+  lane.batch.prepare(parking_.all_refused() ? batch::Limits{.events_max = 1} : sizes.at(now));
+  lanes_.set_status(lane, LaneState::in_flight);
   lane.attempt = next_attempt_++;
   lane.sent_at = now;
-  ++in_flight_;
   breaker_.on_sent(lane.attempt);
   pace_.on_sent(now);
-  if (park_) {
-    park_->stage = ParkStage::probing;
-    park_->probe = lane.attempt;
+  if (parking_.holds()) {
+    parking_.on_sent(lane.attempt);
   }
-  outbox_.emplace_back(action::Send{.lane = index_of(lane),
+  outbox_.emplace_back(action::Send{.lane = lanes_.index_of(lane),
                                     .attempt = lane.attempt,
                                     .kind = lane.batch.kind(),
                                     .events = lane.batch.events(),
@@ -718,7 +642,7 @@ void Dispatcher::send(Lane& lane, MonoTime now) {
 
 void Dispatcher::cut(Lane& lane, MonoTime now) {
   ++counts_.batches;
-  if (all_refused()) {
+  if (parking_.all_refused()) {
     // One less than would park: what an acceptance confirms is as little as at any other time.
     const std::size_t events_max = std::max(options_.refused_in_a_row_max, 2U) - 1;
     return lane.batch.cut_probe_from(lane.queue, events_max, rng_);
@@ -732,17 +656,17 @@ void Dispatcher::cut(Lane& lane, MonoTime now) {
 }
 
 bool Dispatcher::may_share(const Lane& lane, const batch::Limits& limits) const {
-  return lane.state == LaneState::collecting && !lane.goes_alone && !lane.queue.empty() &&
+  return lane.state() == LaneState::collecting && !lane.goes_alone && !lane.queue.empty() &&
          !lane.queue.fills(limits);
 }
 
 void Dispatcher::take_along(Lane& carrier, const batch::Limits& limits) {
-  const std::size_t index = index_of(carrier);
+  const std::size_t index = lanes_.index_of(carrier);
   const auto has_room = [&] { return carrier.batch.events().size() < limits.events_max; };
   for (std::size_t i = 1; i < lanes_.size() && has_room(); ++i) {
-    Lane& lane = lanes_[(index + i) % lanes_.size()];
+    Lane& lane = lanes_.at((index + i) % lanes_.size());
     if (may_share(lane, limits) && carrier.batch.add_from(lane.queue, limits)) {
-      lane.state = LaneState::riding;
+      lanes_.set_status(lane, LaneState::riding);
       lane.carrier = index;
     }
   }
@@ -754,22 +678,22 @@ std::optional<MonoTime> Dispatcher::wake_at(MonoTime now) {
     earliest = earliest ? std::min(*earliest, at) : at;
   };
   for (const Lane& lane : lanes_) {
-    if (lane.state == LaneState::waiting_to_store) {
+    if (lane.state() == LaneState::waiting_to_store) {
       consider(lane.not_before);
     }
   }
   if (stopped_) {
     return earliest;
   }
-  if (park_ && park_->stage == ParkStage::waiting) {
-    consider(park_->probe_at);
+  if (const auto at = parking_.probe_at()) {
+    consider(*at);
   }
-  if (barred_ && !barred_->on_trial) {
-    consider(barred_->until);
+  if (const auto at = barring_.try_at()) {
+    consider(*at);
   }
   const bool an_answer_decides =
-      (park_ && park_->stage != ParkStage::ready) || breaker_.state() == CircuitState::half_open ||
-      in_flight_ >= std::min(options_.max_in_flight, concurrency_.limit());
+      !parking_.may_send() || breaker_.state() == CircuitState::half_open ||
+      in_flight() >= std::min(options_.max_in_flight, concurrency_.limit());
   if (!an_answer_decides) {
     const MonoTime gate = std::max({held_until_, pace_.admits_at(), breaker_.admits_at()});
     for (const Lane& lane : lanes_) {
@@ -795,8 +719,8 @@ Capacity Dispatcher::capacity(MonoTime now) const {
   // Until then it doubles with each round trip, the last of which is worth all before it.
   const double round_trips = std::max(0.0, std::log2(at_once / limit) - 1);
   MonoTime from = std::max({now, held_until_, pace_.admits_at()});
-  if (park_ && park_->stage == ParkStage::waiting) {
-    from = std::max(from, park_->probe_at);
+  if (const auto at = parking_.probe_at()) {
+    from = std::max(from, *at);
   }
   if (breaker_.state() == CircuitState::open) {
     from = std::max(from, breaker_.admits_at());
@@ -811,7 +735,7 @@ std::size_t Dispatcher::pending_events() const {
 
 DispatcherSnapshot Dispatcher::snapshot() const {
   DispatcherSnapshot snapshot{.counts = counts_,
-                              .in_flight = in_flight_,
+                              .in_flight = in_flight(),
                               .concurrency_limit = concurrency_.limit(),
                               .circuit = breaker_.state(),
                               .parked = parked(),
@@ -821,33 +745,15 @@ DispatcherSnapshot Dispatcher::snapshot() const {
   if (held_until_ != MonoTime::min()) {
     snapshot.held_until = held_until_;
   }
-  if (barred_ && !(park_ && park_->announced)) {
-    snapshot.parked_kind = barred_->kind;
+  if (!parking_.parked()) {
+    snapshot.parked_kind = barring_.first_barred();
   }
   for (const Lane& lane : lanes_) {
-    snapshot.lanes.push_back({.state = lane.state,
-                              .queued_events = lane.queue.size() + lane.barred_events.size(),
+    snapshot.lanes.push_back({.state = lane.state(),
+                              .queued_events = lane.queued_events(),
                               .batch_events = lane.batch.open_events()});
   }
   return snapshot;
-}
-
-void Dispatcher::assert_conservation() const {
-  std::size_t held_events = 0;
-  unsigned lanes_in_flight = 0;
-  for (const Lane& lane : lanes_) {
-    held_events += lane.queue.size() + lane.barred_events.size() + lane.batch.open_events();
-    lanes_in_flight += lane.state == LaneState::in_flight ? 1U : 0U;
-    const bool riding = lane.state == LaneState::riding;
-    SLUICE_ASSERT(lane.batch.done() == (riding || lane.state == LaneState::collecting));
-    SLUICE_ASSERT(!riding || !lanes_[lane.carrier].batch.done());
-  }
-  SLUICE_ASSERT(held_events == pending_events());
-  SLUICE_ASSERT(lanes_in_flight == in_flight_);
-}
-
-std::size_t Dispatcher::index_of(const Lane& lane) const {
-  return static_cast<std::size_t>(&lane - lanes_.data());
 }
 
 }  // namespace sluice::deliver

@@ -36,7 +36,7 @@ inline constexpr std::size_t route_count = 13;
 
 struct Route {
   RouteId id = RouteId::unknown;
-  EventKind kind = EventKind::event;
+  EventKind kind{};
   bool single = false;              // exactly one event per request, answered as the upstream does
   std::optional<EventType> type{};  // said by the path
   std::string_view source{};        // the name in the path, of the source route

@@ -211,10 +211,11 @@ void EventPass::run() {
   // event has to look at the capacity again.
   start_ = out.size();
   out_ = out.reserve(walker_.bytes_left() + walker_.bytes_left() / 4 + output_slack_bytes);
-  if (context_.request.kind == EventKind::transaction) {
-    transaction();
-  } else {
-    event();
+  switch (context_.schema) {
+    case Schema::event:
+      return event();
+    case Schema::transaction:
+      return transaction();
   }
 }
 
@@ -770,7 +771,7 @@ void EventPass::insert_original_time() {
   if (has_original_time_) {
     return;
   }
-  const bool is_event = context_.request.kind == EventKind::event;
+  const bool is_event = context_.schema == Schema::event;
   if (free_form_end_ == nullptr) {
     key(is_event ? "params" : "metadata");
     put("{}");
@@ -963,7 +964,7 @@ void EventPass::currency(FieldPath field) {
           : std::string_view{};
   if (currency_.empty()) {
     currency_ = given;
-  } else if (context_.request.kind == EventKind::transaction && !is_same(given, currency_)) {
+  } else if (context_.schema == Schema::transaction && !is_same(given, currency_)) {
     goes_on(Rule::currency_differs, field,
             "differs from the first amount's: a transaction has one currency");
   }
@@ -1043,7 +1044,7 @@ void EventPass::doubtful_text(Rule rule, FieldPath field, std::string_view messa
 }
 
 void EventPass::other_kind(FieldPath field, std::string_view message) {
-  const bool in_params = context_.request.kind == EventKind::event;
+  const bool in_params = context_.schema == Schema::event;
   if (!in_params || strict()) {
     refuse_value(RejectReason::field_invalid, field, message);
     return;

@@ -25,6 +25,7 @@ struct PassContext {
   Rng& rng;
   std::string& scratch;  // for what must be unescaped
   const Request& request;
+  Schema schema;  // of the request's kind
   const Rules& rules;
   Normalised& out;
   std::string_view received_at_text;  // canonical form of request.received_at

@@ -210,8 +210,8 @@ bool has_member(const Object& shape, std::string_view name) {
 
 // An event with an action of its own is a custom one; the API wants to be told so.
 void add_custom_type(const Rule& rule, ObjectPlan& shape) {
-  const bool is_custom = rule.kind == EventKind::event && has_member(rule.shape, "action") &&
-                         !has_member(rule.shape, "type");
+  const bool is_custom = info(rule.kind).schema == Schema::event &&
+                         has_member(rule.shape, "action") && !has_member(rule.shape, "type");
   if (!is_custom) return;
   ValuePlan custom;
   custom.source = ConstantPlan{R"("custom")"};
@@ -225,7 +225,7 @@ void settle_plain_objects(const Rule& rule, ObjectPlan& shape) {
   for (ObjectPlan::Member& member : shape.members) {
     auto* const object = std::get_if<ObjectPlan>(&member.value.source);
     const bool is_client = member.name == "client" && object != nullptr;
-    const bool is_params = member.name == "params" && rule.kind == EventKind::event;
+    const bool is_params = member.name == "params" && info(rule.kind).schema == Schema::event;
     if (is_client) mark_profile(*object);
     if ((is_client || is_params) && !member.value.default_json && !member.value.required) {
       member.value.default_json = "{}";
@@ -243,8 +243,7 @@ Result<RulePlan> compile_rule(const Rule& rule, PointerTree& tree, const std::st
     if (!made) return std::unexpected(std::move(made.error()));
     plan.when.push_back(std::move(*made));
   }
-  auto shape = compiler.object(
-      rule.shape, place + (rule.kind == EventKind::event ? ", event" : ", transaction"));
+  auto shape = compiler.object(rule.shape, fmt::format("{}, {}", place, info(rule.kind).name));
   if (!shape) return std::unexpected(std::move(shape.error()));
   add_custom_type(rule, *shape);
   settle_plain_objects(rule, *shape);

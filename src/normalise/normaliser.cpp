@@ -131,6 +131,7 @@ PassContext Normaliser::State::context_for(const Request& request, const Rules& 
           .rng = rng,
           .scratch = scratch,
           .request = request,
+          .schema = info(request.kind).schema,
           .rules = rules,
           .out = out,
           .received_at_text = {received_at_text.data(), received_at_text.size()}};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <sluice/base/log.hpp>
+#include <sluice/event/kind.hpp>
 
 #include "on_thread.hpp"
 
@@ -32,10 +33,6 @@ class Busy {
 std::unexpected<Error> busy() {
   return failure(std::errc::device_or_resource_busy,
                  "dead letters are being replayed or purged: wait for that to end");
-}
-
-EventKind kind_of(const deadletter::StoredLetter& letter) {
-  return letter.kind == "event" ? EventKind::event : EventKind::transaction;
 }
 
 // What may be accepted again in one group.
@@ -166,8 +163,15 @@ Task<> DeadLetterDesk::replay_run(std::span<const deadletter::StoredLetter> lett
     }
     co_return;
   }
+  const auto kind = kind_from_name(letters.front().kind);
+  if (!kind) {
+    for (const deadletter::StoredLetter& letter : letters) {
+      progress.keep(letter.id, "this version knows no kind `" + letter.kind + "`");
+    }
+    co_return;
+  }
   ingest::Replay replay{.workspace = static_cast<std::size_t>(workspace - deps_.workspaces.begin()),
-                        .kind = kind_of(letters.front()),
+                        .kind = *kind,
                         .traceparent = letters.front().traceparent,
                         .events = {}};
   for (const deadletter::StoredLetter& letter : letters) {

@@ -14,7 +14,7 @@
 #include <sluice/base/redactor.hpp>
 #include <sluice/batch/body.hpp>
 #include <sluice/deliver/retry_after.hpp>
-#include <sluice/event/api_limits.hpp>
+#include <sluice/event/kind.hpp>
 
 namespace sluice::runtime {
 namespace {
@@ -27,14 +27,6 @@ constexpr std::chrono::milliseconds read_interval{1};
 constexpr std::chrono::seconds rate_interval{1};
 // An answer's body is logged up to here: enough to see what is wrong.
 constexpr std::size_t logged_answer_bytes_max = 512;
-
-std::string_view endpoint(EventKind kind) {
-  return kind == EventKind::event ? api::events_batch_path : api::transactions_batch_path;
-}
-
-std::string_view kind_name(EventKind kind) {
-  return kind == EventKind::event ? "event" : "transaction";
-}
 
 constexpr std::array<std::string_view, 3> circuit_names{"closed", "half_open", "open"};
 
@@ -129,7 +121,7 @@ void Pipeline::perform(action::Send& send) {
   batch_events_.observe(static_cast<double>(send.events.size()));
   batch_bytes_.observe(static_cast<double>(send.bytes));
   upstream_->post(
-      endpoint(send.kind), body,
+      info(send.kind).path, body,
       [this, lane = send.lane, attempt = send.attempt](
           const deliver::UpstreamAnswer& answer) noexcept { on_answer(lane, attempt, answer); });
 }
@@ -197,7 +189,7 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
   for (const deliver::DeadLetter& dead : store.letters) {
     letters.push_back(
         {.workspace = name(),
-         .kind = kind_name(dead.event.record().kind),
+         .kind = info(dead.event.record().kind).name,
          .reason = deliver::dead_letter_reason_names[static_cast<std::size_t>(dead.reason)],
          .status = dead.status,
          .answer = dead.answer,
@@ -261,7 +253,7 @@ void Pipeline::close(Ticket ticket) {
 
 void Pipeline::perform(action::Parked& parked) {
   SLUICE_LOG(error, "delivery is parked: events are kept, and only probes are sent of them",
-             {"workspace", name()}, {"kind", parked.kind ? kind_name(*parked.kind) : "all"},
+             {"workspace", name()}, {"kind", parked.kind ? info(*parked.kind).name : "all"},
              {"reason", deliver::park_reason_names[static_cast<std::size_t>(parked.reason)]},
              {"status", parked.status}, {"content_type", parked.content_type},
              {"answer", std::string_view(parked.answer).substr(0, logged_answer_bytes_max)});
@@ -269,7 +261,7 @@ void Pipeline::perform(action::Parked& parked) {
 
 void Pipeline::perform(action::Resumed& resumed) {
   SLUICE_LOG(info, "delivery goes on again", {"workspace", name()},
-             {"kind", resumed.kind ? kind_name(*resumed.kind) : "all"});
+             {"kind", resumed.kind ? info(*resumed.kind).name : "all"});
 }
 
 void Pipeline::drain(std::function<void()> drained) {
@@ -401,7 +393,7 @@ void Pipeline::append_status(std::string& out) const {
                            deliver::park_reason_names[static_cast<std::size_t>(*state.parked)])
              : "null";
   out += ",\"parked_kind\":";
-  out += state.parked_kind ? fmt::format("\"{}\"", kind_name(*state.parked_kind)) : "null";
+  out += state.parked_kind ? fmt::format("\"{}\"", info(*state.parked_kind).name) : "null";
   const auto pace = dispatcher_.pace(deps_.clock.mono_now());
   fmt::format_to(
       std::back_inserter(out),

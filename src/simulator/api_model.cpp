@@ -9,6 +9,7 @@
 #include <sluice/base/assert.hpp>
 #include <sluice/base/json_text.hpp>
 #include <sluice/event/api_limits.hpp>
+#include <sluice/event/kind.hpp>
 
 #include "control.hpp"
 #include "fields.hpp"
@@ -183,15 +184,17 @@ std::optional<ApiModel::Route> ApiModel::find_route(std::string_view path) {
     Route route;
   };
   using enum Endpoint;
-  static constexpr std::array<FixedRoute, 7> routes{{
-      {api::events_batch_path, {events_batch, "POST", {}, true}},
-      {api::transactions_batch_path, {transactions_batch, "POST", {}, true}},
-      {"/v4/transactions", {transaction, "POST", {}, true}},
+  static constexpr std::array<FixedRoute, 5> routes{{
+      {"/v4/transactions", {single, "POST", {}, true, Schema::transaction}},
       {api::login_path, {login, "POST", {}, false}},
       {"/v4/auth/login/profile", {login, "POST", {}, false}},
       {"/v4/auth/refresh/profile", {refresh, "GET", {}, true}},
       {"/uauth/api-key/permission-check", {permission_check, "POST", {}, true}},
   }};
+  const auto kind = std::ranges::find(kinds(), path, &KindInfo::path);
+  if (kind != kinds().end()) {
+    return Route{batch, "POST", {}, true, kind->schema};
+  }
   const auto found = std::ranges::find(routes, path, &FixedRoute::path);
   if (found != routes.end()) {
     return found->route;
@@ -202,7 +205,7 @@ std::optional<ApiModel::Route> ApiModel::find_route(std::string_view path) {
   const bool is_event = path.starts_with(events_prefix);
   const auto type =
       is_event ? event_type_from_path(path.substr(events_prefix.size())) : std::nullopt;
-  return type ? std::optional(Route{event, "POST", type, true}) : std::nullopt;
+  return type ? std::optional(Route{single, "POST", type, true}) : std::nullopt;
 }
 
 Answer ApiModel::handle(const Request& request) {
@@ -263,11 +266,9 @@ Answer ApiModel::carry_out(const Request& request, std::string_view path,
       return tell_permissions(request, path);
     case Endpoint::other_service:
       return {};
-    case Endpoint::events_batch:
-    case Endpoint::transactions_batch:
+    case Endpoint::batch:
       return take_batch(request, path, *route, plan);
-    case Endpoint::event:
-    case Endpoint::transaction:
+    case Endpoint::single:
       return take_single(request, path, *route, plan);
   }
   std::unreachable();
@@ -453,8 +454,7 @@ Answer ApiModel::take_single(const Request& request, std::string_view path, cons
 
 std::expected<Arrival, Violation> ApiModel::take_item(dom::element item, const Route& route,
                                                       WallTime now, const FaultPlan& plan) {
-  const bool is_transaction =
-      route.endpoint == Endpoint::transaction || route.endpoint == Endpoint::transactions_batch;
+  const bool is_transaction = route.schema == Schema::transaction;
   if (!plan.poisons.empty()) {
     if (std::optional<Violation> violation = find_poison(item, plan)) {
       world_.faults.count_poisoned();

@@ -12,6 +12,7 @@
 
 #include <sluice/base/clock.hpp>
 #include <sluice/event/event_type.hpp>
+#include <sluice/event/kind.hpp>
 
 #include "answer.hpp"
 #include "world.hpp"
@@ -34,10 +35,8 @@ struct Request {
 
 // What a route takes: it decides how the body is read.
 enum class Endpoint : std::uint8_t {
-  events_batch,
-  event,
-  transactions_batch,
-  transaction,
+  batch,   // of one kind
+  single,  // one event or transaction
   login,
   refresh,
   permission_check,
@@ -58,6 +57,7 @@ class ApiModel {
     std::string_view method;
     std::optional<EventType> type;  // that the path names
     bool authorized;                // whether credentials are asked for
+    Schema schema = Schema::event;  // of what it takes, where that is looked at
   };
 
   [[nodiscard]] static std::optional<Route> find_route(std::string_view path);

@@ -9,7 +9,7 @@
 #include <simdjson.h>
 
 #include <sluice/base/json_text.hpp>
-#include <sluice/event/api_limits.hpp>
+#include <sluice/event/kind.hpp>
 
 namespace sluice::simulator {
 namespace {
@@ -208,8 +208,8 @@ std::string expand(std::string_view text) {
 bool matches(const Fault& fault, std::string_view path) {
   const std::string_view pattern = fault.path;
   if (pattern.empty()) {
-    return fault.action == revoke || path == api::events_batch_path ||
-           path == api::transactions_batch_path;
+    return fault.action == revoke ||
+           std::ranges::find(kinds(), path, &KindInfo::path) != kinds().end();
   }
   return pattern.ends_with('*') ? path.starts_with(pattern.substr(0, pattern.size() - 1))
                                 : path == pattern;

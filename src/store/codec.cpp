@@ -226,7 +226,9 @@ std::uint32_t encode_group(std::string_view key, const Group& group, const Total
                                             (traceparent.empty() ? 0 : has_traceparent)));
   put_answer(out, group.answer());
   out += traceparent;
+  std::uint32_t format = format_version_first;
   for (const EventRecord& record : group.records()) {
+    format = std::max(format, info(record.kind).since_format);
     put_number(out, record.size);
     put_number(out, static_cast<std::uint8_t>(record.kind));
     put_number(out, record.profile_hash);
@@ -239,9 +241,9 @@ std::uint32_t encode_group(std::string_view key, const Group& group, const Total
     out += group.bytes();
   }
   seal(key, out);
-  return compressed             ? format_version_compressed
-         : !traceparent.empty() ? format_version_traces
-                                : format_version_first;
+  return std::max(format, compressed             ? format_version_compressed
+                          : !traceparent.empty() ? format_version_traces
+                                                 : format_version_first);
 }
 
 std::optional<StoredGroup> decode_group(std::string_view key, std::string_view value) {
@@ -268,7 +270,7 @@ std::optional<StoredGroup> decode_group(std::string_view key, std::string_view v
   for (std::uint32_t i = 0; i < group.head.events; ++i) {
     const auto size = cursor.take<std::uint32_t>();
     const auto kind = cursor.take<std::uint8_t>();
-    if (kind >= event_kind_count) {
+    if (kind >= kinds().size()) {
       return std::nullopt;
     }
     group.records.push_back({.offset = static_cast<std::uint32_t>(offset),

@@ -132,7 +132,7 @@ void Process::arrange_read(MonoTime time) {
   });
 }
 
-void Process::post(const std::string& body, const std::string& idempotency_key,
+void Process::post(const std::string& body, EventKind kind, const std::string& idempotency_key,
                    std::function<void(Answer)> answered) {
   ingest::RequestHead head;
   head.method = boost::beast::http::verb::post;
@@ -143,12 +143,13 @@ void Process::post(const std::string& body, const std::string& idempotency_key,
     answered({.status = static_cast<unsigned>(std::stoul(text.substr(9))), .text = text});
   };
   std::string out;
-  const auto admitted = handler_->look_at(head);
+  auto admitted = handler_->look_at(head);
   if (!admitted) {
     handler_->refuse(head, ingest::RouteId::events_batch, admitted.error(), true, out);
     answer(out);
     return;
   }
+  admitted->route.kind = kind;
   std::string padded = body;
   padded.resize(body.size() + normalise::Normaliser::padding_bytes);
   // The acknowledgement comes on the commit thread, and is seen to on the ingest thread.

@@ -41,8 +41,9 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  // POSTs an array of events; the answer comes later, unless the process crashes before.
-  void post(const std::string& body, const std::string& idempotency_key,
+  // POSTs an array of events, to be delivered as that kind; the answer comes later, unless the
+  // process crashes before.
+  void post(const std::string& body, EventKind kind, const std::string& idempotency_key,
             std::function<void(Answer)> answered);
 
   // Events that have been accepted and have not ended, or are on their way into the buffer.

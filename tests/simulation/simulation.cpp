@@ -11,6 +11,9 @@
 
 #include <malloc.h>
 
+#include <sluice/deadletter/letter.hpp>
+#include <sluice/event/kind.hpp>
+
 #include "codec.hpp"
 #include "memory_engine.hpp"
 #include "process.hpp"
@@ -39,7 +42,8 @@ class Day {
         until_(timeline_.mono_now() + options.length),
         vendor_(timeline_, Rng(rng_()),
                 options.faults_end ? until_ : timeline_.mono_now() + settled_within,
-                options.compact ? simulator::LedgerMode::compact : simulator::LedgerMode::full),
+                options.compact ? simulator::LedgerMode::compact : simulator::LedgerMode::full,
+                options.all_kinds),
         process_options_(make_process_options()) {
     start_process();
     for (std::uint64_t i = 1 + rng_.below(4); i > 0; --i) {
@@ -81,10 +85,12 @@ class Day {
     std::string name;
     std::uint64_t requests = 0;
     std::map<std::string, std::uint64_t> next = {};  // number, by profile
-    test::Versions changeable = {};                  // what it may change, as it was sent last
+    // What it may change, as it was sent last; of each kind.
+    std::map<EventKind, test::Versions> changeable = {};
     bool done = false;
   };
   struct Request {
+    EventKind kind{};
     std::string body;
     std::string key;
     std::vector<TrackedEvent> events;
@@ -177,6 +183,23 @@ class Day {
     timeline_.jump_wall_clock(-std::chrono::milliseconds(right ? 0 : behind));
   }
 
+  // Of all that are said in the form of an event.
+  EventKind draw_kind() {
+    if (!options_.all_kinds) {
+      return {};
+    }
+    std::vector<EventKind> possible;
+    for (const KindInfo& row : kinds()) {
+      if (row.schema == Schema::event) {
+        possible.push_back(row.kind);
+      }
+    }
+    return possible[rng_.below(possible.size())];
+  }
+  [[nodiscard]] std::string_view name_of(EventKind kind) const {
+    return options_.all_kinds ? info(kind).name : std::string_view();
+  }
+
   void produce(std::size_t index) {
     Producer& producer = producers_[index];
     if (timeline_.mono_now() >= until_) {
@@ -184,6 +207,7 @@ class Day {
       return;
     }
     auto request = std::make_shared<Request>();
+    request->kind = draw_kind();
     const bool keyed = rng_.below(2) == 0;
     const bool timed = rng_.below(2) == 0;
     if (keyed) {
@@ -195,11 +219,13 @@ class Day {
       const TrackedEvent event{
           .profile = profile, .number = producer.next[profile]++, .poison = rng_.below(100) == 0};
       request->body += request->body.empty() ? "[" : ",";
-      request->body += to_json(event, {.salted = !keyed, .timed = timed});
+      request->body +=
+          to_json(event, {.salted = !keyed, .timed = timed, .kind = name_of(request->kind)});
       request->events.push_back(event);
       if (!options_.compact && !keyed && timed && !event.poison) {
-        producer.changeable[event] = 0;
-        change_some(producer, *request);
+        test::Versions& changeable = producer.changeable[request->kind];
+        changeable[event] = 0;
+        change_some(changeable, *request);
       }
     }
     request->body += "]";
@@ -207,18 +233,18 @@ class Day {
   }
 
   // Sends events once more that say something else, as a shop does.
-  void change_some(Producer& producer, Request& request) {
+  void change_some(test::Versions& changeable, Request& request) {
     for (std::uint64_t i = rng_.below(3); i > 0; --i) {
-      auto changed = std::next(producer.changeable.begin(),
-                               static_cast<std::ptrdiff_t>(rng_.below(producer.changeable.size())));
+      auto changed =
+          std::next(changeable.begin(), static_cast<std::ptrdiff_t>(rng_.below(changeable.size())));
       auto& [event, version] = *changed;
       version = (version + 1 + static_cast<unsigned>(rng_.below(test::version_count - 1))) %
                 test::version_count;
-      request.body += "," + to_json(event, {.version = version});
+      request.body += "," + to_json(event, {.version = version, .kind = name_of(request.kind)});
       request.changes[event] = version;
     }
-    while (producer.changeable.size() > changeable_max) {
-      producer.changeable.erase(producer.changeable.begin());
+    while (changeable.size() > changeable_max) {
+      changeable.erase(changeable.begin());
     }
   }
 
@@ -235,27 +261,27 @@ class Day {
       return;
     }
     in_world(2s + std::chrono::nanoseconds(rng_.below(1'000'000'000)), again);  // out of patience
-    process_->post(
-        request->body, request->key, [this, index, request, again](const Answer& answer) {
-          if (request->answered || rng_.below(20) == 0) {
-            return;  // the answer is late, or lost on its way
-          }
-          if (answer.status != 202) {
-            if (answer.status != 503) {
-              complain("answered " + answer.text);
-            }
-            in_world(50ms + std::chrono::nanoseconds(rng_.below(200'000'000)), again);
-            return;
-          }
-          request->answered = true;
-          acknowledge(request->events);
-          for (const auto& [event, version] : request->changes) {
-            versions_[event] = version;
-          }
-          in_world(std::chrono::nanoseconds(
-                       rng_.below(static_cast<std::uint64_t>(options_.rest_max.count()))),
-                   [this, index] { produce(index); });
-        });
+    process_->post(request->body, request->kind, request->key,
+                   [this, index, request, again](const Answer& answer) {
+                     if (request->answered || rng_.below(20) == 0) {
+                       return;  // the answer is late, or lost on its way
+                     }
+                     if (answer.status != 202) {
+                       if (answer.status != 503) {
+                         complain("answered " + answer.text);
+                       }
+                       in_world(50ms + std::chrono::nanoseconds(rng_.below(200'000'000)), again);
+                       return;
+                     }
+                     request->answered = true;
+                     acknowledge(request->events);
+                     for (const auto& [event, version] : request->changes) {
+                       versions_[event] = version;
+                     }
+                     in_world(std::chrono::nanoseconds(rng_.below(
+                                  static_cast<std::uint64_t>(options_.rest_max.count()))),
+                              [this, index] { produce(index); });
+                   });
   }
 
   void acknowledge(const std::vector<TrackedEvent>& events) {
@@ -312,16 +338,25 @@ class Day {
     if (!options_.compact) {
       for (const simulator::LedgerEntry& entry : vendor_.ledger().entries()) {
         checks.stored(entry.body);
+        const std::string_view kind = test::kind_of(entry.body);
+        report_.second_kind += !kind.empty() && kind != kinds().front().name ? 1 : 0;
       }
     }
     for (const auto& file : std::filesystem::directory_iterator(folder_)) {
       std::ifstream lines(file.path());
       for (std::string line; std::getline(lines, line);) {
         checks.dead_lettered(line);
+        const auto letter = deadletter::parse_letter(line);
+        if (options_.all_kinds && (!letter || letter->kind != test::kind_of(line))) {
+          complain("a dead letter of another kind than it was sent as: " + line);
+        }
       }
     }
     if (options_.faults_end) {
       checks.check_versions(versions_);
+    }
+    if (vendor_.misaddressed() > 0) {
+      complain(std::to_string(vendor_.misaddressed()) + " requests had events of another kind");
     }
     for (const std::string& violation : checks.violations()) {
       complain(violation);

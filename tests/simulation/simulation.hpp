@@ -22,6 +22,9 @@ struct SimulationOptions {
   bool compact = false;
   // How often the gateway's wall clock jumps, by hours.
   unsigned clock_jumps = 0;
+  // Whether requests are of every kind that the program knows whose events are tracked ones, and
+  // the vendor is in a bad mood for one kind alone, too.
+  bool all_kinds = false;
 };
 
 // What the gateway holds, at one time.
@@ -40,6 +43,7 @@ struct SimulationReport {
   std::uint64_t overwrites = 0;     // of them, with another content than before
   std::uint64_t dead_lettered = 0;  // different events
   std::uint64_t unique = 0;         // events stored upstream
+  std::uint64_t second_kind = 0;    // events stored upstream that are not of the first kind
   unsigned crashes = 0;
   std::uint64_t steps = 0;
   std::vector<Footprint> footprints;    // one for each hour

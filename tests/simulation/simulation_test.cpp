@@ -42,6 +42,7 @@ struct Totals {
   std::uint64_t overwrites = 0;
   std::uint64_t dead_lettered = 0;
   std::uint64_t crashes = 0;
+  std::uint64_t second_kind = 0;
 };
 
 Totals simulate_many(SimulationOptions options) {
@@ -50,7 +51,7 @@ Totals simulate_many(SimulationOptions options) {
   const std::uint64_t first = number_from_environment("SLUICE_SIMULATION_SEED", 1);
   const std::uint64_t runs =
       number_from_environment("SLUICE_SIMULATION_RUNS", SLUICE_SIMULATION_RUNS) /
-      (options.clock_jumps > 0 ? 4 : 1);
+      (options.clock_jumps > 0 || options.all_kinds ? 4 : 1);
   for (options.seed = first; options.seed < first + std::max<std::uint64_t>(1, runs);
        ++options.seed) {
     const test::TemporaryDirectory folder;
@@ -64,6 +65,7 @@ Totals simulate_many(SimulationOptions options) {
     totals.overwrites += report.overwrites;
     totals.dead_lettered += report.dead_lettered;
     totals.crashes += report.crashes;
+    totals.second_kind += report.second_kind;
   }
   return totals;
 }
@@ -87,6 +89,15 @@ TEST(Simulation, NothingIsWrongWhileTheFaultsLast) { (void)simulate_many({.fault
 TEST(Simulation, AWallClockThatJumpsByHoursChangesNothing) {
   const Totals totals = simulate_many({.clock_jumps = 5});
   EXPECT_GT(totals.acknowledged, 0);
+  EXPECT_GT(totals.crashes, 0);
+}
+
+// With a kind of writes that is made up: what would take every kind that is not the first for the
+// second delivers it to the wrong endpoint, or calls it by the wrong name.
+TEST(Simulation, AFurtherKindOfWritesIsAsWellServed) {
+  const Totals totals = simulate_many({.all_kinds = true});
+  EXPECT_GT(totals.second_kind, 0);
+  EXPECT_GT(totals.dead_lettered, 0);
   EXPECT_GT(totals.crashes, 0);
 }
 

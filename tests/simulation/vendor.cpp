@@ -4,6 +4,10 @@
 #include <memory>
 #include <utility>
 
+#include <sluice/event/kind.hpp>
+
+#include "tracked_events.hpp"
+
 namespace sluice::simulation {
 namespace {
 
@@ -32,7 +36,8 @@ UpstreamAnswer with_status(unsigned status) {
 
 }  // namespace
 
-Vendor::Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMode ledger)
+Vendor::Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMode ledger,
+               bool tells_kinds_apart)
     : timeline_(timeline),
       rng_(rng),
       world_(simulator::Options{.validation = simulator::Validation::strict, .ledger = ledger}),
@@ -48,14 +53,17 @@ Vendor::Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMod
         {.from = from,
          .to = std::min(until, from + std::chrono::nanoseconds(rng_.below(phase_max))),
          .mood = static_cast<Mood>(1 + rng_.below(mood_count - 1)),
-         .percent = 20 + rng_.below(81)});
+         .percent = 20 + rng_.below(81),
+         .path = tells_kinds_apart && rng_.below(2) == 0 ? kinds()[rng_.below(kinds().size())].path
+                                                         : std::string_view()});
   }
 }
 
-Vendor::Mood Vendor::mood() {
+Vendor::Mood Vendor::mood(std::string_view path) {
   const MonoTime now = timeline_.mono_now();
   for (const Phase& phase : phases_) {
-    if (phase.from <= now && now < phase.to && rng_.below(100) < phase.percent) {
+    const bool holds = phase.from <= now && now < phase.to;
+    if (holds && (phase.path.empty() || phase.path == path) && rng_.below(100) < phase.percent) {
       return phase.mood;
     }
   }
@@ -65,13 +73,14 @@ Vendor::Mood Vendor::mood() {
 bool Vendor::takes_credentials() const {
   const MonoTime now = timeline_.mono_now();
   return std::ranges::none_of(phases_, [now](const Phase& phase) {
-    return phase.mood == Mood::refusing && phase.from <= now && now < phase.to;
+    return phase.mood == Mood::refusing && phase.path.empty() && phase.from <= now &&
+           now < phase.to;
   });
 }
 
 void Vendor::take(std::string path, std::string body,
                   std::function<void(UpstreamAnswer)> answered) {
-  const Mood mood_now = mood();
+  const Mood mood_now = mood(path);
   const MonoTime now = timeline_.mono_now();
   const auto latency = 1ms + std::chrono::nanoseconds(
                                  rng_.below(mood_now == Mood::slow ? 5'000'000'000 : 40'000'000));
@@ -117,7 +126,16 @@ void Vendor::receive_all() {
   under_way_.clear();
 }
 
+void Vendor::look_at_address(std::string_view path, std::string_view body) {
+  const auto kind = std::ranges::find(kinds(), path, &KindInfo::path);
+  const std::string_view sent_as = test::kind_of(body);
+  if (kind == kinds().end() || (!sent_as.empty() && sent_as != kind->name)) {
+    ++misaddressed_;
+  }
+}
+
 UpstreamAnswer Vendor::carry_out(const std::string& path, const std::string& body) {
+  look_at_address(path, body);
   simulator::Answer answer = api_.handle({.method = "POST",
                                           .target = path,
                                           .authorization = authorization,

@@ -20,11 +20,14 @@ namespace sluice::simulation {
 
 class Vendor {
  public:
-  // Bad moods come between now and `until`.
-  Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMode ledger);
+  // Bad moods come between now and `until`; if so, some of them for one kind of writes alone.
+  Vendor(Timeline& timeline, Rng rng, MonoTime until, simulator::LedgerMode ledger,
+         bool tells_kinds_apart);
 
   [[nodiscard]] const simulator::Ledger& ledger() const { return world_.ledger; }
   [[nodiscard]] bool takes_credentials() const;
+  // Requests that came to the endpoint of another kind than their events were sent as.
+  [[nodiscard]] std::uint64_t misaddressed() const { return misaddressed_; }
 
   // What one request comes to: it arrives, perhaps, and is answered, perhaps.
   void take(std::string path, std::string body,
@@ -53,6 +56,7 @@ class Vendor {
     MonoTime to;
     Mood mood;
     std::uint64_t percent;  // of the requests
+    std::string_view path;  // the only one that it holds for; empty: all
   };
 
   // A request that arrives in a moment.
@@ -64,7 +68,8 @@ class Vendor {
   };
 
   void arrive(UnderWay& request);
-  [[nodiscard]] Mood mood();
+  [[nodiscard]] Mood mood(std::string_view path);
+  void look_at_address(std::string_view path, std::string_view body);
   [[nodiscard]] deliver::UpstreamAnswer carry_out(const std::string& path, const std::string& body);
   [[nodiscard]] deliver::UpstreamAnswer refuse(Mood mood, const std::string& body);
 
@@ -73,6 +78,7 @@ class Vendor {
   simulator::World world_;
   simulator::ApiModel api_;
   std::vector<Phase> phases_;
+  std::uint64_t misaddressed_ = 0;
   std::vector<std::shared_ptr<UnderWay>> under_way_;  // in the order in which they were sent
 };
 

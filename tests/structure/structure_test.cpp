@@ -87,6 +87,29 @@ TEST(Structure, WhatDecidesDoesNothingElse) {
   }
 }
 
+// What tells one kind of write from another is in its row (event/kind.hpp): whoever asks for one by
+// name treats all others alike, whichever they are.
+TEST(Structure, KindsOfWritesAreToldApartByTheirTableAlone) {
+  const std::map<std::string, std::vector<std::string_view>, std::less<>> may_name{
+      {"src/event/kind_table.hpp", {"EventKind::", "\"transaction\""}},
+      {"src/ingest/routes.cpp", {"EventKind::"}},            // a route says what it takes
+      {"src/config/mapping_keys.cpp", {"\"transaction\""}},  // and a section what it has
+      {"src/config/tables_file.cpp", {"\"transaction\""}}};
+  const std::regex named("EventKind::|\"transaction\"");
+  std::size_t seen = 0;
+  for (const SourceFile& file : source_files()) {
+    const auto allowed = may_name.find(file.path.string());
+    for (std::sregex_iterator at(file.text.begin(), file.text.end(), named), end; at != end; ++at) {
+      ++seen;
+      const bool may = allowed != may_name.end() &&
+                       std::ranges::find(allowed->second, at->str()) != allowed->second.end();
+      EXPECT_TRUE(may) << file.path << " names " << at->str()
+                       << ": what it needs of the kind belongs into event/kind.hpp";
+    }
+  }
+  EXPECT_GE(seen, 3);
+}
+
 // What others wrote reaches a terminal through one door, which makes it harmless.
 TEST(Structure, EveryCommandWritesThroughItsDoor) {
   // Events as data, and the escapes of `top` itself, which are no one else's words.

@@ -14,8 +14,9 @@ std::string to_json(const TrackedEvent& event, const JsonOptions& options) {
   return R"({"type":"custom","action":"tracked.event","label":"tracked","client":{"customId":")" +
          event.profile + R"("},)" + (options.timed ? R"("time":"2020-01-01T00:00:00.000Z",)" : "") +
          (options.salted ? R"("eventSalt":")" + event.profile + "/" + number + R"(",)" : "") +
-         R"("params":{"n":)" + number + (event.poison ? R"(,"poison":1)" : "") + R"(,"version":)" +
-         std::to_string(options.version) + "}}";
+         R"("params":{"n":)" + number + (event.poison ? R"(,"poison":1)" : "") +
+         (options.kind.empty() ? "" : R"(,"sentAs":")" + std::string(options.kind) + '"') +
+         R"(,"version":)" + std::to_string(options.version) + "}}";
 }
 
 TrackedEvent tracked_event(std::string_view json) {
@@ -28,6 +29,14 @@ TrackedEvent tracked_event(std::string_view json) {
 
 unsigned version_of(std::string_view json) {
   return static_cast<unsigned>(number_behind(json, R"("version":)"));
+}
+
+std::string_view kind_of(std::string_view json) {
+  constexpr std::string_view key = R"("sentAs":")";
+  const std::size_t at = json.find(key);
+  return at == std::string_view::npos
+             ? std::string_view()
+             : json.substr(at + key.size(), json.find('"', at + key.size()) - at - key.size());
 }
 
 std::uint64_t number_behind(std::string_view text, std::string_view key) {

@@ -30,11 +30,14 @@ struct JsonOptions {
   bool salted = true;  // with an eventSalt of its own
   bool timed = true;   // with a time of its own
   unsigned version = 0;
+  std::string_view kind{};  // as which it is sent; empty: it does not say
 };
 [[nodiscard]] std::string to_json(const TrackedEvent& event, const JsonOptions& options);
 // From the JSON of the event, whatever was made of it, or a text that it is part of.
 [[nodiscard]] TrackedEvent tracked_event(std::string_view json);
 [[nodiscard]] unsigned version_of(std::string_view json);
+// As which kind of write it says that it was sent; empty: it does not say.
+[[nodiscard]] std::string_view kind_of(std::string_view json);
 // The number behind this text, 0 when it is not there.
 [[nodiscard]] std::uint64_t number_behind(std::string_view text, std::string_view key);
 

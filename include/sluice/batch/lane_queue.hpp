@@ -1,9 +1,9 @@
 // The queue of one lane: its events in the order of their acceptance, and how batches are cut from
 // it.
 //
-// Events of both kinds share a lane, because their order within a profile counts; but they go to
+// Events of all kinds share a lane, because their order within a profile counts; but they go to
 // different endpoints, so a batch holds one kind, that of the head. To fill it, a cut may pass over
-// events of the other kind. What keeps the order: once an event of a profile has been passed over,
+// events of the others. What keeps the order: once an event of a profile has been passed over,
 // no later event of that profile is taken in the same cut. The profiles passed over are remembered
 // in a bitmap by part of their hash, so two profiles may be taken for one: that can make a batch
 // smaller, never reorder a profile, since both are then left alone for the rest of the cut.
@@ -85,7 +85,7 @@ class LaneQueue {
   std::vector<EventRef> ring_;  // its size is zero or a power of two
   std::size_t head_ = 0;
   std::size_t size_ = 0;
-  std::array<Totals, event_kind_count> totals_{};
+  std::array<Totals, kinds_max> totals_{};  // per kind
   std::bitset<4'096> profiles_passed_;
 };
 

@@ -16,7 +16,7 @@ namespace sluice::deadletter {
 // One to be stored.
 struct Letter {
   std::string workspace;
-  std::string_view kind;  // "event" or "transaction"
+  std::string_view kind;  // its name, as in event/kind.hpp
   std::string_view reason;
   unsigned status = 0;  // of the upstream's answer
   std::string answer;   // its words

@@ -62,11 +62,11 @@
 // which confirms those before it, as it always does. So neither a batch nor a profile that begins
 // with poison keeps good events from being found.
 //
-// Barred: if it is one kind of events whose endpoint answers 401, 403 or with a wrong address while
-// the other's works, as when a key lacks one permission, only that kind is parked. Its events are
-// put aside, and with them all later ones of their profiles; the rest goes on. After intervals that
-// grow like those of probes they are sent again. If that fails on both endpoints, the workspace is
-// parked.
+// Barred: if it is one kind of writes whose endpoint answers 401, 403 or with a wrong address while
+// another's works, as when a key lacks one permission, only that kind is parked (barring.hpp). Its
+// events are put aside, and with them all later ones of their profiles; the rest goes on. After
+// intervals that grow like those of probes they are sent again. If that fails while no other
+// endpoint works, the workspace is parked.
 //
 // Thread: one. Owns the groups pushed until they are handed back as Released; destroying it frees
 // the rest, whatever is in flight. Throws nothing but std::bad_alloc.
@@ -87,12 +87,15 @@
 #include <sluice/base/rng.hpp>
 #include <sluice/batch/limits.hpp>
 #include <sluice/deliver/backoff.hpp>
+#include <sluice/deliver/barring.hpp>
 #include <sluice/deliver/circuit_breaker.hpp>
 #include <sluice/deliver/classify.hpp>
 #include <sluice/deliver/concurrency_limit.hpp>
 #include <sluice/deliver/dead_letter.hpp>
+#include <sluice/deliver/lane.hpp>
 #include <sluice/deliver/outlook.hpp>
 #include <sluice/deliver/pace.hpp>
+#include <sluice/deliver/parking.hpp>
 #include <sluice/deliver/size_limit.hpp>
 #include <sluice/deliver/upstream.hpp>
 #include <sluice/event/group.hpp>
@@ -102,7 +105,7 @@ namespace sluice::deliver {
 struct DispatcherOptions {
   unsigned lanes = 16;
   unsigned max_in_flight = 16;
-  batch::Limits batch;
+  batch::Limits batch;    // of each kind, where the API does not take less (kind.hpp)
   BackoffPolicy backoff;  // of a lane after a failure, and of a 429 without Retry-After
   BackoffPolicy probe{.initial = std::chrono::seconds{1}, .max = std::chrono::seconds{60}};
   CircuitBreakerOptions circuit;
@@ -110,25 +113,6 @@ struct DispatcherOptions {
   unsigned refused_in_a_row_max = 20;          // single events, before the workspace is parked
   std::vector<unsigned> accept_statuses = {};  // the 2xx that may be a success; empty: any
 };
-
-enum class ParkReason : std::uint8_t {
-  unauthorised,  // 401 or 403 with new credentials too, or none to be had
-  misrouted,     // the address is wrong, or not an events API
-  all_refused,   // event after event was refused, and none accepted
-};
-inline constexpr std::array<std::string_view, 3> park_reason_names = {"unauthorised", "misrouted",
-                                                                      "all_refused"};
-
-enum class LaneState : std::uint8_t {
-  collecting,       // no batch yet
-  riding,           // its events are in another lane's batch, and it waits for the end of that
-  waiting,          // a batch is to be sent, once it may
-  in_flight,        // a request is out
-  storing,          // dead letters are being stored
-  waiting_to_store  // storing failed, and is tried again after a while
-};
-inline constexpr std::array<std::string_view, 6> lane_state_names = {
-    "collecting", "riding", "waiting", "in_flight", "storing", "waiting_to_store"};
 
 // What the caller has to do. Spans of events stay valid as said; the events themselves until
 // Released.
@@ -200,7 +184,7 @@ struct DispatcherSnapshot {
   unsigned concurrency_limit;
   CircuitState circuit;
   std::optional<ParkReason> parked;
-  std::optional<EventKind> parked_kind;  // if it is not the whole workspace
+  std::optional<EventKind> parked_kind;  // if it is not the whole workspace; the first such
   std::optional<MonoTime> held_until;    // may have passed
   std::vector<LaneSnapshot> lanes;
 };
@@ -229,7 +213,7 @@ class Dispatcher {
   [[nodiscard]] std::optional<MonoTime> wake_at(MonoTime now);
 
   [[nodiscard]] std::size_t pending_events() const;
-  [[nodiscard]] unsigned in_flight() const { return in_flight_; }
+  [[nodiscard]] unsigned in_flight() const { return lanes_.in_flight(); }
   // Why the workspace, or one kind of its events, is parked.
   [[nodiscard]] std::optional<ParkReason> parked() const;
   [[nodiscard]] const DispatcherCounts& counts() const { return counts_; }
@@ -240,28 +224,6 @@ class Dispatcher {
   [[nodiscard]] std::optional<double> pace(MonoTime now) const { return pace_.limit(now); }
 
  private:
-  struct Lane;
-  enum class ParkStage : std::uint8_t {
-    waiting,     // for the time of the next probe
-    refreshing,  // the credentials, before it
-    ready,       // to send it
-    probing,     // it is out
-  };
-  struct Park {
-    ParkReason reason;
-    ParkStage stage;
-    bool announced;                   // a first 401 is not, unless the retry fails too
-    MonoTime probe_at;                // while waiting
-    std::optional<std::size_t> lane;  // the only one to send the probe; nullopt: any
-    AttemptId probe = 0;              // while probing
-  };
-  // One kind of events, parked while the other is delivered.
-  struct Barred {
-    EventKind kind;
-    ParkReason reason;
-    MonoTime until;
-    bool on_trial = false;  // since then: sent again, and not yet known to go through
-  };
   struct Attempt;
 
   void apply(const Attempt& attempt);
@@ -282,21 +244,16 @@ class Dispatcher {
 
   void park(ParkReason reason, const Attempt& attempt);
   void follow_up_probe(const Attempt& attempt);
-  [[nodiscard]] bool all_refused() const;
   void announce_park(const UpstreamAnswer& answer);
+  void tell_park(const UpstreamAnswer& answer);
   void resume(MonoTime now);
-  void schedule_probe(MonoTime now);
-  [[nodiscard]] bool is_probe(AttemptId attempt) const;
   [[nodiscard]] bool is_current_probe_good(const Attempt& attempt) const;
 
-  [[nodiscard]] bool is_barred(EventKind kind) const;
-  [[nodiscard]] bool other_works(EventKind kind) const;
   void note_endpoint(const Attempt& attempt);
   void bar(ParkReason reason, const Attempt& attempt);
-  void end_bar();
+  void end_bars();
   void try_barred(MonoTime now);
   void sort_out();
-  void enqueue(Lane& lane, EventRef event);
 
   void start_probe(MonoTime now);
   void store_again(MonoTime now);
@@ -311,20 +268,17 @@ class Dispatcher {
   [[nodiscard]] std::optional<MonoTime> ready_at(const Lane& lane, MonoTime now);
   [[nodiscard]] SizeLimit& size_limit_of(EventKind kind);
   void clear_back_offs(MonoTime now);
-  void assert_conservation() const;
-  [[nodiscard]] std::size_t index_of(const Lane& lane) const;
 
   DispatcherOptions options_;
   Rng rng_;
-  std::vector<Lane> lanes_;
+  Lanes lanes_;
   std::vector<Action> outbox_;
   DispatcherCounts counts_;
   CircuitBreaker breaker_;
   ConcurrencyLimit concurrency_;
   Pace pace_;
   std::vector<SizeLimit> size_limits_;  // per kind
-  unsigned in_flight_ = 0;
-  std::size_t next_lane_ = 0;  // whose turn it is
+  std::size_t next_lane_ = 0;           // whose turn it is
   AttemptId next_attempt_ = 1;
   Ticket last_ticket_ = 0;
   bool draining_ = false;
@@ -334,15 +288,9 @@ class Dispatcher {
   MonoTime throttled_at_ = MonoTime::min();
   unsigned throttled_in_a_row_ = 0;
 
-  std::optional<Park> park_;
-  AttemptId fresh_from_ = 1;  // earlier attempts were sent with credentials that are no more
-  unsigned probes_in_a_row_ = 0;
-  MonoTime resumed_at_ = MonoTime::min();
   unsigned refused_in_a_row_ = 0;
-
-  std::array<bool, event_kind_count> endpoint_works_{};  // as its last telling answer said
-  std::optional<Barred> barred_;
-  unsigned bars_in_a_row_ = 0;
+  Parking parking_;
+  Barring barring_;
 };
 
 }  // namespace sluice::deliver

@@ -53,7 +53,7 @@ class PendingBatch {
   // The same for a probe: the first events, at most so many, of a profile drawn by lot.
   void cut_probe_from(batch::LaneQueue& queue, std::size_t events_max, Rng& rng);
   // Right after that, with room for an event more: takes along what fits of another queue, which is
-  // not empty and outlives the batch. False if its head does not fit, or is of the other kind.
+  // not empty and outlives the batch. False if its head does not fit, or is of another kind.
   [[nodiscard]] bool add_from(batch::LaneQueue& queue, const batch::Limits& limits);
   // Whether there are events of other queues in it, all of which can be given back: none of the
   // batch's events has been accepted or become a suspect.
@@ -149,7 +149,7 @@ class PendingBatch {
     maybe_accepted_ = false;
   }
 
-  EventKind kind_ = EventKind::event;
+  EventKind kind_{};
   std::vector<EventRef> events_;
   std::vector<EventRef> previous_events_;  // of the batch before, to which spans may still refer
   std::vector<Share> shares_;

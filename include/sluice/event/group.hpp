@@ -15,15 +15,9 @@
 
 #include <sluice/base/clock.hpp>
 #include <sluice/event/dedup_key.hpp>
+#include <sluice/event/kind.hpp>
 
 namespace sluice {
-
-// Which upstream endpoint an event goes to.
-enum class EventKind : std::uint8_t {
-  event,        // POST /v4/events/batch
-  transaction,  // POST /v4/transactions/batch
-};
-inline constexpr std::size_t event_kind_count = 2;
 
 // Where one event's canonical JSON lies in its group, and what routing needs to know of it.
 struct EventRecord {

@@ -85,7 +85,7 @@ struct Condition {
 // The first rule whose conditions all hold makes the event, or leaves it at that.
 struct Rule {
   std::vector<Condition> when{};  // empty: always
-  EventKind kind = EventKind::event;
+  EventKind kind{};
   Object shape{};       // the members of the event
   bool ignore = false;  // makes nothing, and that is no mistake: the shape is empty
 };

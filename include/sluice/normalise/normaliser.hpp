@@ -139,7 +139,7 @@ enum class Framing : std::uint8_t {
 
 struct Request {
   Framing framing = Framing::object_or_array;
-  EventKind kind = EventKind::event;
+  EventKind kind{};
   std::optional<EventType> type{};  // given by the route; empty: each event says its own
   WallTime received_at{};
   bool clamps_future = true;           // false: `received_at` is of a clock that is wrong

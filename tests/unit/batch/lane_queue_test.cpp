@@ -228,7 +228,7 @@ class Twins {
     for (std::uint64_t n = 1 + rng_.below(12); n > 0; --n) {
       specs.push_back({.number = ++number_,
                        .profile = rng_.below(8) << 52,
-                       .kind = one_in(4) ? transaction : EventKind::event,
+                       .kind = static_cast<EventKind>(one_in(4) ? 1 + rng_.below(2) : 0),
                        .size = 4 + rng_.below(30)});
     }
     model_.insert(model_.end(), specs.begin(), specs.end());

@@ -2,6 +2,7 @@
 // lost, no profile is reordered, the limits hold, only poison is dead-lettered, and once the faults
 // have ended and good events come in, everything ends soon. A failure prints its seed, and the seed
 // replays it.
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -13,6 +14,7 @@
 #include <sluice/deliver/dispatcher.hpp>
 
 #include "event_groups.hpp"
+#include "made_up_kind.hpp"
 
 namespace sluice::deliver {
 namespace {
@@ -42,7 +44,14 @@ class World {
     outage_ = phase(4);
     revocation_ = phase(4);
     refuse_all_ = phase(6);
-    forbid_transactions_ = phase(4);
+    kind_count_ = 2 + rng_.below(kinds().size() - 1);
+    forbidden_.push_back(phase(EventKind::transaction, 4));
+    if (kind_count_ > 2) {
+      forbidden_.push_back(phase(test::made_up_kind, 3));
+      forbidden_.push_back(phase(EventKind::event, 8));
+    }
+    capped_kind_ = static_cast<EventKind>(rng_.below(kind_count_));
+    caps_all_kinds_ = rng_.below(2) == 0;
     // A trickle: no lane fills a batch, and they share.
     trickles_ = rng_.below(2) == 0;
     for (std::uint64_t i = 1 + rng_.below(trickles_ ? 300 : 40); i > 0; --i) {
@@ -83,6 +92,8 @@ class World {
   [[nodiscard]] std::uint64_t trace() const { return trace_; }
   [[nodiscard]] std::size_t shared_requests() const { return shared_requests_; }
   [[nodiscard]] std::size_t barred() const { return barred_; }
+  // How often a kind was barred while another one was.
+  [[nodiscard]] std::size_t barred_beside() const { return barred_beside_; }
   [[nodiscard]] std::size_t shared_requests_refused() const { return shared_requests_refused_; }
 
  private:
@@ -92,12 +103,17 @@ class World {
     bool poison;
     unsigned acceptances = 0;
     unsigned dead_letters = 0;
+    std::size_t refused_after = 0;  // so many acceptances, the last time
     bool ended = false;
   };
   struct Phase {
     MonoTime from;
     MonoTime to;
     [[nodiscard]] bool holds(MonoTime t) const { return from <= t && t < to; }
+  };
+  struct KindPhase {
+    EventKind kind;
+    Phase phase;
   };
 
   DispatcherOptions make_options() {
@@ -115,6 +131,7 @@ class World {
     const bool happens = rng_.below(one_in) == 0;
     return {from, happens ? from + nanoseconds(rng_.below(15'000'000'000)) : from};
   }
+  KindPhase phase(EventKind kind, std::uint64_t one_in) { return {kind, phase(one_in)}; }
   bool permille(std::uint64_t chance) { return rng_.below(1'000) < chance; }
   void at(MonoTime time, std::function<void()> happening) {
     happenings_.emplace(time, std::move(happening));
@@ -143,10 +160,11 @@ class World {
                   .poison = oversized || permille(poison_permille_)};
       // Spread over the hash, so that lanes and the bitmap of profiles see different bits.
       const std::uint64_t profile_hash = (event.profile + 1) * 0x9e3779b97f4a7c15ULL;
-      specs.push_back({.number = events_.size(),
-                       .profile = profile_hash,
-                       .kind = rng_.below(6) == 0 ? EventKind::transaction : EventKind::event,
-                       .size = event.size});
+      specs.push_back(
+          {.number = events_.size(),
+           .profile = profile_hash,
+           .kind = static_cast<EventKind>(rng_.below(6) == 0 ? 1 + rng_.below(kind_count_ - 1) : 0),
+           .size = event.size});
       events_.push_back(event);
     }
     push(specs);
@@ -162,8 +180,10 @@ class World {
       ASSERT_TRUE(lanes_in_flight_.insert(lane).second) << "two in flight in one lane";
     }
     ASSERT_EQ(send.bytes, batch::array_bytes(send.events));
-    ASSERT_LE(send.events.size(), options_.batch.events_max);
-    ASSERT_TRUE(send.events.size() == 1 || send.bytes <= options_.batch.bytes_max);
+    ASSERT_LE(send.events.size(),
+              std::min(options_.batch.events_max, info(send.kind).batch_events_max));
+    ASSERT_TRUE(send.events.size() == 1 ||
+                send.bytes <= std::min(options_.batch.bytes_max, info(send.kind).batch_bytes_max));
     for (const EventRef event : send.events) {
       note(test::number_of(event));
       ASSERT_EQ(event.record().kind, send.kind);
@@ -178,7 +198,10 @@ class World {
     }
     answer.duration = latency;
     at(now_ + latency, [this, lane = send.lane, attempt = send.attempt, lanes = std::move(lanes),
-                        answered = std::move(answer)] {
+                        sent = send.events, answered = std::move(answer)] {
+      for (const EventRef event : sent) {
+        events_.at(test::number_of(event)).refused_after = acceptances_;
+      }
       for (const std::size_t answered_lane : lanes) {
         lanes_in_flight_.erase(answered_lane);
       }
@@ -187,6 +210,7 @@ class World {
     });
   }
   void perform(const action::Delivered& delivered) {
+    ++acceptances_;
     innocents_dead_lettered_in_a_row_ = 0;
     for (const EventRef event : delivered.events) {
       Event& ended = events_.at(test::number_of(event));
@@ -205,7 +229,10 @@ class World {
         ++event.dead_letters;
         if (!event.poison) {
           ASSERT_LT(refuse_all_.from, refuse_all_.to) << "innocent";
-          ASSERT_LT(++innocents_dead_lettered_in_a_row_, options_.refused_in_a_row_max);
+          // Storing may have failed for a while, and what was refused before an acceptance be
+          // stored after it.
+          innocents_dead_lettered_in_a_row_ += event.refused_after == acceptances_ ? 1 : 0;
+          ASSERT_LT(innocents_dead_lettered_in_a_row_, options_.refused_in_a_row_max);
         }
         ASSERT_FALSE(std::exchange(event.ended, true));
       }
@@ -225,9 +252,23 @@ class World {
   }
   void perform(const action::Parked& parked) {
     note(static_cast<std::uint64_t>(parked.reason));
-    barred_ += parked.kind ? 1 : 0;
+    if (!parked.kind) {
+      if (parked.reason != ParkReason::all_refused) {  // which says nothing of the endpoints
+        kinds_barred_.clear();
+      }
+      return;
+    }
+    ++barred_;
+    barred_beside_ += kinds_barred_.empty() ? 0 : 1;
+    ASSERT_TRUE(kinds_barred_.insert(*parked.kind).second) << "told twice";
+    ASSERT_LT(kinds_barred_.size(), kind_count_) << "then the workspace is parked";
   }
-  void perform(const action::Resumed& /*resumed*/) { note(7); }
+  void perform(const action::Resumed& resumed) {
+    note(7);
+    if (resumed.kind) {
+      ASSERT_EQ(kinds_barred_.erase(*resumed.kind), 1U);
+    }
+  }
 
   [[nodiscard]] bool faulty() const { return fault_permille_ > 0 && now_ < start + faults_last; }
 
@@ -241,7 +282,7 @@ class World {
       answer.failure = Failure::connect;
     } else if (revocation_.holds(now_)) {
       answer.status = 401;
-    } else if (forbid_transactions_.holds(now_) && send.kind == EventKind::transaction) {
+    } else if (is_forbidden(send.kind)) {
       answer.status = 403;
     } else if (fault == Fault::misrouted) {
       answer.status = 404;
@@ -260,11 +301,18 @@ class World {
     return answer;
   }
 
+  [[nodiscard]] bool is_forbidden(EventKind kind) const {
+    return std::ranges::any_of(forbidden_, [&](const KindPhase& forbidden) {
+      return forbidden.kind == kind && forbidden.phase.holds(now_);
+    });
+  }
+
   // What a healthy upstream makes of it.
   UpstreamAnswer judge(const action::Send& send) {
     UpstreamAnswer answer;
     answer.status = 202;
-    if (send.events.size() > events_cap_ || send.bytes > bytes_cap_) {
+    const bool is_capped = caps_all_kinds_ || send.kind == capped_kind_;
+    if (is_capped && (send.events.size() > events_cap_ || send.bytes > bytes_cap_)) {
       answer.status = 413;
       return answer;
     }
@@ -322,7 +370,10 @@ class World {
   Phase outage_{};
   Phase revocation_{};
   Phase refuse_all_{};
-  Phase forbid_transactions_{};
+  std::size_t kind_count_ = 2;  // with the one that is made up, or without
+  std::vector<KindPhase> forbidden_;
+  EventKind capped_kind_{};
+  bool caps_all_kinds_ = false;
 
   MonoTime now_ = start;
   std::multimap<MonoTime, std::function<void()>> happenings_;
@@ -331,8 +382,11 @@ class World {
   std::set<std::size_t> lanes_in_flight_;
   Ticket groups_ = 0;
   std::size_t released_ = 0;
+  std::size_t acceptances_ = 0;
   std::size_t innocents_dead_lettered_in_a_row_ = 0;
+  std::set<EventKind> kinds_barred_;
   std::size_t barred_ = 0;
+  std::size_t barred_beside_ = 0;
   std::size_t shared_requests_ = 0;
   std::size_t shared_requests_refused_ = 0;
   std::uint64_t trace_ = 0xcbf29ce484222325ULL;
@@ -346,6 +400,7 @@ std::uint64_t seed_count() {
 
 TEST(DispatcherModel, KeepsItsPromisesUnderEveryFault) {
   std::size_t barred = 0;
+  std::size_t barred_beside = 0;
   std::size_t shared_requests = 0;
   std::size_t shared_requests_refused = 0;
   for (std::uint64_t seed = 0; seed < seed_count(); ++seed) {
@@ -356,10 +411,12 @@ TEST(DispatcherModel, KeepsItsPromisesUnderEveryFault) {
       break;
     }
     barred += world.barred();
+    barred_beside += world.barred_beside();
     shared_requests += world.shared_requests();
     shared_requests_refused += world.shared_requests_refused();
   }
   EXPECT_GE(barred, seed_count() / 20) << "or it proves nothing about one kind alone";
+  EXPECT_GE(barred_beside, seed_count() / 500) << "or about two of three";
   EXPECT_GE(shared_requests, 5 * seed_count()) << "or it proves nothing about sharing";
   EXPECT_GE(shared_requests_refused, seed_count() / 4);
 }

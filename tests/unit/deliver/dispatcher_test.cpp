@@ -9,6 +9,7 @@
 #include <sluice/deliver/dispatcher.hpp>
 
 #include "event_groups.hpp"
+#include "made_up_kind.hpp"
 
 namespace sluice::deliver {
 namespace {
@@ -35,8 +36,12 @@ UpstreamAnswer failed(Failure failure) {
   return answer;
 }
 
+// " transactions"
+std::string describe(std::optional<EventKind> kind) {
+  return kind ? " " + std::string(info(*kind).name) + "s" : "";
+}
 std::string describe(const action::Send& send) {
-  return (send.kind == EventKind::event ? "send " : "send transactions ") +
+  return (send.kind == EventKind::event ? "send " : "send" + describe(send.kind) + " ") +
          std::to_string(send.lane) + ": " + numbers_of(send.events);
 }
 std::string describe(const action::Delivered& delivered) {
@@ -52,9 +57,6 @@ std::string describe(const action::StoreDeadLetters& store) {
 }
 std::string describe(const action::RefreshCredentials& /*refresh*/) { return "refresh"; }
 std::string describe(const action::Released& /*released*/) { return "released"; }
-std::string describe(std::optional<EventKind> kind) {
-  return !kind ? "" : *kind == EventKind::event ? " events" : " transactions";
-}
 std::string describe(const action::Parked& parked) {
   return "parked " + std::string(park_reason_names[static_cast<std::size_t>(parked.reason)]) +
          describe(parked.kind);
@@ -766,6 +768,45 @@ TEST(Dispatcher, BothKindsForbiddenParkTheWorkspace) {
   EXPECT_EQ(rig.answer(status(401)), "parked unauthorised");
   EXPECT_EQ(rig.dispatcher.snapshot().parked_kind, std::nullopt);
   EXPECT_EQ(rig.dispatcher.pending_events(), 2U);
+}
+
+// Each is told, tried again and resumed for itself; what works goes on.
+TEST(Dispatcher, TwoOfThreeKindsForbiddenLeaveTheThird) {
+  Rig rig;
+  rig.push({{1, 1}, {2, 2, EventKind::transaction}, {3, 3, test::made_up_kind}});
+  EXPECT_EQ(rig.run(), "send 0: 1");
+  EXPECT_EQ(rig.answer(status(202)), "delivered 1; send transactions 0: 2");
+  EXPECT_EQ(rig.answer(status(404)), "parked misrouted transactions; send made-ups 0: 3");
+  EXPECT_EQ(rig.answer(status(404)), "parked misrouted made-ups");
+  rig.push({{4, 4}, {5, 2}, {6, 3}});
+  EXPECT_EQ(rig.run(), "send 0: 4") << "the others come after what is barred";
+  EXPECT_EQ(rig.answer(status(202)), "delivered 4");
+  rig.sleep();
+  std::string actions = rig.run();
+  while (actions.starts_with("send transactions")) {  // which of the two is first is by lot
+    EXPECT_EQ(rig.answer(status(404)), "");
+    rig.sleep();
+    actions = rig.run();
+  }
+  EXPECT_EQ(actions, "send made-ups 0: 3");
+  EXPECT_EQ(rig.answer(status(202)), "resumed made-ups; delivered 3; send 0: 6");
+  EXPECT_EQ(rig.dispatcher.snapshot().parked_kind, EventKind::transaction);
+  EXPECT_EQ(rig.answer(status(202)), "delivered 6");
+  rig.sleep();
+  EXPECT_EQ(rig.run(), "send transactions 0: 2");
+  EXPECT_EQ(rig.answer(status(202)), "resumed transactions; delivered 2; released; send 0: 5");
+  EXPECT_EQ(rig.dispatcher.parked(), std::nullopt);
+}
+
+TEST(Dispatcher, KeepsToWhatTheApiTakesOfAKind) {
+  Rig rig;
+  std::vector<EventSpec> specs;
+  for (std::uint64_t number = 1; number <= 25; ++number) {
+    specs.push_back({.number = number, .profile = number, .kind = test::made_up_kind});
+  }
+  rig.push(specs);
+  EXPECT_TRUE(rig.run().ends_with(" 19 20")) << "its row says 20";
+  EXPECT_EQ(rig.answer(status(202)).substr(0, 9), "delivered");
 }
 
 TEST(Dispatcher, SendsNoProbeWithoutCredentials) {

@@ -65,7 +65,7 @@ inline Group::Owner numbered_group(std::uint64_t number, const Clock& clock,
     records.push_back({.offset = static_cast<std::uint32_t>(bytes.size()),
                        .size = static_cast<std::uint32_t>(json.size()),
                        .profile_hash = rng(),
-                       .kind = static_cast<EventKind>(rng.below(event_kind_count))});
+                       .kind = static_cast<EventKind>(rng.below(kinds().size()))});
     bytes += json;
     if (rng.below(2) == 0) {
       keys.push_back({.identity = rng(), .content = rng()});
