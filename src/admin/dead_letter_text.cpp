@@ -248,7 +248,7 @@ std::string to_json(const deadletter::Page& page, const DeadLetters::Totals& tot
   std::string out =
       fmt::format(R"({{"stored":{},"stored_bytes":{},"unreadable_lines":{},"letters":[)",
                   totals.letters, totals.bytes, totals.unreadable_lines);
-  for (const deadletter::StoredLetter& letter : page.letters) {
+  for (const deadletter::Letter& letter : page.letters) {
     out += out.ends_with('[') ? "" : ",";
     out += letter.line;
   }

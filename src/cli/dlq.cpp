@@ -105,7 +105,7 @@ class Reader {
     return parse_list(answer->body);
   }
 
-  Result<std::optional<deadletter::StoredLetter>> find(LetterId id) {
+  Result<std::optional<deadletter::Letter>> find(LetterId id) {
     const auto answer = client_.get("/dlq/" + deadletter::to_text(id));
     if (!answer && is_not_running(answer.error())) {
       turn_to_files();
@@ -128,7 +128,7 @@ class Reader {
              folder_ + "\n");
   }
 
-  Result<std::optional<deadletter::StoredLetter>> find_in_files(LetterId id) const {
+  Result<std::optional<deadletter::Letter>> find_in_files(LetterId id) const {
     auto page = deadletter::read_letters(folder_, {.selection = std::set{id}, .letters_max = 1});
     if (!page) {
       return std::unexpected(page.error());
@@ -226,7 +226,7 @@ int list(const config::Config& config, const DlqOptions& options) {
       return fail("dlq", page.error().message);
     }
     std::string text;
-    for (const deadletter::StoredLetter& letter : page->letters) {
+    for (const deadletter::Letter& letter : page->letters) {
       text += shown == 0 && !options.json ? table_head() : "";
       text += options.json ? letter.line + "\n" : table_row(letter);
       ++shown;

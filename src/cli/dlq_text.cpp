@@ -57,7 +57,7 @@ std::string_view shortened(std::string_view text, std::size_t bytes_max) {
   return text.substr(0, bytes_max);
 }
 
-std::string trace_text(const deadletter::StoredLetter& letter) {
+std::string trace_text(const deadletter::Letter& letter) {
   const std::string_view id = trace_id_of(letter.traceparent);
   return id.empty() ? "-" : printable(id);
 }
@@ -69,7 +69,7 @@ std::string text_of(Value value) {
   return value.get(text) == simdjson::SUCCESS ? std::string(text) : "";
 }
 
-bool read_letters(ondemand::value value, std::vector<deadletter::StoredLetter>& letters) {
+bool read_letters(ondemand::value value, std::vector<deadletter::Letter>& letters) {
   ondemand::array array;
   if (value.get(array) != simdjson::SUCCESS) {
     return false;
@@ -238,14 +238,14 @@ std::string table_head() {
                      "ATTEMPTS", "TRACE", "ANSWER");
 }
 
-std::string table_row(const deadletter::StoredLetter& letter) {
+std::string table_row(const deadletter::Letter& letter) {
   return fmt::format(row_format, deadletter::to_text(letter.id), time_text(letter.last_attempt_at),
                      printable(letter.workspace), printable(letter.kind), printable(letter.reason),
                      letter.status, letter.attempts, trace_text(letter),
                      printable(shortened(letter.answer, answer_bytes_shown)));
 }
 
-std::string description(const deadletter::StoredLetter& letter) {
+std::string description(const deadletter::Letter& letter) {
   return fmt::format(
       "id            {}\nworkspace     {}\nkind          {}\nreason        {}\n"
       "status        {}\nattempts      {}\nlast attempt  {}\ntraceparent   {}\nanswer        "

@@ -40,7 +40,7 @@ struct Report {
 [[nodiscard]] std::string message_of(std::string_view answer);
 
 [[nodiscard]] std::string table_head();
-[[nodiscard]] std::string table_row(const deadletter::StoredLetter& letter);
-[[nodiscard]] std::string description(const deadletter::StoredLetter& letter);
+[[nodiscard]] std::string table_row(const deadletter::Letter& letter);
+[[nodiscard]] std::string description(const deadletter::Letter& letter);
 
 }  // namespace sluice::cli

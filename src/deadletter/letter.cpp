@@ -8,6 +8,7 @@
 #include <sluice/normalise/time.hpp>
 
 #include "letter_line.hpp"
+#include "line_parser.hpp"
 
 namespace sluice::deadletter {
 namespace {
@@ -52,7 +53,7 @@ void append_line(std::string& out, const Letter& letter, LetterId id) {
   out += ",\"event\":" + letter.event + "}\n";
 }
 
-StoredLetter to_stored(const LetterView& letter, std::string_view line) {
+Letter copy_of(const LetterView& letter) {
   return {.id = letter.id,
           .workspace = std::string(letter.workspace),
           .kind = std::string(letter.kind),
@@ -60,18 +61,19 @@ StoredLetter to_stored(const LetterView& letter, std::string_view line) {
           .status = letter.status,
           .answer = std::string(letter.answer),
           .attempts = letter.attempts,
+          .first_attempt_at = letter.first_attempt_at,
           .last_attempt_at = letter.last_attempt_at,
           .traceparent = std::string(letter.traceparent),
           .event = std::string(letter.event),
-          .line = std::string(line)};
+          .line = std::string(letter.line)};
 }
 
-std::optional<StoredLetter> parse_letter(std::string_view line) {
+std::optional<Letter> parse_letter(std::string_view line) {
   std::string padded(line);
   padded.resize(line.size() + LineParser::padding_bytes);
   LineParser parser;
   const auto letter = parser.parse(std::string_view(padded).substr(0, line.size()));
-  return letter && letter->id != 0 ? std::optional(to_stored(*letter, line)) : std::nullopt;
+  return letter && letter->id != 0 ? std::optional(copy_of(*letter)) : std::nullopt;
 }
 
 }  // namespace sluice::deadletter

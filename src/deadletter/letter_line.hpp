@@ -5,12 +5,10 @@
 
 #include <sluice/deadletter/letter.hpp>
 
-#include "line_parser.hpp"
-
 namespace sluice::deadletter {
 
 // With its line break.
 void append_line(std::string& out, const Letter& letter, LetterId id);
-[[nodiscard]] StoredLetter to_stored(const LetterView& letter, std::string_view line);
+[[nodiscard]] Letter copy_of(const LetterView& letter);
 
 }  // namespace sluice::deadletter

@@ -119,6 +119,15 @@ bool read_member(std::string_view name, ondemand::value value, LetterView& lette
   if (name == "attempts") {
     return read_count(value, letter.attempts);
   }
+  if (name == "first_attempt_at") {
+    std::string_view text;
+    if (!read_text(text)) {
+      return is_valid(value);
+    }
+    const auto time = parse_time(text);  // nothing hangs on it
+    letter.first_attempt_at = time ? time->time : letter.first_attempt_at;
+    return true;
+  }
   if (name == "last_attempt_at") {
     return read_time(value, letter.last_attempt_at);
   }
@@ -141,7 +150,7 @@ std::optional<LetterView> LineParser::parse(std::string_view line) {
       document.get_object().get(object) != simdjson::SUCCESS) {
     return std::nullopt;
   }
-  LetterView letter;
+  LetterView letter{.line = line};
   for (auto field : object) {
     std::string_view name;
     ondemand::value value;

@@ -11,27 +11,14 @@
 
 namespace sluice::deadletter {
 
-// A letter, as views into its line and into the parser.
-struct LetterView {
-  LetterId id = 0;
-  std::string_view workspace;
-  std::string_view kind;
-  std::string_view reason;
-  unsigned status = 0;
-  std::string_view answer;
-  std::uint32_t attempts = 0;
-  WallTime last_attempt_at;
-  std::string_view traceparent;
-  std::string_view event;
-};
-
 class LineParser {
  public:
   // The bytes that must be readable behind a line.
   static constexpr std::size_t padding_bytes = simdjson::SIMDJSON_PADDING;
 
   // Nothing for what is no letter. The whole line is checked, the event included: it is put into
-  // other JSON as it stands. The views hold until the next call. An `id` that is none of ours is 0.
+  // other JSON as it stands. The views, into the line and into the parser, hold until the next
+  // call. An `id` that is none of ours is 0.
   std::optional<LetterView> parse(std::string_view line);
 
  private:

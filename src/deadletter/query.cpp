@@ -74,7 +74,7 @@ class Reader {
         page.next = page.letters.back().id;
         return false;
       }
-      page.letters.push_back(to_stored(*letter, line));
+      page.letters.push_back(copy_of(*letter));
       page_bytes_ += line.size();
     }
     if (is_within(letter->id, query_)) {

@@ -36,7 +36,7 @@ std::unexpected<Error> busy() {
 }
 
 // What may be accepted again in one group.
-bool fit_together(const deadletter::StoredLetter& a, const deadletter::StoredLetter& b) {
+bool fit_together(const deadletter::Letter& a, const deadletter::Letter& b) {
   return a.workspace == b.workspace && a.kind == b.kind && a.traceparent == b.traceparent;
 }
 
@@ -134,7 +134,7 @@ Task<Result<admin::ReplayReport>> DeadLetterDesk::replay(admin::Pass pass) {
 
 // In runs that fit together, in the order in which they died.
 Task<> DeadLetterDesk::replay_page(const deadletter::Page& page, Progress& progress) {
-  const std::span<const deadletter::StoredLetter> letters(page.letters);
+  const std::span<const deadletter::Letter> letters(page.letters);
   std::size_t begin = 0;
   while (begin < letters.size() && progress.report.stopped.empty()) {
     std::size_t end = begin + 1;
@@ -154,18 +154,17 @@ Task<> DeadLetterDesk::replay_page(const deadletter::Page& page, Progress& progr
   }
 }
 
-Task<> DeadLetterDesk::replay_run(std::span<const deadletter::StoredLetter> letters,
-                                  Progress& progress) {
+Task<> DeadLetterDesk::replay_run(std::span<const deadletter::Letter> letters, Progress& progress) {
   const auto workspace = std::ranges::find(deps_.workspaces, letters.front().workspace);
   if (workspace == deps_.workspaces.end()) {
-    for (const deadletter::StoredLetter& letter : letters) {
+    for (const deadletter::Letter& letter : letters) {
       progress.keep(letter.id, "no workspace `" + letter.workspace + "` is configured");
     }
     co_return;
   }
   const auto kind = kind_from_name(letters.front().kind);
   if (!kind) {
-    for (const deadletter::StoredLetter& letter : letters) {
+    for (const deadletter::Letter& letter : letters) {
       progress.keep(letter.id, "this version knows no kind `" + letter.kind + "`");
     }
     co_return;
@@ -174,7 +173,7 @@ Task<> DeadLetterDesk::replay_run(std::span<const deadletter::StoredLetter> lett
                         .kind = *kind,
                         .traceparent = letters.front().traceparent,
                         .events = {}};
-  for (const deadletter::StoredLetter& letter : letters) {
+  for (const deadletter::Letter& letter : letters) {
     replay.events.push_back(letter.event);
   }
   const ingest::ReplayOutcome outcome = co_await accept_again(std::move(replay));

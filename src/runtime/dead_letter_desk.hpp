@@ -42,7 +42,7 @@ class DeadLetterDesk final : public admin::DeadLetters {
   struct Progress;
 
   net::Task<> replay_page(const deadletter::Page& page, Progress& progress);
-  net::Task<> replay_run(std::span<const deadletter::StoredLetter> letters, Progress& progress);
+  net::Task<> replay_run(std::span<const deadletter::Letter> letters, Progress& progress);
   net::Task<ingest::ReplayOutcome> accept_again(ingest::Replay replay);
   net::Task<Result<void>> remove(std::set<deadletter::LetterId> ids);
   [[nodiscard]] bool may_go_on(MonoTime deadline) const;

@@ -189,8 +189,9 @@ void Pipeline::perform(action::StoreDeadLetters& store) {
   for (const deliver::DeadLetter& dead : store.letters) {
     letters.push_back(
         {.workspace = name(),
-         .kind = info(dead.event.record().kind).name,
-         .reason = deliver::dead_letter_reason_names[static_cast<std::size_t>(dead.reason)],
+         .kind = std::string(info(dead.event.record().kind).name),
+         .reason =
+             std::string(deliver::dead_letter_reason_names[static_cast<std::size_t>(dead.reason)]),
          .status = dead.status,
          .answer = dead.answer,
          .attempts = dead.attempts,

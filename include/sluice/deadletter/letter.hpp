@@ -13,20 +13,6 @@
 
 namespace sluice::deadletter {
 
-// One to be stored.
-struct Letter {
-  std::string workspace;
-  std::string_view kind;  // its name, as in event/kind.hpp
-  std::string_view reason;
-  unsigned status = 0;  // of the upstream's answer
-  std::string answer;   // its words
-  std::uint32_t attempts = 0;
-  WallTime first_attempt_at;
-  WallTime last_attempt_at;
-  std::string traceparent{};  // of the request that brought it; empty: it had none
-  std::string event;          // canonical JSON
-};
-
 // Unique in a store, and in its letters' order: the time of the last attempt in milliseconds since
 // 1970, shifted left by 16 bits, or one more than the id before. 0 is none.
 using LetterId = std::uint64_t;
@@ -36,22 +22,26 @@ using LetterId = std::uint64_t;
 // Nothing for what is no id.
 [[nodiscard]] std::optional<LetterId> parse_letter_id(std::string_view text);
 
-// One that was stored.
-struct StoredLetter {
-  LetterId id = 0;
-  std::string workspace;
-  std::string kind;
-  std::string reason;
-  unsigned status = 0;
-  std::string answer;
+// `Text` is std::string of a letter that stands for itself, std::string_view of one that is read.
+template <class Text>
+struct BasicLetter {
+  LetterId id = 0;  // 0: it is to be stored, and the store gives it one
+  Text workspace{};
+  Text kind{};  // its name, as in event/kind.hpp
+  Text reason{};
+  unsigned status = 0;  // of the upstream's answer
+  Text answer{};        // its words
   std::uint32_t attempts = 0;
-  WallTime last_attempt_at;
-  std::string traceparent;
-  std::string event;  // as it stands in the line
-  std::string line;   // all of it, without the line break
+  WallTime first_attempt_at{};
+  WallTime last_attempt_at{};
+  Text traceparent{};  // of the request that brought it; empty: it had none
+  Text event{};        // canonical JSON; of one that was stored, as it stands in the line
+  Text line{};         // of one that was stored: all of it, without the line break
 };
+using Letter = BasicLetter<std::string>;
+using LetterView = BasicLetter<std::string_view>;
 
 // Nothing for what is no letter, or no JSON.
-[[nodiscard]] std::optional<StoredLetter> parse_letter(std::string_view line);
+[[nodiscard]] std::optional<Letter> parse_letter(std::string_view line);
 
 }  // namespace sluice::deadletter

@@ -44,7 +44,7 @@ struct Query {
 };
 
 struct Page {
-  std::vector<StoredLetter> letters;
+  std::vector<Letter> letters;
   // There may be more behind this one. A page can have few letters, or none, and still not be the
   // last.
   std::optional<LetterId> next;

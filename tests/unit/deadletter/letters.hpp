@@ -12,7 +12,7 @@ namespace sluice::deadletter {
 inline constexpr LetterId no_limit = ~LetterId{0};
 
 inline Letter letter(const std::string& event, int second = 0, const std::string& workspace = "w",
-                     std::string_view reason = "rejected") {
+                     const std::string& reason = "rejected") {
   const WallTime at(std::chrono::milliseconds(1'714'564'800'000) + std::chrono::seconds(second));
   return {.workspace = workspace,
           .kind = "event",
@@ -26,8 +26,8 @@ inline Letter letter(const std::string& event, int second = 0, const std::string
 }
 
 // All pages of a query.
-inline std::vector<StoredLetter> read_all(Store& store, Query query = {}) {
-  std::vector<StoredLetter> letters;
+inline std::vector<Letter> read_all(Store& store, Query query = {}) {
+  std::vector<Letter> letters;
   while (true) {
     auto page = store.read(query);
     if (!page) {
@@ -41,9 +41,9 @@ inline std::vector<StoredLetter> read_all(Store& store, Query query = {}) {
   }
 }
 
-inline std::vector<std::string> events_of(const std::vector<StoredLetter>& letters) {
+inline std::vector<std::string> events_of(const std::vector<Letter>& letters) {
   std::vector<std::string> events;
-  for (const StoredLetter& letter : letters) {
+  for (const Letter& letter : letters) {
     events.push_back(letter.event);
   }
   return events;
