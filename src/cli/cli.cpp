@@ -148,14 +148,14 @@ int run(int argc, const char* const* argv) {
   bool buffer_json = false;
   add_buffer(app, buffer_json, config_file,
              [&](BufferAction action) { exit_code = buffer(config_file, action, buffer_json); });
-  std::string trial_database;
-  bool trial_writes = false;
+  store::TrialTask trial;
   CLI::App* trial_command = app.add_subcommand(store::trial_command)->group("");  // not for people
-  trial_command->add_option("database", trial_database)->required();
-  trial_command->add_flag("--write", trial_writes);
+  trial_command->add_option("database", trial.database)->required();
+  trial_command->add_flag("--write", trial.to_write);
+  trial_command->add_option("--memory", trial.memory_bytes);
   trial_command->callback([&] {
     log::configure(log::Level::off, log::Format::human);
-    exit_code = store::run_trial(trial_database, trial_writes);
+    exit_code = store::run_trial(trial);
   });
   app.add_subcommand("schema", "Print the JSON Schema of the configuration.")->callback([&] {
     exit_code = schema();

@@ -69,6 +69,11 @@ constexpr std::size_t write_buffer_share_percent = 10;
 // its files take up to about three times as much.
 constexpr std::uint64_t volume_share = 3;
 
+// While the store is being opened, and that goes on, the service manager is told to wait for so
+// long again.
+constexpr std::chrono::seconds start_patience{120};
+constexpr std::chrono::seconds opening_log_interval{5};
+
 // Producers that can be added by reloading, over the life of the process.
 constexpr std::size_t spare_producers = 256;
 // How often files with secrets are looked at.
@@ -169,6 +174,18 @@ store::Options store_options(const config::Config& config, std::size_t producers
           .tail_bytes_max = share / 4,
           .read_ahead_bytes = share / 4,
           .write_buffer_bytes = write_buffer_bytes()};
+}
+
+std::string_view doing_in(store::OpeningProgress::Step step) {
+  switch (step) {
+    case store::OpeningProgress::Step::trying:
+      return "trying the buffer's store";
+    case store::OpeningProgress::Step::opening:
+      return "reading the buffer's logs";
+    case store::OpeningProgress::Step::rebuilding:
+      return "building the buffer's store anew";
+  }
+  return "";
 }
 
 // Where a pipeline lives in the daemon: on the delivery thread's io_context.
@@ -480,16 +497,37 @@ class RunningGateway final : public Gateway {
                  pipeline.restore(found.events, found.bytes);
                }});
     }
-    auto store = store::open(store_options(*running_, producers, controls_.program),
-                             std::move(workspaces), clock_);
+    store::Options options = store_options(*running_, producers, controls_.program);
+    options.tell_opening = [this](const store::OpeningProgress& progress) {
+      tell_opening(progress);
+    };
+    auto store = store::open(options, std::move(workspaces), clock_);
     if (!store) {
       return std::unexpected(store.error());
     }
     store_ = std::move(*store);
+    if (opening_told_at_ != MonoTime{}) {
+      service_manager_.started();
+    }
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
       tenants_[i]->buffer = &store_->buffer(i);
     }
     return {};
+  }
+
+  // What a start waits for is said while it goes on, so that nobody ends it: it would begin anew.
+  void tell_opening(const store::OpeningProgress& progress) {
+    const std::string_view doing = doing_in(progress.step);
+    service_manager_.starting(
+        progress.bytes == 0 ? fmt::format("{}: {} MiB so far", doing, progress.done_bytes >> 20)
+                            : fmt::format("{}: {} of {} MiB", doing, progress.done_bytes >> 20,
+                                          progress.bytes >> 20),
+        start_patience);
+    if (const MonoTime now = clock_.mono_now(); now >= opening_told_at_ + opening_log_interval) {
+      opening_told_at_ = now;
+      SLUICE_LOG(info, "starting takes a while", {"doing", doing},
+                 {"done_bytes", progress.done_bytes}, {"bytes", progress.bytes});
+    }
   }
 
   static std::function<void()> wake(Tenant& tenant) {
@@ -872,6 +910,7 @@ class RunningGateway final : public Gateway {
   std::vector<std::unique_ptr<Tenant>> tenants_;
   std::unique_ptr<store::Store> store_;  // with buffer.type disk
   std::unique_ptr<admin::Server> admin_;
+  MonoTime opening_told_at_{};  // of whoever opens the store
   config::ListenAddress admin_address_;
   std::unique_ptr<ingest::Server> ingest_;
   std::thread delivery_thread_;

@@ -33,6 +33,11 @@ ServiceManager::ServiceManager(const config::Environment& environment)
   }
 }
 
+void ServiceManager::starting(std::string_view status, std::chrono::seconds more) const {
+  const auto us = std::chrono::microseconds(more).count();
+  tell("EXTEND_TIMEOUT_USEC=" + std::to_string(us) + "\nSTATUS=" + std::string(status));
+}
+
 void ServiceManager::reloading(MonoTime now) const {
   const auto since_boot =
       std::chrono::duration_cast<std::chrono::microseconds>(now.time_since_epoch());

@@ -15,6 +15,8 @@
 
 #include <sluice/base/log.hpp>
 
+#include "opening.hpp"
+#include "raw_file.hpp"
 #include "reserve.hpp"
 #include "salvage.hpp"
 #include "trial_report.hpp"
@@ -28,6 +30,11 @@ using End = TrialReport::End;
 
 // What the device refuses to read is tried again for so many seconds.
 constexpr int device_attempts = 5;
+
+// What a trial may take: what three write buffers have in logs, twice, as they are kept in memory,
+// and something for the rest.
+constexpr std::size_t write_buffers = 3;
+constexpr std::uint64_t trial_bytes_min = 32U << 20;
 
 // For a signal's handler, which can take nothing else.
 std::array<char, 4'096> crash_mark{};
@@ -60,15 +67,30 @@ bool is_new(const std::string& database) {
   return true;
 }
 
-TrialReport try_patiently(const std::string& program, const std::string& database) {
-  TrialReport report = try_opening(program, database, false);
-  for (int attempt = 1;
-       attempt < device_attempts && report.end == End::refused && report.code == Errc::unreadable;
-       ++attempt) {
+TrialReport try_patiently(const std::string& database, const Door& door) {
+  const auto attempt = [&] {
+    return try_opening(door.program, {.database = database, .memory_bytes = door.trial_bytes},
+                       door.tell);
+  };
+  TrialReport report = attempt();
+  for (int attempts = 1;
+       attempts < device_attempts && report.end == End::refused && report.code == Errc::unreadable;
+       ++attempts) {
     std::this_thread::sleep_for(std::chrono::seconds(1));
-    report = try_opening(program, database, false);
+    report = attempt();
   }
   return report;
+}
+
+Result<void> check_patiently(const std::string& database) {
+  auto checked = check_readable(database);
+  for (int attempts = 1;
+       attempts < device_attempts && !checked && checked.error().code == Errc::unreadable;
+       ++attempts) {
+    std::this_thread::sleep_for(std::chrono::seconds(1));
+    checked = check_readable(database);
+  }
+  return checked;
 }
 
 // Whether groups that must be there are not.
@@ -82,8 +104,7 @@ bool is_short(const TrialReport& report, const Tally& tally) {
 }
 
 // To open it to write changes files: a trial of that takes others, which share what is large.
-std::optional<std::string> doubt_in_writing(const std::string& program,
-                                            const std::string& database) {
+std::optional<std::string> doubt_in_writing(const std::string& database, const Door& door) {
   const std::string other = database + ".draft";
   std::error_code error;
   fs::remove_all(other, error);
@@ -101,7 +122,9 @@ std::optional<std::string> doubt_in_writing(const std::string& program,
       return std::nullopt;  // no room, as a rule: it cannot be known
     }
   }
-  const TrialReport report = try_opening(program, other, true);
+  const TrialReport report = try_opening(
+      door.program, {.database = other, .to_write = true, .memory_bytes = door.trial_bytes},
+      door.tell);
   fs::remove_all(other, error);
   return report.end == End::died ? std::optional(report.text) : std::nullopt;
 }
@@ -111,7 +134,7 @@ std::optional<std::string> doubt_of(const std::string& database, const Door& doo
   if (door.program.empty() || is_new(database)) {
     return std::nullopt;
   }
-  const TrialReport report = try_patiently(door.program, database);
+  const TrialReport report = try_patiently(database, door);
   switch (report.end) {
     case End::died:
       return report.text;
@@ -120,6 +143,9 @@ std::optional<std::string> doubt_of(const std::string& database, const Door& doo
                  ? std::optional(report.text)
                  : std::nullopt;
     case End::unknown:
+      if (report.needs_memory) {
+        return doubt_in_writing(database, door);
+      }
       SLUICE_LOG(warn, "the buffer's store is opened without having been tried",
                  {"reason", report.text});
       break;
@@ -130,11 +156,13 @@ std::optional<std::string> doubt_of(const std::string& database, const Door& doo
       break;
   }
   std::error_code error;
-  return fs::exists(door.mark, error) ? doubt_in_writing(door.program, database) : std::nullopt;
+  return fs::exists(door.mark, error) ? doubt_in_writing(database, door) : std::nullopt;
 }
 
-Result<void> try_again(const std::string& program, const std::string& database) {
-  const TrialReport report = try_opening(program, database, false);
+Result<void> try_again(const std::string& program, std::uint64_t memory_bytes,
+                       const std::string& database) {
+  const TrialReport report =
+      try_opening(program, {.database = database, .memory_bytes = memory_bytes}, nullptr);
   if (report.end == End::died) {
     return failure(Errc::corrupt, report.text + "; a restart builds it anew of what can be read");
   }
@@ -146,7 +174,10 @@ Result<std::unique_ptr<Engine>> open_anew(RocksDbOptions options, const Door& do
   SLUICE_LOG(error, "the buffer's store cannot be opened: building it anew of what can be read",
              {"path", options.path}, {"error", doubt});
   Reserve(options.reserve_path).give_back();  // it is written anew
-  const auto rebuilt = rebuild(options.path, door.tally);
+  OpeningStep step(door.tell, OpeningProgress::Step::rebuilding);
+  const auto rebuilt =
+      rebuild(options.path, door.tally, options.write_buffer_bytes,
+              [&](std::uint64_t done, std::uint64_t all) { step.note(done, all); });
   if (!rebuilt) {
     return failure(rebuilt.error().code,
                    "it cannot be opened (" + doubt +
@@ -168,13 +199,18 @@ Result<std::unique_ptr<Engine>> open_database(const RocksDbOptions& options, con
   }
   RocksDbOptions guarded = options;
   if (!door.program.empty()) {
-    guarded.trial = [program = door.program, path = options.path] {
-      return try_again(program, path);
+    guarded.trial = [program = door.program, memory_bytes = door.trial_bytes, path = options.path] {
+      return try_again(program, memory_bytes, path);
     };
+  }
+  const auto checked = check_patiently(options.path);
+  if (!checked && checked.error().code != Errc::unreadable) {
+    return std::unexpected(checked.error());
   }
   // Without files that say so, a database would be made, and what is there removed.
   std::error_code error;
-  std::optional<std::string> doubt = doubt_of(options.path, door);
+  std::optional<std::string> doubt =
+      checked ? doubt_of(options.path, door) : std::optional(checked.error().message);
   if (!doubt && !is_new(options.path) && !fs::exists(options.path + "/CURRENT", error)) {
     doubt = "its file CURRENT is missing";
   }
@@ -182,6 +218,7 @@ Result<std::unique_ptr<Engine>> open_database(const RocksDbOptions& options, con
     if (!door.mark.empty()) {
       std::ofstream(door.mark) << "";
     }
+    const WatchedStep watched(door.tell, OpeningProgress::Step::opening);
     auto engine = open_rocksdb(guarded);
     if (engine ||
         (engine.error().code != Errc::corrupt && engine.error().code != Errc::unreadable)) {
@@ -201,7 +238,9 @@ Result<Files> open_files(const Options& options) {
   TallyFile tally = TallyFile::open(folder->tally_path());
   Door door{.program = options.program,
             .mark = folder->mark_path(),
-            .tally = decode_tally(tally.found()).value_or(Tally())};
+            .tally = decode_tally(tally.found()).value_or(Tally()),
+            .trial_bytes = 2 * write_buffers * options.write_buffer_bytes + trial_bytes_min,
+            .tell = options.tell_opening};
   if (tally.found().empty() && !is_new(folder->database_path())) {
     SLUICE_LOG(warn,
                "there is no count of what the buffer holds, as after an update, or it is damaged: "
@@ -247,7 +286,11 @@ Result<LookedAt> LookedAt::open(const std::string& database, const Door& door) {
   }
   std::error_code ignored;
   const std::string copy = database + ".draft";
-  std::string doubt = doubt_of(database, door).value_or("");
+  const auto checked = check_patiently(database);
+  if (!checked && checked.error().code != Errc::unreadable) {
+    return std::unexpected(checked.error());
+  }
+  std::string doubt = checked ? doubt_of(database, door).value_or("") : checked.error().message;
   if (doubt.empty()) {
     auto engine = open_rocksdb({.path = database, .read_only = true});
     if (engine) {

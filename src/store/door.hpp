@@ -2,6 +2,7 @@
 // what our checksums vouch for where it cannot be opened.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,7 +21,9 @@ struct Door {
   // A file that is there while it is opened, and after a process that ended in it, or by an
   // assertion or a fault later: then all of it is tried. Empty: none.
   std::string mark;
-  Tally tally;  // what is to be in it
+  Tally tally;                    // what is to be in it
+  std::uint64_t trial_bytes = 0;  // of memory that trying it may take; 0: any
+  TellOpening tell = nullptr;     // may be empty
 };
 
 // Comes up whenever it can: fails when the device does, when there is no room, and when the process

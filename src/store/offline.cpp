@@ -262,7 +262,7 @@ Result<Repair> repair(const std::string& path, const std::string& program) {
     return std::unexpected(folder.error());
   }
   const Tally tally = door_of(*folder, program).tally;
-  auto rebuilt = rebuild(folder->database_path(), tally);
+  auto rebuilt = rebuild(folder->database_path(), tally, Options().write_buffer_bytes);
   if (!rebuilt) {
     return std::unexpected(rebuilt.error());
   }

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include <boost/crc.hpp>
 #include <lz4.h>
 #include <xxhash.h>
 
@@ -14,32 +16,10 @@
 namespace sluice::store {
 namespace {
 
-// ---- Write-ahead logs ---------------------------------------------------------------------------
-
-constexpr std::size_t log_block_bytes = 32U << 10;
-constexpr std::size_t log_head_bytes = 7;  // checksum (4), size (2), type (1)
-constexpr char put_tag = 1;                // of an entry of a batch: a key and a value follow
-
-// The payloads of a block, one behind the other, to `out`; where its structure ends before the
-// block does, the rest as it is.
-char* join_payloads(std::string_view block, char* out) {
-  const auto append = [&](std::string_view piece) {
-    std::memmove(out, piece.data(), piece.size());
-    out += piece.size();
-  };
-  while (block.size() > log_head_bytes) {
-    Bytes head(block.substr(4));
-    const auto size = head.take<std::uint16_t>();
-    const auto type = head.take<std::uint8_t>();
-    if (type == 0 || size > block.size() - log_head_bytes) {
-      append(block);
-      break;
-    }
-    append(block.substr(log_head_bytes, size));
-    block.remove_prefix(log_head_bytes + size);
-  }
-  return out;
-}
+constexpr std::size_t varint_bytes_max = 10;
+constexpr std::uint64_t record_bytes_max = 1U << 30;
+constexpr std::uint64_t looked_for_bytes_max = 32U << 20;  // of a record in a damaged place
+constexpr std::size_t window_bytes = 64U << 10;            // read of a damaged table at once
 
 bool is_key(std::string_view key) {
   if (key.empty()) {
@@ -57,22 +37,205 @@ bool is_key(std::string_view key) {
   return false;
 }
 
-// Gives the record that begins there: a key and a value, each behind its size. How long it is; 0 if
-// there is none.
-std::size_t take_record(std::string_view at, const RecordSink& sink) {
-  Bytes bytes(at);
-  const std::string_view key = bytes.take_bytes(bytes.take_varint());
-  if (!bytes.ok() || !is_key(key)) {
-    return 0;
-  }
-  const std::uint64_t size = bytes.take_varint();
-  const std::string_view value = bytes.take_bytes(size);
-  if (!bytes.ok() || !is_sealed(key, value)) {
-    return 0;
-  }
-  sink(key, value);
-  return at.size() - bytes.left();
+// What begins somewhere.
+struct Look {
+  enum class At : std::uint8_t { nothing, entry, part };  // part: so far it may be one
+  At at = At::nothing;
+  std::uint64_t length = 0;  // of an entry; of a part: that it would have, 0 if unknown
+};
+
+// Behind a part of an entry so many bytes are waited for.
+bool is_awaited(const Look& look, std::uint64_t bytes_max) {
+  return look.at == Look::At::part && look.length <= bytes_max;
 }
+
+// ---- Write-ahead logs ---------------------------------------------------------------------------
+
+constexpr std::size_t log_block_bytes = 32U << 10;
+constexpr std::size_t log_head_bytes = 7;     // checksum (4), size (2), type (1)
+constexpr std::size_t batch_head_bytes = 12;  // sequence number (8), how many entries (4)
+constexpr char removal_tag = 0;               // of an entry of a batch: a key follows
+constexpr char put_tag = 1;                   // a key and a value follow
+// Of a fragment: a whole batch, or its first or last part.
+constexpr std::uint8_t whole_type = 1;
+constexpr std::uint8_t first_type = 2;
+constexpr std::uint8_t last_type = 4;
+
+// CRC-32C of a fragment's type and content, as RocksDB stores it.
+std::uint32_t log_checksum(std::string_view bytes) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  const std::uint32_t sum = crc.checksum();
+  return ((sum >> 15) | (sum << 17)) + 0xA282EAD8;
+}
+
+// The entry of a batch that begins there: each part of it stands behind its size.
+Look look_at_entry(std::string_view at, RawEntry& entry) {
+  Bytes bytes(at);
+  const char tag = bytes.take<char>();
+  if (tag != put_tag && tag != removal_tag) {
+    return {};
+  }
+  const Look unfinished{.at = Look::At::part};
+  const std::uint64_t key_size = bytes.take_varint();
+  if (!bytes.ok()) {
+    return at.size() <= varint_bytes_max ? unfinished : Look{};
+  }
+  const bool has_key = bytes.left() >= key_size;
+  entry.key = bytes.take_bytes(key_size);
+  if (!has_key && key_size <= make_key(Tag::group, 0, 0).size()) {
+    return unfinished;
+  }
+  if (!is_key(entry.key)) {
+    return {};
+  }
+  entry.is_removal = tag == removal_tag;
+  entry.value = {};
+  if (entry.is_removal) {
+    return {.at = Look::At::entry, .length = at.size() - bytes.left()};
+  }
+  const bool has_size = bytes.left() >= varint_bytes_max;
+  const std::uint64_t size = bytes.take_varint();
+  if (!bytes.ok()) {
+    return has_size ? Look{} : unfinished;
+  }
+  const std::uint64_t length = at.size() - bytes.left() + size;
+  if (size > record_bytes_max || length > at.size()) {
+    return size > record_bytes_max ? Look{} : Look{.at = Look::At::part, .length = length};
+  }
+  entry.value = bytes.take_bytes(size);
+  return is_sealed(entry.key, entry.value) ? Look{.at = Look::At::entry, .length = length} : Look{};
+}
+
+// Follows the batches of a log as long as all is right with one, and looks for records in the rest
+// of it.
+class LogReader {
+ public:
+  explicit LogReader(const RawSink& sink) : sink_(sink) {}
+
+  void take_block(std::string_view block) {
+    while (block.size() > log_head_bytes) {
+      Bytes head(block);
+      const auto sum = head.take<std::uint32_t>();
+      const auto size = head.take<std::uint16_t>();
+      const auto type = head.take<std::uint8_t>();
+      if (type == 0 || size > head.left()) {
+        take_fragment(0, block, false);
+        return;
+      }
+      const std::string_view summed = block.substr(log_head_bytes - 1, size + 1U);
+      take_fragment(type, head.take_bytes(size), sum == log_checksum(summed));
+      block.remove_prefix(log_head_bytes + size);
+    }
+  }
+  void end_batch() {
+    if (is_sound_ && given_ == count_ && at_ == text_.size()) {
+      if (count_ > 0) {
+        sequences_.add(sequence_ - count_, sequence_ - 1);
+      }
+      for (const Removal& removal : removals_) {
+        sink_({.key = removal.key, .value = {}, .sequence = removal.sequence, .is_removal = true});
+      }
+    } else {
+      look_for_records(true);
+    }
+    removals_.clear();
+    text_.clear();
+    at_ = 0;
+    is_sound_ = false;
+  }
+  [[nodiscard]] const Sequences& sequences() const { return sequences_; }
+
+ private:
+  struct Removal {
+    std::string key;
+    std::uint64_t sequence;
+  };
+
+  void take_fragment(std::uint8_t type, std::string_view content, bool is_right) {
+    if (is_right && (type == whole_type || type == first_type)) {
+      end_batch();
+      is_sound_ = take_head(content);
+    } else {
+      is_sound_ = is_sound_ && is_right;
+    }
+    text_ += content;
+    follow_entries();
+    if (!is_sound_) {
+      look_for_records(false);
+    }
+    text_.erase(0, at_);
+    at_ = 0;
+    if (is_right && (type == whole_type || type == last_type)) {
+      end_batch();
+    }
+  }
+  bool take_head(std::string_view& content) {
+    if (content.size() < batch_head_bytes) {
+      return false;  // no batch of ours is as short as that
+    }
+    Bytes head(content);
+    sequence_ = head.take<std::uint64_t>();
+    count_ = head.take<std::uint32_t>();
+    given_ = 0;
+    sequences_.head = std::min(sequences_.head, sequence_);
+    content.remove_prefix(batch_head_bytes);
+    return true;
+  }
+  void follow_entries() {
+    while (is_sound_ && at_ < text_.size()) {
+      RawEntry entry;
+      const Look look = look_at_entry(std::string_view(text_).substr(at_), entry);
+      if (is_awaited(look, record_bytes_max)) {
+        return;
+      }
+      is_sound_ = look.at == Look::At::entry;
+      if (is_sound_) {
+        give(entry);
+        at_ += look.length;
+      }
+    }
+  }
+  void give(RawEntry& entry) {
+    entry.sequence = sequence_++;
+    ++given_;
+    if (entry.is_removal) {
+      removals_.push_back({.key = std::string(entry.key), .sequence = entry.sequence});
+    } else {
+      sink_(entry);
+    }
+  }
+  // `all`: nothing that belongs to it follows.
+  void look_for_records(bool all) {
+    while (at_ < text_.size()) {
+      const void* const tag = std::memchr(text_.data() + at_, put_tag, text_.size() - at_);
+      if (tag == nullptr) {
+        at_ = text_.size();
+        return;
+      }
+      at_ = static_cast<std::size_t>(static_cast<const char*>(tag) - text_.data());
+      RawEntry entry;
+      const Look look = look_at_entry(std::string_view(text_).substr(at_), entry);
+      if (!all && is_awaited(look, looked_for_bytes_max)) {
+        return;
+      }
+      if (look.at == Look::At::entry) {
+        give(entry);
+      }
+      at_ += look.at == Look::At::entry ? look.length : 1;
+    }
+  }
+
+  const RawSink& sink_;
+  Sequences sequences_;
+  std::string text_;  // of the batch, as far as it is not done with
+  std::size_t at_ = 0;
+  bool is_sound_ = false;       // the batch, so far
+  std::uint64_t sequence_ = 0;  // of the next entry
+  std::uint64_t count_ = 0;     // of the batch's entries
+  std::uint64_t given_ = 0;     // of them
+  std::vector<Removal> removals_;
+};
 
 // ---- Tables -------------------------------------------------------------------------------------
 
@@ -83,32 +246,28 @@ constexpr std::size_t handles_bytes = 40;
 constexpr std::size_t trailer_bytes = 5;  // how the block is compressed (1), checksum (4)
 constexpr char not_compressed = 0;
 constexpr char lz4_compressed = 4;
-constexpr std::size_t internal_bytes = 8;  // behind each key of a table: sequence number and kind
+constexpr std::size_t internal_bytes = 8;  // behind each key of a table: kind, sequence number
 constexpr std::size_t key_bytes_max = 32;
-constexpr char value_kind = 1;  // the lowest of them: it is no removal
-constexpr std::uint64_t block_bytes_max = 1U << 30;
+constexpr char removal_kind = 0;
+constexpr char value_kind = 1;
 
 struct Handle {
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
 };
 
-// A block's content, if that can be had. `memory` holds what is uncompressed.
-std::optional<std::string_view> block_at(std::string_view table, const Handle& handle,
-                                         std::string& memory) {
-  if (handle.offset > table.size() || handle.size > table.size() - handle.offset ||
-      table.size() - handle.offset - handle.size < trailer_bytes) {
-    return std::nullopt;
-  }
-  const std::string_view stored = table.substr(handle.offset, handle.size);
-  const char kind = table[handle.offset + handle.size];
-  if (kind != lz4_compressed) {
-    return stored;
-  }
-  Bytes bytes(stored);
+// Of a block's content and the byte behind it, which says how it is compressed.
+std::uint32_t block_checksum(std::uint64_t hash_of_content, char kind) {
+  constexpr std::uint32_t kind_factor = 0x6b9083d9;  // RocksDB's
+  return static_cast<std::uint32_t>(hash_of_content) ^
+         (static_cast<std::uint32_t>(kind) * kind_factor);
+}
+
+std::optional<std::string_view> uncompressed_block(std::string_view block, std::string& memory) {
+  Bytes bytes(block);
   const std::uint64_t size = bytes.take_varint();
   const std::string_view compressed = bytes.take_bytes(bytes.left());
-  if (!bytes.ok() || size > block_bytes_max || size / 255 > compressed.size()) {
+  if (!bytes.ok() || size > record_bytes_max || size / 255 > compressed.size()) {
     return std::nullopt;
   }
   memory.resize(size);
@@ -143,174 +302,250 @@ std::vector<std::uint32_t> restarts_of(std::string_view block) {
   return restarts;
 }
 
-// Gives the entry that begins there, of which `key` is the one before, and becomes its own. How
-// long it is; 0 if there is none.
-std::size_t take_entry(std::string_view at, std::string& key, const RecordSink& sink) {
-  Bytes bytes(at);
-  const std::uint64_t shared = bytes.take_varint();
-  const std::uint64_t own = bytes.take_varint();
-  const std::uint64_t size = bytes.take_varint();
-  if (!bytes.ok() || shared > key.size() || own > key_bytes_max || shared + own < internal_bytes) {
-    return 0;
-  }
-  std::string whole = key.substr(0, shared);
-  whole += bytes.take_bytes(own);
-  const std::string_view value = bytes.take_bytes(size);
-  const std::string_view user_key =
-      std::string_view(whole).substr(0, whole.size() - internal_bytes);
-  if (!bytes.ok() || !is_key(user_key)) {
-    return 0;
-  }
-  if (whole[user_key.size()] == value_kind) {
-    if (!is_sealed(user_key, value)) {
-      return 0;
-    }
-    sink(user_key, value);
-  } else if (size > 0) {
-    return 0;
-  }
-  key = std::move(whole);
-  return at.size() - bytes.left();
-}
+class TableReader {
+ public:
+  TableReader(RawBytes& bytes, const RawSink& sink) : bytes_(bytes), sink_(sink) {}
 
-// What is no entry is passed over byte by byte. `key` is what was found last: what follows a
-// damaged entry has its beginning, as a rule.
-void take_entries(std::string_view entries, std::string& key, const RecordSink& sink) {
-  for (std::size_t at = 0; at < entries.size();) {
-    at += std::max<std::size_t>(1, take_entry(entries.substr(at), key, sink));
-  }
-}
-
-void take_block(std::string_view block, std::string& key, const RecordSink& sink) {
-  const std::vector<std::uint32_t> restarts = restarts_of(block);
-  if (restarts.size() < 2 || restarts.front() != 0) {
-    take_entries(block, key, sink);
-    return;
-  }
-  for (std::size_t i = 0; i + 1 < restarts.size(); ++i) {
-    take_entries(block.substr(restarts[i], restarts[i + 1] - restarts[i]), key, sink);
-  }
-}
-
-// As the footer and the index say; empty if they cannot.
-std::vector<Handle> data_blocks(std::string_view table) {
-  if (table.size() < footer_bytes) {
-    return {};
-  }
-  Bytes footer(table.substr(table.size() - footer_bytes + 1, handles_bytes));
-  footer.take_varint();  // of the index of what else there is
-  footer.take_varint();
-  Handle index;
-  index.offset = footer.take_varint();
-  index.size = footer.take_varint();
-  std::string memory;
-  const auto block = footer.ok() ? block_at(table, index, memory) : std::nullopt;
-  std::vector<Handle> handles;
-  if (!block) {
-    return handles;
-  }
-  const std::vector<std::uint32_t> restarts = restarts_of(*block);
-  for (std::size_t i = 0; i + 1 < restarts.size(); ++i) {
-    Bytes entry(block->substr(restarts[i]));
-    const std::uint64_t shared = entry.take_varint();
-    entry.take_bytes(entry.take_varint());
-    Handle handle;
-    handle.offset = entry.take_varint();
-    handle.size = entry.take_varint();
-    if (!entry.ok() || shared != 0 || handle.size > table.size()) {
-      return {};
-    }
-    // They lie one behind the other.
-    if (handle.offset !=
-        (handles.empty() ? 0 : handles.back().offset + handles.back().size + trailer_bytes)) {
-      return {};
-    }
-    handles.push_back(handle);
-  }
-  return handles;
-}
-
-// The size of the block that begins there, by its checksum.
-std::optional<std::uint64_t> size_by_checksum(std::string_view at) {
-  constexpr std::uint32_t kind_factor = 0x6b9083d9;  // RocksDB's, for the byte behind the content
-  XXH3_state_t* const state = XXH3_createState();
-  XXH3_64bits_reset(state);
-  std::optional<std::uint64_t> found;
-  std::size_t summed = 0;
-  for (std::size_t size = 0; !found && size + trailer_bytes <= at.size(); ++size) {
-    const char kind = at[size];
-    if (kind != not_compressed && kind != lz4_compressed) {
-      continue;
-    }
-    XXH3_64bits_update(state, at.data() + summed, size - summed);
-    summed = size;
-    const auto sum = static_cast<std::uint32_t>(XXH3_64bits_digest(state)) ^
-                     (static_cast<std::uint32_t>(kind) * kind_factor);
-    if (size > 0 && sum == Bytes(at.substr(size + 1)).take<std::uint32_t>()) {
-      found = size;
-    }
-  }
-  XXH3_freeState(state);
-  return found;
-}
-
-// Without an index: block by block, each of which its checksum ends.
-void walk_table(std::string_view table, const RecordSink& sink) {
-  std::string memory;
-  std::string key;
-  std::uint64_t at = 0;
-  while (at < table.size()) {
-    const auto size = size_by_checksum(table.substr(at));
-    if (!size) {
-      take_entries(table.substr(at), key, sink);
+  void read() {
+    const std::vector<Handle> blocks = data_blocks();
+    if (blocks.empty()) {
+      walk();
       return;
     }
-    if (const auto block = block_at(table, {.offset = at, .size = *size}, memory)) {
-      take_block(*block, key, sink);
+    for (const Handle& handle : blocks) {
+      if (const auto block = block_at(handle)) {
+        take_block(*block);
+      }
     }
-    at += *size + trailer_bytes;
   }
-}
+  [[nodiscard]] const Sequences& sequences() const { return sequences_; }
+
+ private:
+  // A block's content, if that can be had; valid until the next one.
+  std::optional<std::string_view> block_at(const Handle& handle) {
+    if (handle.size > record_bytes_max || handle.offset > bytes_.size() ||
+        handle.size > bytes_.size() - handle.offset) {
+      return std::nullopt;
+    }
+    bytes_.read(handle.offset, handle.size + trailer_bytes, stored_);
+    if (stored_.size() != handle.size + trailer_bytes) {
+      return std::nullopt;
+    }
+    const std::string_view content = std::string_view(stored_).substr(0, handle.size);
+    const char kind = stored_[handle.size];
+    is_right_ = Bytes(std::string_view(stored_).substr(handle.size + 1)).take<std::uint32_t>() ==
+                block_checksum(XXH3_64bits(content.data(), content.size()), kind);
+    return kind == lz4_compressed ? uncompressed_block(content, memory_) : content;
+  }
+
+  // As the footer and the index say; empty if they cannot.
+  std::vector<Handle> data_blocks() {
+    if (bytes_.size() < footer_bytes) {
+      return {};
+    }
+    std::string footer;
+    bytes_.read(bytes_.size() - footer_bytes + 1, handles_bytes, footer);
+    Bytes fields(footer);
+    fields.take_varint();  // of the index of what else there is
+    fields.take_varint();
+    Handle index;
+    index.offset = fields.take_varint();
+    index.size = fields.take_varint();
+    const auto block = fields.ok() ? block_at(index) : std::nullopt;
+    std::vector<Handle> handles;
+    if (!block) {
+      return handles;
+    }
+    const std::vector<std::uint32_t> restarts = restarts_of(*block);
+    for (std::size_t i = 0; i + 1 < restarts.size(); ++i) {
+      Bytes entry(block->substr(restarts[i]));
+      const std::uint64_t shared = entry.take_varint();
+      entry.take_bytes(entry.take_varint());
+      Handle handle;
+      handle.offset = entry.take_varint();
+      handle.size = entry.take_varint();
+      if (!entry.ok() || shared != 0 || handle.size > bytes_.size()) {
+        return {};
+      }
+      // They lie one behind the other.
+      if (handle.offset !=
+          (handles.empty() ? 0 : handles.back().offset + handles.back().size + trailer_bytes)) {
+        return {};
+      }
+      handles.push_back(handle);
+    }
+    return handles;
+  }
+
+  // Without an index: block by block, each of which its checksum ends.
+  void walk() {
+    std::uint64_t at = 0;
+    while (at < bytes_.size()) {
+      const auto size = size_by_checksum(at);
+      if (!size) {
+        take_rest(at);
+        return;
+      }
+      if (const auto block = block_at({.offset = at, .size = *size})) {
+        take_block(*block);
+      }
+      at += *size + trailer_bytes;
+    }
+  }
+  std::optional<std::uint64_t> size_by_checksum(std::uint64_t at) {
+    XXH3_state_t* const state = XXH3_createState();
+    XXH3_64bits_reset(state);
+    std::optional<std::uint64_t> found;
+    std::uint64_t summed = 0;
+    std::string window;
+    for (std::size_t wanted = window_bytes; !found && wanted <= looked_for_bytes_max; wanted *= 2) {
+      std::size_t size = window.size() < trailer_bytes ? 0 : window.size() - trailer_bytes + 1;
+      bytes_.read(at, wanted, window);
+      for (; !found && size + trailer_bytes <= window.size(); ++size) {
+        const char kind = window[size];
+        if (kind != not_compressed && kind != lz4_compressed) {
+          continue;
+        }
+        XXH3_64bits_update(state, window.data() + summed, size - summed);
+        summed = size;
+        const auto sum = block_checksum(XXH3_64bits_digest(state), kind);
+        if (size > 0 &&
+            sum == Bytes(std::string_view(window).substr(size + 1)).take<std::uint32_t>()) {
+          found = size;
+        }
+      }
+      if (window.size() < wanted) {
+        break;
+      }
+    }
+    XXH3_freeState(state);
+    return found;
+  }
+  // What is no entry is passed over byte by byte.
+  void take_rest(std::uint64_t at) {
+    is_right_ = false;
+    std::string text;
+    std::string piece;
+    do {
+      bytes_.read(at, window_bytes, piece);
+      at += piece.size();
+      text += piece;
+      std::size_t done = 0;
+      while (done < text.size()) {
+        const Look look = take_entry(std::string_view(text).substr(done));
+        if (!piece.empty() && is_awaited(look, looked_for_bytes_max)) {
+          break;
+        }
+        done += look.at == Look::At::entry ? look.length : 1;
+      }
+      text.erase(0, done);
+    } while (!piece.empty());
+  }
+
+  void take_block(std::string_view block) {
+    const std::vector<std::uint32_t> restarts = restarts_of(block);
+    if (restarts.size() < 2 || restarts.front() != 0) {
+      take_entries(block);
+      return;
+    }
+    for (std::size_t i = 0; i + 1 < restarts.size(); ++i) {
+      take_entries(block.substr(restarts[i], restarts[i + 1] - restarts[i]));
+    }
+  }
+  void take_entries(std::string_view entries) {
+    while (!entries.empty()) {
+      const Look look = take_entry(entries);
+      entries.remove_prefix(look.at == Look::At::entry ? look.length : 1);
+    }
+  }
+  // Gives the entry that begins there. It has the beginning of its key from the one that was found
+  // last, as a rule also if something between them is damaged.
+  Look take_entry(std::string_view at) {
+    Bytes bytes(at);
+    const std::uint64_t shared = bytes.take_varint();
+    const std::uint64_t own = bytes.take_varint();
+    const std::uint64_t size = bytes.take_varint();
+    const Look unfinished{.at = Look::At::part};
+    if (!bytes.ok()) {
+      return at.size() < 3 * varint_bytes_max ? unfinished : Look{};
+    }
+    if (shared > key_.size() || own > key_bytes_max || shared + own < internal_bytes) {
+      return {};
+    }
+    if (bytes.left() < own) {
+      return unfinished;
+    }
+    std::string whole = key_.substr(0, shared);
+    whole += bytes.take_bytes(own);
+    const std::string_view user_key =
+        std::string_view(whole).substr(0, whole.size() - internal_bytes);
+    const char kind = whole[user_key.size()];
+    if (!is_key(user_key) || size > record_bytes_max || (kind != value_kind && size > 0)) {
+      return {};
+    }
+    const std::uint64_t length = at.size() - bytes.left() + size;
+    if (length > at.size()) {
+      return {.at = Look::At::part, .length = length};
+    }
+    const std::string_view value = bytes.take_bytes(size);
+    if (kind == value_kind && !is_sealed(user_key, value)) {
+      return {};
+    }
+    give(user_key, value, whole);
+    key_ = std::move(whole);
+    return {.at = Look::At::entry, .length = length};
+  }
+  void give(std::string_view user_key, std::string_view value, std::string_view whole) {
+    const std::string_view behind = whole.substr(user_key.size());
+    const std::uint64_t sequence = Bytes(behind).take<std::uint64_t>() >> 8;
+    if (is_right_) {
+      sequences_.add(sequence, sequence);
+    }
+    const char kind = behind.front();
+    const bool is_older = key_.size() == whole.size() && key_.starts_with(user_key);
+    if (!is_older && (kind == value_kind || (kind == removal_kind && is_right_))) {
+      sink_({.key = user_key,
+             .value = value,
+             .sequence = sequence,
+             .is_removal = kind == removal_kind});
+    }
+  }
+
+  RawBytes& bytes_;
+  const RawSink& sink_;
+  Sequences sequences_;
+  bool is_right_ = false;  // the checksum of the block
+  std::string stored_;     // the block, as it is in the file
+  std::string memory_;     // uncompressed
+  std::string key_;        // of the last entry, with what is behind it
+};
 
 }  // namespace
 
-void find_in_log(std::string bytes, const RecordSink& sink) {
-  char* end = bytes.data();
-  for (std::size_t at = 0; at < bytes.size(); at += log_block_bytes) {
-    end = join_payloads(std::string_view(bytes).substr(at, log_block_bytes), end);
+Sequences find_in_log(RawBytes& bytes, const RawSink& sink) {
+  LogReader reader(sink);
+  std::string block;
+  for (std::uint64_t at = 0; at < bytes.size(); at += log_block_bytes) {
+    bytes.read(at, log_block_bytes, block);
+    reader.take_block(block);
   }
-  bytes.resize(static_cast<std::size_t>(end - bytes.data()));
-  const std::string_view text = bytes;
-  for (std::size_t at = 0; at < text.size();) {
-    const auto* const put =
-        static_cast<const char*>(std::memchr(text.data() + at, put_tag, text.size() - at));
-    if (put == nullptr) {
-      return;
-    }
-    at = static_cast<std::size_t>(put - text.data()) + 1;
-    at += take_record(text.substr(at), sink);
-  }
+  reader.end_batch();
+  return reader.sequences();
 }
 
-void find_in_table(std::string_view bytes, const RecordSink& sink) {
-  const std::vector<Handle> blocks = data_blocks(bytes);
-  if (blocks.empty()) {
-    walk_table(bytes, sink);
-    return;
-  }
-  std::string memory;
-  std::string key;
-  for (const Handle& handle : blocks) {
-    if (const auto block = block_at(bytes, handle, memory)) {
-      take_block(*block, key, sink);
-    }
-  }
+Sequences find_in_table(RawBytes& bytes, const RawSink& sink) {
+  TableReader reader(bytes, sink);
+  reader.read();
+  return reader.sequences();
 }
 
-bool is_table(std::string_view bytes) {
-  return bytes.size() >= footer_bytes &&
-         Bytes(bytes.substr(bytes.size() - sizeof(table_magic))).take<std::uint64_t>() ==
-             table_magic;
+bool is_table(RawBytes& bytes) {
+  if (bytes.size() < footer_bytes) {
+    return false;
+  }
+  std::string magic;
+  bytes.read(bytes.size() - sizeof(table_magic), sizeof(table_magic), magic);
+  return Bytes(magic).take<std::uint64_t>() == table_magic;
 }
 
 }  // namespace sluice::store

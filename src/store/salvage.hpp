@@ -2,7 +2,9 @@
 // opened, or whose reading ends the process.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include <sluice/base/result.hpp>
@@ -13,24 +15,33 @@
 namespace sluice::store {
 
 struct Salvage {
-  std::uint64_t files = 0;             // that were looked through
+  std::uint64_t files = 0;             // in which something was found
   std::uint64_t records = 0;           // that were found
   std::uint64_t groups = 0;            // of them: with events, and had not been released
   std::uint64_t unreadable_bytes = 0;  // that the device refused to read
 };
 
+// Is told how many bytes were read, and how many there are to read in all.
+using SalvageProgress = std::function<void(std::uint64_t done, std::uint64_t all)>;
+
 // Writes to `to`, synced, what is found in the files of the folder `database`, which nobody has
-// open and which is not changed. Fails when `to` does, and when the device refuses to read all of
-// it.
-[[nodiscard]] Result<Salvage> salvage(const std::string& database, const Tally& tally, Engine& to);
+// open and which is not changed. Of each key the last thing counts that was done to it, by the
+// sequence numbers of RocksDB: what was written and then given up does not come back. Fails when
+// `to` does, when the device refuses to read all of it, and when a file cannot be read for another
+// reason than the device: nothing is given up for what this process may not or cannot do.
+[[nodiscard]] Result<Salvage> salvage(const std::string& database, const Tally& tally, Engine& to,
+                                      SalvageProgress progress = nullptr);
 
 // A salvage of the database of a store's folder into a new one, which then is in its place: where
-// the old one is kept. After a crash at any time, finish_exchange() ends what was begun.
+// the old one is kept. After a crash at any time, finish_exchange() ends what was begun. The new
+// one holds up to three times `write_buffer_bytes` in memory while it is written.
 struct Rebuilt {
   Salvage salvage;
   std::string aside;
 };
-[[nodiscard]] Result<Rebuilt> rebuild(const std::string& database, const Tally& tally);
+[[nodiscard]] Result<Rebuilt> rebuild(const std::string& database, const Tally& tally,
+                                      std::size_t write_buffer_bytes,
+                                      SalvageProgress progress = nullptr);
 // Puts a database that was completed into its place; removes one that was not.
 [[nodiscard]] Result<void> finish_exchange(const std::string& database);
 

@@ -4,17 +4,22 @@
 #include <charconv>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <new>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -24,6 +29,7 @@
 #include <sluice/store/trial.hpp>
 
 #include "load.hpp"
+#include "opening.hpp"
 #include "read_back.hpp"
 #include "read_past.hpp"
 #include "rocksdb_engine.hpp"
@@ -37,8 +43,17 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds trial_time{60};             // for what is small
 constexpr std::uint64_t slow_bytes_per_second = 2U << 20;  // that a slow machine reads
 constexpr std::chrono::seconds reap_time{5};
+constexpr std::chrono::milliseconds look_interval{1'000};  // at how far the child has come
 constexpr std::size_t output_bytes_max = 1U << 20;
 constexpr std::size_t words_bytes_max = 512;  // of what a library says before it ends the process
+constexpr int no_memory_exit_code = 3;
+// A store that is opened to be read takes in all of its logs; to write, it makes tables of them.
+constexpr std::size_t trial_write_buffer_bytes = 8U << 20;
+// Of each thread that a database starts, and of all that it starts at once to open tables.
+constexpr std::size_t stack_bytes = 1U << 20;
+constexpr std::uint64_t stacks_bytes = 32U << 20;
+// A sanitizer has as much to itself: then nothing can be said.
+constexpr std::uint64_t shadow_bytes = std::uint64_t{1} << 40;
 
 TrialReport refusal(const Error& error) {
   TrialReport report{.end = TrialReport::End::refused, .text = error.message};
@@ -47,7 +62,8 @@ TrialReport refusal(const Error& error) {
 }
 
 TrialReport open_and_look(const std::string& database, bool to_write) {
-  const auto engine = open_rocksdb({.path = database, .read_only = !to_write});
+  const auto engine = open_rocksdb(
+      {.path = database, .read_only = !to_write, .write_buffer_bytes = trial_write_buffer_bytes});
   if (!engine) {
     return refusal(engine.error());
   }
@@ -131,7 +147,10 @@ int spawn(const std::vector<std::string>& command, Child& child) {
 using Deadline = std::chrono::steady_clock::time_point;
 
 // What the child says until it ends. Whether it has ended before the deadline.
-bool read_output(const Child& child, Deadline deadline, std::string& output) {
+bool read_output(const Child& child, Deadline deadline, const TellOpening& tell,
+                 std::string& output) {
+  OpeningStep step(tell, OpeningProgress::Step::trying);
+  const std::string io_file = fmt::format("/proc/{}/io", child.pid);
   while (true) {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -139,7 +158,8 @@ bool read_output(const Child& child, Deadline deadline, std::string& output) {
     if (left.count() <= 0) {
       return false;
     }
-    if (::poll(&ready, 1, static_cast<int>(left.count())) <= 0) {
+    if (::poll(&ready, 1, static_cast<int>(std::min(left, look_interval).count())) <= 0) {
+      step.note(moved_bytes(io_file));
       continue;
     }
     std::array<char, 4'096> piece{};
@@ -190,6 +210,45 @@ std::optional<Ended> reap(const Child& child) {
     ::poll(nullptr, 0, 1);  // it is about to
   }
   return std::nullopt;
+}
+
+// A thread that cannot be started for want of memory says nothing of the database either.
+[[noreturn]] void end_of_trial() {
+  try {
+    if (const std::exception_ptr reason = std::current_exception()) {
+      std::rethrow_exception(reason);
+    }
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::resource_unavailable_try_again) {
+      ::_exit(no_memory_exit_code);
+    }
+  } catch (...) {
+  }
+  std::abort();
+}
+
+// It ends when it takes more, before anything else can come of that, such as the end of the process
+// that waits for it.
+void bound_memory(std::uint64_t bytes) {
+  std::ifstream status("/proc/self/status");
+  std::string word;
+  std::uint64_t used_kib = 0;
+  while (status >> word && word != "VmData:") {
+  }
+  status >> used_kib;
+  const std::uint64_t used = used_kib * 1024;
+  if (bytes == 0 || used == 0 || used > shadow_bytes) {
+    return;
+  }
+  const rlimit limit{.rlim_cur = used + bytes + stacks_bytes, .rlim_max = RLIM_INFINITY};
+  ::setrlimit(RLIMIT_DATA, &limit);
+  pthread_attr_t threads;
+  ::pthread_attr_init(&threads);
+  ::pthread_attr_setstacksize(&threads, stack_bytes);
+  ::pthread_setattr_default_np(&threads);
+  ::pthread_attr_destroy(&threads);
+  std::set_new_handler([] { ::_exit(no_memory_exit_code); });
+  std::set_terminate(end_of_trial);
 }
 
 // Of the library's own making: an assertion, or nonsense that it followed. Any other was sent.
@@ -253,12 +312,16 @@ TrialReport report_of(std::string_view text) {
   return report;
 }
 
-TrialReport try_opening(const std::string& program, const std::string& database, bool to_write) {
+TrialReport try_opening(const std::string& program, const TrialTask& task,
+                        const TellOpening& tell) {
   std::vector<std::string> command{program, trial_command};
-  if (to_write) {
+  if (task.to_write) {
     command.emplace_back("--write");
   }
-  command.push_back(database);
+  if (task.memory_bytes > 0) {
+    command.insert(command.end(), {"--memory", std::to_string(task.memory_bytes)});
+  }
+  command.push_back(task.database);
   Child child;
   TrialReport unknown;
   if (const int error = spawn(command, child); error != 0) {
@@ -266,8 +329,8 @@ TrialReport try_opening(const std::string& program, const std::string& database,
     return unknown;
   }
   std::string output;
-  const auto time = time_for(database, to_write);
-  const bool ended = read_output(child, std::chrono::steady_clock::now() + time, output);
+  const auto time = time_for(task.database, task.to_write);
+  const bool ended = read_output(child, std::chrono::steady_clock::now() + time, tell, output);
   if (!ended) {
     ::kill(child.pid, SIGKILL);
   }
@@ -291,20 +354,26 @@ TrialReport try_opening(const std::string& program, const std::string& database,
   } else if (WIFSIGNALED(end->status)) {
     report.end = TrialReport::End::unknown;
     report.text = fmt::format("somebody has ended {}", program);
+  } else if (WEXITSTATUS(end->status) == no_memory_exit_code) {
+    report.end = TrialReport::End::unknown;
+    report.needs_memory = true;
+    report.text =
+        fmt::format("reading its logs takes more than {} bytes of memory", task.memory_bytes);
   }
   return report;
 }
 
-int run_trial(const std::string& database, bool to_write) {
+int run_trial(const TrialTask& task) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   constexpr rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
+  bound_memory(task.memory_bytes);
   try {
-    const TrialReport report = open_and_look(database, to_write);
+    const TrialReport report = open_and_look(task.database, task.to_write);
     std::cout << to_text(report) << std::flush;
     return report.end == TrialReport::End::fine ? 0 : 1;
   } catch (const std::bad_alloc&) {
-    return 1;  // says nothing about the database
+    return no_memory_exit_code;  // says nothing about the database
   }
 }
 

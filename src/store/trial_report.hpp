@@ -8,6 +8,8 @@
 #include <system_error>
 
 #include <sluice/store/engine.hpp>
+#include <sluice/store/store.hpp>
+#include <sluice/store/trial.hpp>
 
 #include "codec.hpp"
 
@@ -25,12 +27,13 @@ struct TrialReport {
   std::string text;                      // why, for people
   std::map<WorkspaceId, Ticket> next{};  // of the next group, by what is in it
   std::uint64_t stray_tables = 0;
+  bool needs_memory = false;  // it would have taken more than it may
 };
 
-// `program` is run as `PROGRAM store-trial [--write] DATABASE`; waits for its end, or for as long
-// as any sound database would take.
-[[nodiscard]] TrialReport try_opening(const std::string& program, const std::string& database,
-                                      bool to_write);
+// `program` is run as `PROGRAM store-trial [--write] [--memory BYTES] DATABASE`; waits for its end,
+// or for as long as any sound database would take.
+[[nodiscard]] TrialReport try_opening(const std::string& program, const TrialTask& task,
+                                      const TellOpening& tell);
 
 // What run_trial() prints of it, and the other way round.
 [[nodiscard]] std::string to_text(const TrialReport& report);

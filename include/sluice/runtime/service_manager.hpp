@@ -16,6 +16,11 @@ class ServiceManager {
  public:
   explicit ServiceManager(const config::Environment& environment);
 
+  // The start goes on, at what the words say: it may take so much longer, from now on, before it is
+  // given up.
+  void starting(std::string_view status, std::chrono::seconds more) const;
+  // Nothing more is to be said about the start.
+  void started() const { tell("STATUS="); }
   void ready() const { tell("READY=1"); }
   // Followed by ready().
   void reloading(MonoTime now) const;

@@ -30,6 +30,20 @@ enum class SyncPolicy : std::uint8_t {
   interval,  // in the background: a crash of the machine costs what was acknowledged since
 };
 
+// How far the opening of a store has come.
+struct OpeningProgress {
+  enum class Step : std::uint8_t {
+    trying,      // whether it can be opened, in another process
+    opening,     // it reads its logs
+    rebuilding,  // it is built anew of what can be read
+  };
+  Step step = Step::trying;
+  std::uint64_t done_bytes = 0;  // read and written in this step
+  std::uint64_t bytes = 0;       // that are to be; 0: nobody knows
+};
+// Called about once a second, only while there is progress, one call at a time, on any thread.
+using TellOpening = std::function<void(const OpeningProgress&)>;
+
 struct Options {
   std::string path;  // a folder; created where missing
   // Sluice itself, by path, or what else calls run_trial() when it is told to (trial.hpp): it is
@@ -45,6 +59,7 @@ struct Options {
   std::size_t reclaim_bytes = 32U << 20;     // once so many were released, files go
   // What the database collects before it flushes it: it holds up to three of these in memory.
   std::size_t write_buffer_bytes = 32U << 20;
+  TellOpening tell_opening = nullptr;  // may be empty
 };
 
 struct Backlog {

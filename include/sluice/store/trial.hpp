@@ -2,6 +2,7 @@
 // damaged one (Debian's is compiled with its assertions), or never come back.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace sluice::store {
@@ -9,9 +10,13 @@ namespace sluice::store {
 // The word by which a program that was started anew knows that it is to call run_trial().
 inline constexpr const char* trial_command = "store-trial";
 
-// In the child: opens the database only to read it, or `to_write`, and then reads all of it; tells
-// on standard output what it finds, and returns the exit code. Ends with the process that started
-// it.
-[[nodiscard]] int run_trial(const std::string& database, bool to_write);
+struct TrialTask {
+  std::string database;
+  bool to_write = false;           // to open it so, and then to read all of it; else only to read
+  std::uint64_t memory_bytes = 0;  // that it may take beyond what the program does; 0: any
+};
+// In the child: opens the database, tells on standard output what it finds, and returns the exit
+// code. Ends with the process that started it, and when it has taken the memory that it may.
+[[nodiscard]] int run_trial(const TrialTask& task);
 
 }  // namespace sluice::store

@@ -209,6 +209,9 @@ class Vandal {
   }
   std::string touch(std::string_view what, const fs::path& file) {
     hit_.insert(file.filename());
+    if (std::error_code unknown; !fs::is_regular_file(file, unknown) || fs::is_symlink(file)) {
+      std::erase(files_, file);  // there is nothing more to be done to it
+    }
     return std::string(what) + " " + file.filename().string();
   }
   std::string remove(const fs::path& file) {
