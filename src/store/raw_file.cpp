@@ -122,11 +122,20 @@ void RawFile::read(std::uint64_t at, std::size_t size, std::string& out) {
       continue;
     }
     std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(done), left, '\0');
-    unreadable_bytes_ += left;
+    count_refused(at + done, left);
     done += left;
   }
   if (progress_) {
     progress_(out.size());
+  }
+}
+
+void RawFile::count_refused(std::uint64_t at, std::size_t bytes) {
+  refused_pages_.resize(size_ / page_bytes + 1);
+  if (const auto page = refused_pages_.begin() + static_cast<std::ptrdiff_t>(at / page_bytes);
+      !*page) {
+    *page = true;
+    unreadable_bytes_ += bytes;
   }
 }
 

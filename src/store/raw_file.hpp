@@ -47,6 +47,7 @@ class RawFile final : public RawBytes {
 
  private:
   void note(const char* doing, int error);
+  void count_refused(std::uint64_t at, std::size_t bytes);
 
   const std::string path_;
   const Progress progress_;
@@ -54,6 +55,7 @@ class RawFile final : public RawBytes {
   std::uint64_t size_ = 0;
   std::uint64_t unreadable_bytes_ = 0;
   bool refused_ = false;
+  std::vector<bool> refused_pages_;  // counted, however often they are read
   std::optional<Error> failed_;
 };
 

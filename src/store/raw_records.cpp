@@ -351,7 +351,9 @@ class TableReader {
     Handle index;
     index.offset = fields.take_varint();
     index.size = fields.take_varint();
-    const auto block = fields.ok() ? block_at(index) : std::nullopt;
+    // An entry of it stands for a block of 16 KiB.
+    const bool is_likely = fields.ok() && index.size <= bytes_.size() / 16 + window_bytes;
+    const auto block = is_likely ? block_at(index) : std::nullopt;
     std::vector<Handle> handles;
     if (!block) {
       return handles;

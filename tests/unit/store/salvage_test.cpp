@@ -371,7 +371,7 @@ TEST(Trial, ThatTakesMoreMemoryThanItMaySaysNothingOfTheStore) {
 
 // ---- What this process may not, or cannot for the moment ----------------------------------------
 
-std::uint64_t fill(const std::string& path) {
+std::uint64_t leave_groups(const std::string& path) {
   std::uint64_t events = 0;
   const auto folder = Folder::open(path, Folder::Missing::create);
   OnRocksDb running({.path = folder->database_path()});
@@ -463,7 +463,7 @@ TEST_P(PassingCondition, FailsTheStartAndGivesNothingUp) {
   for (const bool is_damaged : {false, true}) {
     const test::TemporaryDirectory folder;
     const std::string path = folder / "store";
-    const std::uint64_t events = fill(path);
+    const std::uint64_t events = leave_groups(path);
     std::string file;
     for (const fs::path& name : names_in(path + "/db")) {
       file = name.extension() == ".log" ? name.string() : file;
@@ -498,7 +498,7 @@ TEST(OpeningSteps, AreToldWhileAStoreIsBuiltAnew) {
   log::configure(log::Level::off, log::Format::human);
   const test::TemporaryDirectory folder;
   const std::string path = folder / "store";
-  fill(path);
+  leave_groups(path);
   fs::remove(path + "/db/CURRENT");
   std::vector<OpeningProgress> told;
   const auto opened = open_files(
