@@ -137,7 +137,8 @@ Result<LoadedWorkspace> load_workspace(Engine& engine, WorkspaceId id) {
   }
   LoadedWorkspace workspace{.id = id,
                             .name = *appended ? (*appended)->name : "",
-                            .next = next_position(begin, *appended, ends, *ranges)};
+                            .next = next_position(begin, *appended, ends, *ranges),
+                            .has_low = low->has_value()};
   workspace.releases = ReleaseLog(id, begin, *ranges);
   return workspace;
 }

@@ -19,6 +19,7 @@ struct LoadedWorkspace {
   std::string name;  // empty: unreadable
   Position next;     // of the next group
   ReleaseLog releases{0};
+  bool has_low = true;  // else before which ticket all was released is what the events suggest
 };
 
 // All of these fail on Errc::failed only: what is corrupt is logged, and made up for as well as

@@ -139,8 +139,8 @@ void raise(LoadedWorkspace& workspace, const Tally& tally) {
       known = range;
     }
   }
-  workspace.releases = ReleaseLog(
-      workspace.id, entry.low.ticket > stored_low.ticket ? entry.low : stored_low, ranges);
+  const bool is_low_stored = workspace.has_low && stored_low.ticket >= entry.low.ticket;
+  workspace.releases = ReleaseLog(workspace.id, is_low_stored ? stored_low : entry.low, ranges);
   if (entry.next.ticket <= workspace.next.ticket) {
     return;
   }

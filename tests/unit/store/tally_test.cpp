@@ -56,6 +56,15 @@ TEST(Tally, OfTooManyRangesItSaysThatThereAreMore) {
   EXPECT_EQ(tally->at(7).ranges.size(), tally_ranges_max);
 }
 
+TEST(Tally, IsRightWhereTheStoreDoesNotSayWhatWasReleased) {
+  const auto tally = decode_tally(encoded(position(20), position(3), {}));
+  LoadedWorkspace workspace{.id = 7, .name = "some", .next = position(20)};
+  workspace.releases = ReleaseLog(7, position(15), {});
+  workspace.has_low = false;
+  raise(workspace, *tally);
+  EXPECT_EQ(workspace.releases.low(), position(3)) << "what is missing since then is lost";
+}
+
 TEST(Tally, TheOneThatHasSeenMoreIsRight) {
   log::configure(log::Level::off, log::Format::human);
   const Tally tally =
