@@ -23,9 +23,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using boost::system::error_code;
-using Socket = asio::local::stream_protocol::socket;
+using Local = asio::local::stream_protocol;
 using Read = std::tuple<error_code, std::size_t>;
-constexpr MonoTime never = MonoTime::max();
+constexpr MonoTime no_deadline = MonoTime::max();
 constexpr MonoTime long_ago{1s};
 
 class DeadlineTest : public testing::Test {
@@ -55,8 +55,8 @@ class DeadlineTest : public testing::Test {
 
   asio::io_context context_;
   Gate gate_{"test"};
-  Socket near_{context_};
-  Socket far_{context_};
+  Local::socket near_{context_};
+  Local::socket far_{context_};
   std::array<char, 8> bytes_{};
   Deadline deadline_{context_.get_executor()};
   std::optional<Timely<Read>> read_;
@@ -84,7 +84,7 @@ TEST_F(DeadlineTest, WhatDoesNotIsCutOnce) {
 }
 
 TEST_F(DeadlineTest, WithoutADeadlineItWaits) {
-  start(read_by(never));
+  start(read_by(no_deadline));
   context_.poll();
   EXPECT_FALSE(read_);
   send();
@@ -118,7 +118,7 @@ TEST_F(DeadlineTest, ADeadlineRightAfterTheEndCutsNothing) {
   const auto await = [&]() -> Task<> {
     ended = co_await with_deadline(deadline_, long_ago + 1ms, wait(first), [this] { cut(); });
     // What was due for that is not due for this, which has another deadline.
-    co_await read_by(never);
+    co_await read_by(no_deadline);
   };
   start(await());
   context_.poll();
@@ -169,8 +169,8 @@ TEST_F(DeadlineTest, WhoEndsItFromOutsideIsNotTakenForTheDeadline) {
 TEST_F(DeadlineTest, OneServesAgainAfterItHasExpired) {
   start(read_by(long_ago));
   run();
-  near_ = Socket(context_);
-  far_ = Socket(context_);
+  near_ = Local::socket(context_);
+  far_ = Local::socket(context_);
   asio::local::connect_pair(near_, far_);
   send();
   start(read_by(std::chrono::steady_clock::now() + 1h));
@@ -204,7 +204,7 @@ TEST(Deadline, AContextThatIsGoneCutsNothing) {
   Bell bell;
   int cuts = 0;
   const auto wait = [](Bell& news) -> Task<int> {
-    co_await news.wait_until(never);
+    co_await news.wait_until(no_deadline);
     co_return 0;
   };
   const auto await = [&](const asio::any_io_executor& executor) -> Task<> {
