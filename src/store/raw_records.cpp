@@ -77,13 +77,13 @@ Look look_at_entry(std::string_view at, RawEntry& entry) {
     return {};
   }
   const Look unfinished{.at = Look::At::part};
-  const std::uint64_t key_size = bytes.take_varint();
+  const std::uint64_t key_length = bytes.take_varint();
   if (!bytes.ok()) {
     return at.size() <= varint_bytes_max ? unfinished : Look{};
   }
-  const bool has_key = bytes.left() >= key_size;
-  entry.key = bytes.take_bytes(key_size);
-  if (!has_key && key_size <= make_key(Tag::group, 0, 0).size()) {
+  const bool has_key = bytes.left() >= key_length;
+  entry.key = bytes.take_bytes(key_length);
+  if (!has_key && key_length <= make_key(Tag::group, 0, 0).size()) {
     return unfinished;
   }
   if (!is_key(entry.key)) {
