@@ -13,6 +13,7 @@
 
 #include <session.hpp>
 
+#include <sluice/accept/settlement.hpp>
 #include <sluice/base/assert.hpp>
 #include <sluice/buffer/admission.hpp>
 #include <sluice/buffer/buffer.hpp>
@@ -86,7 +87,8 @@ class AcceptPath {
   FixedClock clock_;
   buffer::Admission admission_{{}};
   buffer::DedupWindow window_{{.window = std::chrono::minutes(10), .entries_max = 100'000}};
-  std::unique_ptr<buffer::Buffer> buffer_ = buffer::make_memory_buffer(1, window_, [] {});
+  accept::Settlement settlement_{window_, admission_};
+  std::unique_ptr<buffer::Buffer> buffer_ = buffer::make_memory_buffer(1, settlement_, [] {});
   deliver::Outlook outlook_;
   ingest::Tables tables_;
   ingest::Producers producers_{{}, {"default"}};

@@ -8,15 +8,15 @@ namespace {
 
 class MemoryBuffer final : public Buffer {
  public:
-  MemoryBuffer(std::size_t producers, DedupWindow& window, std::function<void()> wake)
-      : window_(window), queue_(producers, std::move(wake)) {}
+  MemoryBuffer(std::size_t producers, Settlement& settlement, std::function<void()> wake)
+      : settlement_(settlement), queue_(producers, std::move(wake)) {}
 
   [[nodiscard]] AckLevel level() const override { return AckLevel::memory; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, AckLevel,
                             Acknowledge) noexcept override {
     // In its place, so that whatever changes one of its events comes behind it.
     queue_.push(producer, std::move(group),
-                [this](const Group& placed) { window_.confirm(placed); });
+                [this](const Group& placed) { settlement_.kept(placed); });
     return true;
   }
   [[nodiscard]] bool await_earlier(std::size_t, AckLevel, Acknowledge) noexcept override {
@@ -29,15 +29,15 @@ class MemoryBuffer final : public Buffer {
   [[nodiscard]] std::string trouble() const override { return {}; }
 
  private:
-  DedupWindow& window_;
+  Settlement& settlement_;
   queue::GroupQueue queue_;
 };
 
 }  // namespace
 
-std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers, DedupWindow& window,
+std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers, Settlement& settlement,
                                            std::function<void()> wake) {
-  return std::make_unique<MemoryBuffer>(producers, window, std::move(wake));
+  return std::make_unique<MemoryBuffer>(producers, settlement, std::move(wake));
 }
 
 }  // namespace sluice::buffer

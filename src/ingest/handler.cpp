@@ -10,10 +10,8 @@
 
 #include <sluice/base/ascii.hpp>
 #include <sluice/base/calendar.hpp>
-#include <sluice/event/traceparent.hpp>
 #include <sluice/normalise/time.hpp>
 
-#include "reservation.hpp"
 #include "route_hint.hpp"
 
 namespace sluice::ingest {
@@ -472,43 +470,34 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   }
   const WorkspaceTarget& workspace = admitted.options->tables->workspaces[admitted.workspace];
   const MonoTime now = options_->clock->mono_now();
-  Reservation reservation(workspace, reserved_, reserved_request_);
-  const auto taken = absorb_duplicates(head, *workspace.dedup, now);
-  if (!taken) {
-    return refuse_with(taken.error());
+  auto offer = acceptor_.offer(intake_of(workspace), request_of(head, admitted), events_, now);
+  if (!offer) {
+    return refuse_with(not_taken(offer.error(), admitted));
   }
-  const Counts& counts = taken->counts;
+  const accept::Outcome outcome = offer->outcome();
+  const Counts counts{.accepted = outcome.accepted,
+                      .rejected = events_.rejected_events,
+                      .duplicates = outcome.duplicates,
+                      .ignored = ignored_};
   const buffer::AckLevel level = level_for(head, *workspace.buffer);
-  Handed handed{.route = admitted.route.id,
-                .status = success_status(admitted, counts),
-                .workspace = admitted.workspace,
-                .events = static_cast<std::uint32_t>(events_.records.size()),
-                .producer = index_of(admitted.producer),
-                .changed = taken->changed};
-  Group::Owner group;
-  if (handed.events > 0) {
-    group = make_group(counts, handed.producer, now, head.traceparent);
-    handed.bytes = group->footprint_bytes();
-    if (!reservation.try_admit(handed)) {
-      probe_.refused_full.add(handed.events + taken->absorbed);
-      return refuse_with(full(workspace, handed.producer));
-    }
-  }
+  const Handed handed{.route = admitted.route.id,
+                      .status = success_status(admitted, counts),
+                      .workspace = admitted.workspace,
+                      .events = outcome.events,
+                      .changed = outcome.changed};
   AnswerHead answer = answer_head(head, received_at_, workspace.admission->pressure(), keep_alive);
   answer.rejected = counts.rejected;
   answer.preference_applied = wanted_level(head.prefer) ? level_name(level) : std::string_view();
-  answer.replayed = taken->replayed;
+  answer.replayed = outcome.replayed;
   answers_.accepted(out, answer, handed.status, counts, events_.rejections,
                     {.count = events_.warning_count, .listed = events_.warnings});
-  if (group != nullptr && is_tapped()) {
+  if (outcome.events > 0 && is_tapped()) {
     show_accepted(head, admitted, now);
   }
   // From here on nothing may fail: what the buffer has will be acknowledged.
-  reservation.hand_over();
-  const bool is_kept =
-      hand_over(std::move(group), workspace, level, counts, std::move(acknowledge));
-  probe_.duplicates.add(taken->absorbed);
-  probe_.requests_replayed.add(taken->replayed ? 1 : 0);
+  const bool is_kept = offer->hand_over(thread_, level, std::move(acknowledge));
+  probe_.duplicates.add(outcome.absorbed);
+  probe_.requests_replayed.add(outcome.replayed ? 1 : 0);
   if (!is_kept) {
     return handed;
   }
@@ -516,42 +505,35 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
   return std::nullopt;
 }
 
-// Whether it is acknowledged at this level already.
-bool Handler::hand_over(Group::Owner group, const WorkspaceTarget& workspace,
-                        buffer::AckLevel level, const Counts& counts,
-                        buffer::Buffer::Acknowledge acknowledge) {
-  if (group != nullptr) {
-    return workspace.buffer->append(thread_, std::move(group), level, std::move(acknowledge));
+// What the answer says of the request is what a repetition is told.
+accept::Request Handler::request_of(const RequestHead& head, const Admitted& admitted) {
+  accept::Request request{.producer = index_of(admitted.producer),
+                          .key = request_key_,
+                          .received_at = received_at_,
+                          .traceparent = head.traceparent};
+  if (request_key_) {
+    request.id = request_id(head);
+    id_is_made_ = !head.has_usable_request_id();  // the answer carries the same
   }
-  // All of it came before; what it repeats may not have got as far as that.
-  workspace.dedup->confirm({}, answer_to_remember(counts));
-  return workspace.buffer->await_earlier(thread_, level, std::move(acknowledge));
+  return request;
 }
 
-// The answer to the same request, if it has been answered; nothing: it has no key, or is the first
-// with it, which is reserved now.
-Result<std::optional<RememberedAnswer>, Problem> Handler::look_up_request(
-    const RequestHead& head, buffer::DedupWindow& window, MonoTime now) {
-  using Entry = buffer::DedupWindow::RequestEntry;
-  if (!request_key_) {
-    return std::nullopt;
-  }
-  const auto known = window.try_reserve_request(
-      {.key = *request_key_, .received_at = received_at_, .id = request_id(head)}, now);
-  id_is_made_ = !head.has_usable_request_id();  // the answer carries the same
-  switch (known.entry) {
-    case Entry::reserved:
-      reserved_request_ = request_key_;
-      return std::nullopt;
-    case Entry::repeated:
-      return known.first->answer;
-    case Entry::reused:
-      probe_.keys_reused.add();
-      return std::unexpected(key_reused(*known.first));
-    case Entry::pending:
+Problem Handler::not_taken(const accept::Refused& refused, const Admitted& admitted) {
+  using Reason = accept::Refused::Reason;
+  switch (refused.reason) {
+    case Reason::full:
+      probe_.refused_full.add(refused.events);
+      return full(admitted.options->tables->workspaces[admitted.workspace],
+                  index_of(admitted.producer));
+    case Reason::event_pending:
+      return being_stored("event");
+    case Reason::request_pending:
+      return being_stored("Idempotency-Key");
+    case Reason::key_reused:
       break;
   }
-  return std::unexpected(being_stored("Idempotency-Key"));
+  probe_.keys_reused.add();
+  return key_reused(*refused.first);
 }
 
 void Handler::settle(const Handed& handed, bool kept) {
@@ -567,9 +549,6 @@ void Handler::settle_events(const Handed& handed, bool kept) {
     probe_.changed.add(handed.changed);
     return;
   }
-  buffer::Admission& admission = *options_->tables->workspaces[handed.workspace].admission;
-  admission.release_bytes(handed.bytes, handed.producer);
-  admission.release_events(handed.events);
   probe_.refused_storage.add(handed.events);
 }
 
@@ -811,84 +790,6 @@ Result<void, Problem> Handler::judge(const Admitted& admitted) {
                    "some events are invalid, and ingest.on_invalid is reject_request");
   }
   return {};
-}
-
-// Removes the events that were accepted before, and reserves the keys of the others.
-Result<Handler::Taken, Problem> Handler::absorb_duplicates(const RequestHead& head,
-                                                           buffer::DedupWindow& window,
-                                                           MonoTime now) {
-  reserved_.clear();
-  reserved_request_.reset();
-  const auto known = look_up_request(head, window, now);
-  if (!known) {
-    return std::unexpected(known.error());
-  }
-  const std::optional<RememberedAnswer>& first = *known;
-  const auto given = static_cast<std::uint32_t>(events_.records.size());
-  Taken taken{.counts = {.rejected = events_.rejected_events, .ignored = ignored_}};
-  // The same request: what it was answered holds for all of it, even if the window has no room for
-  // its events any more; unless the rules take more of them than they did.
-  if (first && given <= first->accepted + first->duplicates) {
-    events_.records.clear();
-    taken.replayed = true;
-  } else if (const auto absorbed = reserve_events(window, taken, now); !absorbed) {
-    return std::unexpected(absorbed.error());
-  }
-  const auto kept = static_cast<std::uint32_t>(events_.records.size());
-  taken.absorbed = given - kept;
-  taken.replayed = taken.replayed || (first && kept == 0);
-  taken.counts.accepted = taken.replayed ? first->accepted : kept;
-  taken.counts.duplicates = taken.replayed ? first->duplicates : taken.absorbed;
-  return taken;
-}
-
-Result<void, Problem> Handler::reserve_events(buffer::DedupWindow& window, Taken& taken,
-                                              MonoTime now) {
-  using Entry = buffer::DedupWindow::Entry;
-  reserved_.reserve(events_.records.size());  // a key that is reserved must be known to be
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < events_.records.size(); ++i) {
-    if (const auto& key = events_.dedup_keys[i]) {
-      const Entry entry = window.try_reserve(*key, now, reserved_);
-      if (entry == Entry::pending) {
-        return std::unexpected(being_stored("event"));
-      }
-      if (entry == Entry::duplicate) {
-        continue;
-      }
-      taken.changed += entry == Entry::changed ? 1 : 0;
-    }
-    events_.records[kept] = events_.records[i];
-    events_.indexes[kept++] = events_.indexes[i];
-  }
-  events_.records.resize(kept);
-  events_.indexes.resize(kept);
-  return {};
-}
-
-Group::Owner Handler::make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
-                                 std::string_view traceparent) const {
-  std::optional<Traceparent> trace;
-  if (!traceparent.empty()) {
-    trace = parse_traceparent(traceparent);
-  }
-  return Group::make(
-      {.records = events_.records,
-       .bytes = events_.bytes(),
-       .dedup_keys = reserved_,
-       .answer = answer_to_remember(counts),
-       .accepted_at = now,
-       .accepted_wall = received_at_,
-       .producer = producer,
-       .traceparent = trace ? std::string_view(trace->data(), trace->size()) : std::string_view()});
-}
-
-std::optional<RememberedAnswer> Handler::answer_to_remember(const Counts& counts) const {
-  if (!request_key_) {
-    return std::nullopt;
-  }
-  return RememberedAnswer{
-      .request = *request_key_, .accepted = counts.accepted, .duplicates = counts.duplicates};
 }
 
 // By the bytes once decoded: a retry may be compressed otherwise.

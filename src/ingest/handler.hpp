@@ -13,6 +13,7 @@
 
 #include <boost/smart_ptr/local_shared_ptr.hpp>
 
+#include <sluice/accept/acceptor.hpp>
 #include <sluice/base/clock.hpp>
 #include <sluice/base/rng.hpp>
 #include <sluice/ingest/replay.hpp>
@@ -107,8 +108,6 @@ struct Handed {
   unsigned status = 202;  // of the answer
   std::size_t workspace = 0;
   std::uint32_t events = 0;
-  std::uint64_t bytes = 0;  // as admitted
-  std::uint32_t producer = 0;
   std::shared_ptr<Inquiry> inquiry{};  // there are no events: the upstream is being asked
   std::uint32_t changed = 0;  // of the events: those that change one that was accepted before
 };
@@ -213,7 +212,7 @@ class Handler {
   void acknowledge_ping(const RequestHead& head, const Admitted& admitted, std::string_view body,
                         bool keep_alive, std::string& out);
   void normalise_again(const Replay& replay, const normalise::Rules& rules);
-  void reserve_again(buffer::DedupWindow& window);
+  void reject_withheld(const accept::Withheld& event);
   void count_events(const Admitted& admitted);
   // One relaxed load while nobody looks.
   [[nodiscard]] bool is_tapped() const {
@@ -223,26 +222,10 @@ class Handler {
   void show_rejected(const RequestHead& head, const Admitted& admitted, std::string_view body);
   void show_unreadable(const RequestHead& head, const Admitted& admitted, const Problem& problem);
   tap::Sample sample_of(const RequestHead& head, const Admitted& admitted, tap::Outcome outcome);
-  // What a request comes to once its repetitions are left out.
-  struct Taken {
-    Counts counts;               // as it is answered
-    std::uint32_t absorbed = 0;  // events
-    std::uint32_t changed = 0;   // events that change one that was accepted before
-    bool replayed = false;       // it is answered as it was the first time
-  };
-  Result<std::optional<RememberedAnswer>, Problem> look_up_request(const RequestHead& head,
-                                                                   buffer::DedupWindow& window,
-                                                                   MonoTime now);
-  Result<Taken, Problem> absorb_duplicates(const RequestHead& head, buffer::DedupWindow& window,
-                                           MonoTime now);
-  Result<void, Problem> reserve_events(buffer::DedupWindow& window, Taken& taken, MonoTime now);
-  bool hand_over(Group::Owner group, const WorkspaceTarget& workspace, buffer::AckLevel level,
-                 const Counts& counts, buffer::Buffer::Acknowledge acknowledge);
-  Group::Owner make_group(const Counts& counts, std::uint32_t producer, MonoTime now,
-                          std::string_view traceparent) const;
+  accept::Request request_of(const RequestHead& head, const Admitted& admitted);
+  Problem not_taken(const accept::Refused& refused, const Admitted& admitted);
   Problem full(const WorkspaceTarget& workspace, std::size_t producer);
   AnswerHead answer_head(const RequestHead& head, WallTime now, double pressure, bool keep_alive);
-  [[nodiscard]] std::optional<RememberedAnswer> answer_to_remember(const Counts& counts) const;
   [[nodiscard]] DedupKey request_key(std::string_view path, std::span<const char> body) const;
 
   HandlerOptionsPtr options_;
@@ -252,6 +235,7 @@ class Handler {
   Probe& probe_;
   normalise::Normaliser normaliser_;
   normalise::Normalised events_;
+  accept::Acceptor acceptor_;
   mapping::Mapper::Scratch mapper_scratch_;
   ContentDecoder decoder_;
   AnswerWriter answers_;
@@ -266,8 +250,6 @@ class Handler {
   bool id_is_made_ = false;  // for the request at hand
   std::string request_id_prefix_;
   std::uint64_t requests_ = 0;
-  std::vector<DedupKey> reserved_;            // for the request at hand
-  std::optional<DedupKey> reserved_request_;  // likewise
   WallTime received_at_;
   // The key that was looked up last, so that a connection's next request costs no hash.
   std::string last_credentials_;

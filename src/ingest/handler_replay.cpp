@@ -1,8 +1,8 @@
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "handler.hpp"
-#include "reservation.hpp"
 
 namespace sluice::ingest {
 
@@ -16,34 +16,30 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
   }
   const WorkspaceTarget& workspace = options_->tables->workspaces[replay.workspace];
   normalise_again(replay, workspace.rules);
-  reserved_.clear();
-  reserved_request_.reset();
-  Reservation reservation(workspace, reserved_, reserved_request_);
-  reserve_again(*workspace.dedup);
+  std::vector<accept::Withheld> withheld;
+  auto offer = acceptor_.offer_again(
+      intake_of(workspace), {.received_at = received_at_, .traceparent = replay.traceparent},
+      events_, options_->clock->mono_now(), withheld);
+  for (const accept::Withheld& event : withheld) {
+    reject_withheld(event);
+  }
   count_events(admitted);
   outcome.rejections = events_.rejections;
-  if (events_.records.empty()) {
+  if (!offer) {
+    outcome.refused = not_taken(offer.error(), admitted).message;
     return std::nullopt;
   }
-  const Counts counts{.accepted = static_cast<std::uint32_t>(events_.records.size())};
-  Group::Owner group = make_group(counts, 0, options_->clock->mono_now(), replay.traceparent);
-  Handed handed{
-      .workspace = replay.workspace, .events = counts.accepted, .bytes = group->footprint_bytes()};
-  auto accepted = events_.indexes;  // copied before anything is admitted, as it may fail
-  if (!reservation.try_admit(handed)) {
-    probe_.refused_full.add(handed.events);
-    outcome.refused = full(workspace, 0).message;
+  const Handed handed{.workspace = replay.workspace, .events = offer->outcome().events};
+  if (handed.events == 0) {
     return std::nullopt;
   }
-  outcome.accepted = std::move(accepted);
-  reservation.hand_over();
-  if (workspace.buffer->append(thread_, std::move(group), workspace.buffer->level(),
-                               std::move(acknowledge))) {
+  outcome.accepted = events_.indexes;
+  if (offer->hand_over(thread_, workspace.buffer->level(), std::move(acknowledge))) {
     settle_events(handed, true);
     return std::nullopt;
   }
   return handed;
-} catch (const std::bad_alloc&) {  // before anything was admitted
+} catch (const std::bad_alloc&) {  // before anything was handed over
   events_.clear();
   outcome = {.refused = "memory is short"};
   return std::nullopt;
@@ -66,33 +62,16 @@ void Handler::normalise_again(const Replay& replay, const normalise::Rules& rule
   }
 }
 
-// What was accepted since must not be replaced by what was accepted before; nor may it come between
-// this look and the buffer.
-void Handler::reserve_again(buffer::DedupWindow& window) {
-  using Entry = buffer::DedupWindow::AgainEntry;
-  const MonoTime now = options_->clock->mono_now();
-  reserved_.reserve(events_.records.size());  // a key that is reserved must be known to be
-  std::size_t kept = 0;
-  for (std::size_t i = 0; i < events_.records.size(); ++i) {
-    const auto& key = events_.dedup_keys[i];
-    const Entry entry = key ? window.try_reserve_again(*key, now, reserved_) : Entry::reserved;
-    if (entry == Entry::reserved) {
-      events_.records[kept] = events_.records[i];
-      events_.indexes[kept++] = events_.indexes[i];
-      continue;
-    }
-    events_.reject({.index = events_.indexes[i],
-                    .reason = normalise::RejectReason::superseded,
-                    .field = {},
-                    .message = entry == Entry::superseded
-                                   ? "a newer version of this event was accepted meanwhile, which "
-                                     "this one would replace: purge it, or send what it should say"
-                                   : "this event is being stored for another request: replay it "
-                                     "later, if it is still here to be replayed"},
-                   true);
-  }
-  events_.records.resize(kept);
-  events_.indexes.resize(kept);
+void Handler::reject_withheld(const accept::Withheld& event) {
+  events_.reject({.index = event.index,
+                  .reason = normalise::RejectReason::superseded,
+                  .field = {},
+                  .message = event.is_superseded
+                                 ? "a newer version of this event was accepted meanwhile, which "
+                                   "this one would replace: purge it, or send what it should say"
+                                 : "this event is being stored for another request: replay it "
+                                   "later, if it is still here to be replayed"},
+                 true);
 }
 
 }  // namespace sluice::ingest

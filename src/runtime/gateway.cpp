@@ -473,7 +473,7 @@ class RunningGateway final : public Gateway {
   Result<void> make_memory_buffers(std::size_t producers) {
     for (const auto& tenant : tenants_) {
       tenant->memory_buffer =
-          buffer::make_memory_buffer(producers, tenant->pipeline.dedup(), wake(*tenant));
+          buffer::make_memory_buffer(producers, tenant->pipeline.settlement(), wake(*tenant));
       tenant->buffer = tenant->memory_buffer.get();
     }
     return {};
@@ -486,6 +486,7 @@ class RunningGateway final : public Gateway {
     for (const auto& tenant : tenants_) {
       workspaces.push_back(
           {.name = tenant->pipeline.name(),
+           .settlement = &tenant->pipeline.settlement(),
            .window = &tenant->pipeline.dedup(),
            .wake = wake(*tenant),
            .lost =

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include <sluice/accept/settlement.hpp>
 #include <sluice/base/clock.hpp>
 #include <sluice/base/rng.hpp>
 #include <sluice/buffer/admission.hpp>
@@ -76,6 +77,8 @@ class Pipeline {
   // Used by the ingest threads; they outlive those.
   [[nodiscard]] buffer::Admission& admission() { return admission_; }
   [[nodiscard]] buffer::DedupWindow& dedup() { return dedup_; }
+  // Used by the buffer; outlives it.
+  [[nodiscard]] accept::Settlement& settlement() { return settlement_; }
   [[nodiscard]] const deliver::Outlook& outlook() const { return outlook_; }
   // How far our clock is ahead of the upstream's; 0 while that is not known.
   [[nodiscard]] const std::atomic<std::int64_t>& clock_skew_ms() const { return clock_skew_ms_; }
@@ -120,6 +123,7 @@ class Pipeline {
   PipelineOptions options_;
   buffer::Admission admission_;
   buffer::DedupWindow dedup_;
+  accept::Settlement settlement_{dedup_, admission_};
   buffer::Buffer* buffer_ = nullptr;
   deliver::Outlook outlook_;
   std::atomic<std::int64_t> clock_skew_ms_{0};

@@ -480,7 +480,7 @@ void Core::refuse(std::deque<Append>& appends) {
       continue;
     }
     if (append.group != nullptr) {
-      workspaces_[append.workspace]->config.window->give_up(*append.group);
+      workspaces_[append.workspace]->config.settlement->refused(*append.group);
       append.group.reset();
     }
     append.acknowledge(failure(Errc::failed, trouble_.text()));

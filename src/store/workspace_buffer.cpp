@@ -23,7 +23,7 @@ WorkspaceBuffer::WorkspaceBuffer(Shared shared, std::size_t index, Workspace wor
 bool WorkspaceBuffer::append(std::size_t producer, Group::Owner group, buffer::AckLevel wanted,
                              Acknowledge acknowledge) noexcept {
   if (shared_.closed.load(std::memory_order_acquire)) {
-    config.window->give_up(*group);
+    config.settlement->refused(*group);
     acknowledge(failure(Errc::failed, "the buffer is closed"));
     return false;
   }
@@ -39,7 +39,7 @@ bool WorkspaceBuffer::append(std::size_t producer, Group::Owner group, buffer::A
                       .acknowledge = std::move(acknowledge)},
                      [this, at_once](const Append& placed) {
                        if (at_once) {
-                         config.window->confirm(*placed.group);
+                         config.settlement->kept(*placed.group);
                        }
                      });
   return at_once;
@@ -66,7 +66,7 @@ void WorkspaceBuffer::stored(const Append& append) {
   if (append.wanted == buffer::AckLevel::memory) {
     unstored_.fetch_sub(1, std::memory_order_release);
   } else {
-    config.window->confirm(*append.group);
+    config.settlement->kept(*append.group);
   }
 }
 

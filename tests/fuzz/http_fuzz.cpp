@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include <sluice/accept/settlement.hpp>
 #include <sluice/ingest/passthrough.hpp>
 
 #include "answer_parser.hpp"
@@ -31,11 +32,12 @@ class StoppedClock final : public Clock {
 // Keeps the bytes of what it takes in.
 class Recorder final : public buffer::Buffer {
  public:
-  Recorder(buffer::DedupWindow& window, bool at_once) : window_(window), at_once_(at_once) {}
+  Recorder(buffer::Settlement& settlement, bool at_once)
+      : settlement_(settlement), at_once_(at_once) {}
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t, Group::Owner group, buffer::AckLevel,
                             Acknowledge) noexcept override {
-    window_.confirm(*group);
+    settlement_.kept(*group);
     taken += group->bytes();
     return at_once_;
   }
@@ -50,7 +52,7 @@ class Recorder final : public buffer::Buffer {
   std::string taken;
 
  private:
-  buffer::DedupWindow& window_;
+  buffer::Settlement& settlement_;
   bool at_once_;
 };
 
@@ -75,7 +77,7 @@ std::shared_ptr<const mapping::Mapper> make_mapper() {
 // Everything behind one connection, the same each time.
 struct World {
   explicit World(std::uint8_t how)
-      : buffer(dedup, (how & 1U) == 0),
+      : buffer(settlement, (how & 1U) == 0),
         producers((how & 2U) == 0 ? std::vector<config::Producer>{}
                                   : std::vector<config::Producer>{{.name = "p",
                                                                    .keys = {{"key", ""}},
@@ -103,6 +105,7 @@ struct World {
   StoppedClock clock;
   buffer::Admission admission{{.producers = 1}};
   buffer::DedupWindow dedup{{.window = 1min, .entries_max = 1000}};
+  accept::Settlement settlement{dedup, admission};
   Recorder buffer;
   deliver::Outlook outlook;
   PassthroughTarget passthrough;

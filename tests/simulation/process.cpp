@@ -62,6 +62,7 @@ Process::Process(Timeline& timeline, Vendor& vendor, std::unique_ptr<store::Engi
   auto store =
       store::open_stepped(options.store,
                           {{.name = "default",
+                            .settlement = &pipeline_->settlement(),
                             .window = &pipeline_->dedup(),
                             .wake = [this] { host_->post(host_->pump); },
                             .lost =
@@ -157,12 +158,13 @@ void Process::post(const std::string& body, EventKind kind, const std::string& i
   const auto handed =
       handler_->handle(head, *admitted, std::span(padded).first(body.size()), true, out,
                        [this, waiting, answer](const Result<void>& outcome) {
-                         timeline_.in_process(timeline_.mono_now(),
-                                              [this, waiting, answer, kept = outcome.has_value()] {
-                                                unsettled_ -= waiting->first->events;
-                                                handler_->settle(*waiting->first, kept);
-                                                answer(kept ? waiting->second : "HTTP/1.1 503 ");
-                                              });
+                         const bool kept = outcome.has_value();
+                         unsettled_ -= kept ? 0 : waiting->first->events;  // nobody has them now
+                         timeline_.in_process(timeline_.mono_now(), [this, waiting, answer, kept] {
+                           unsettled_ -= kept ? waiting->first->events : 0;
+                           handler_->settle(*waiting->first, kept);
+                           answer(kept ? waiting->second : "HTTP/1.1 503 ");
+                         });
                        });
   if (!handed) {
     answer(out);

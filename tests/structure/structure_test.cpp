@@ -20,10 +20,10 @@ namespace fs = std::filesystem;
 const fs::path root = SLUICE_SOURCE_DIR;
 
 const std::map<std::string, int, std::less<>> tiers{
-    {"base", 0},  {"event", 1},   {"normalise", 1}, {"config", 1},   {"metrics", 1},
-    {"queue", 2}, {"batch", 2},   {"deliver", 2},   {"buffer", 2},   {"tap", 2},
-    {"net", 3},   {"ingest", 3},  {"transport", 3}, {"admin", 3},    {"deadletter", 3},
-    {"store", 3}, {"runtime", 4}, {"cli", 4},       {"simulator", 4}};
+    {"base", 0},       {"event", 1}, {"normalise", 1}, {"config", 1},    {"metrics", 1},
+    {"queue", 2},      {"batch", 2}, {"deliver", 2},   {"buffer", 2},    {"accept", 2},
+    {"tap", 2},        {"net", 3},   {"ingest", 3},    {"transport", 3}, {"admin", 3},
+    {"deadletter", 3}, {"store", 3}, {"runtime", 4},   {"cli", 4},       {"simulator", 4}};
 
 struct SourceFile {
   std::string module;

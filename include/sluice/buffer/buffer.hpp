@@ -12,7 +12,6 @@
 #include <vector>
 
 #include <sluice/base/result.hpp>
-#include <sluice/buffer/dedup_window.hpp>
 #include <sluice/event/group.hpp>
 
 namespace sluice::buffer {
@@ -21,6 +20,18 @@ namespace sluice::buffer {
 enum class AckLevel : std::uint8_t {
   memory,  // nothing but the upstream's troubles: it is gone with the process
   disk,    // a crash of the process and of the machine
+};
+
+// Who keeps books of what was handed to a buffer. Told once of each group, on any thread, and
+// before its acknowledgement.
+class Settlement {
+ public:
+  virtual ~Settlement() = default;
+
+  // Nothing that is appended later can come before the group any more, and nobody has read it yet.
+  virtual void kept(const Group& group) noexcept = 0;
+  // It was not kept, and is gone.
+  virtual void refused(const Group& group) noexcept = 0;
 };
 
 class Buffer {
@@ -33,11 +44,9 @@ class Buffer {
   // The highest level that append() can reach.
   [[nodiscard]] virtual AckLevel level() const = 0;
   // Takes the group in, to be acknowledged at level `wanted`, or level() if that is lower. True: it
-  // is acknowledged already, and `acknowledge` will not be called. What the window
-  // has reserved for the group is confirmed before its acknowledgement, once nothing that is
-  // appended later can come before it, or given up with its failure. Each producer index
-  // belongs to one thread at a time. Where memory runs out the process ends: a group that was
-  // admitted is not forgotten.
+  // is acknowledged already, and `acknowledge` will not be called. The settlement is told of it
+  // either way. Each producer index belongs to one thread at a time. Where memory runs out the
+  // process ends: a group that was admitted is not forgotten.
   [[nodiscard]] virtual bool append(std::size_t producer, Group::Owner group, AckLevel wanted,
                                     Acknowledge acknowledge) noexcept = 0;
   // For a repetition of what was appended before: waits until that has reached level `wanted`, or
@@ -58,8 +67,9 @@ class Buffer {
 };
 
 // Keeps groups in memory only. `wake` is called, on a producer's thread, when a group arrives and
-// the consumer sleeps. `window` outlives the buffer.
-[[nodiscard]] std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers, DedupWindow& window,
+// the consumer sleeps. `settlement` outlives the buffer.
+[[nodiscard]] std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers,
+                                                         Settlement& settlement,
                                                          std::function<void()> wake);
 
 }  // namespace sluice::buffer

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <sluice/accept/acceptor.hpp>
 #include <sluice/buffer/admission.hpp>
 #include <sluice/buffer/buffer.hpp>
 #include <sluice/buffer/dedup_window.hpp>
@@ -38,6 +39,10 @@ struct WorkspaceTarget {
   PassthroughTarget* passthrough = nullptr;
   const AskPermissions* permissions = nullptr;
 };
+
+[[nodiscard]] inline accept::Intake intake_of(const WorkspaceTarget& workspace) {
+  return {.admission = workspace.admission, .buffer = workspace.buffer, .dedup = workspace.dedup};
+}
 
 struct SourceTarget {
   std::string name;

@@ -71,8 +71,9 @@ struct Backlog {
 
 struct Workspace {
   std::string name;
-  buffer::DedupWindow* window;  // outlives the store; gets back what was remembered
-  std::function<void()> wake;   // as of make_memory_buffer(); called on any thread
+  buffer::Settlement* settlement;  // as of make_memory_buffer(); outlives the store
+  buffer::DedupWindow* window;     // gets back what was remembered; outlives the store
+  std::function<void()> wake;      // as of make_memory_buffer(); called on any thread
   // Events that were acknowledged cannot be read any more, and will never come out of read(); they
   // are logged and counted. Called on any thread, once for each producer whose budget they take;
   // all their events come with the first. May be empty.

@@ -10,6 +10,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sluice/accept/settlement.hpp>
 #include <sluice/base/calendar.hpp>
 #include <sluice/ingest/passthrough.hpp>
 
@@ -33,7 +34,7 @@ class FakeClock final : public Clock {
 // Takes groups, and acknowledges at once or when the test says so.
 class FakeBuffer final : public buffer::Buffer {
  public:
-  explicit FakeBuffer(buffer::DedupWindow& given) : window(given) {}
+  explicit FakeBuffer(buffer::Settlement& given) : settlement(given) {}
   [[nodiscard]] buffer::AckLevel level() const override { return buffer::AckLevel::disk; }
   [[nodiscard]] bool append(std::size_t, Group::Owner group, buffer::AckLevel wanted,
                             Acknowledge later) noexcept override {
@@ -42,7 +43,7 @@ class FakeBuffer final : public buffer::Buffer {
       meanwhile();
     }
     if (at_once) {
-      window.confirm(*group);
+      settlement.kept(*group);
     }
     groups.push_back(std::move(group));
     acknowledge = std::move(later);
@@ -59,7 +60,7 @@ class FakeBuffer final : public buffer::Buffer {
   [[nodiscard]] bool try_sleep() override { return true; }
   [[nodiscard]] std::string trouble() const override { return {}; }
 
-  buffer::DedupWindow& window;
+  buffer::Settlement& settlement;
   std::vector<buffer::AckLevel> levels;
   std::vector<buffer::AckLevel> awaited;
   bool at_once = true;
@@ -109,7 +110,8 @@ class SessionTest : public testing::Test {
   FakeClock clock_;
   buffer::Admission admission_{{.producers = 1}};
   buffer::DedupWindow dedup_{{.window = 1min, .entries_max = 1000}};
-  FakeBuffer buffer_{dedup_};
+  accept::Settlement settlement_{dedup_, admission_};
+  FakeBuffer buffer_{settlement_};
   deliver::Outlook outlook_;
   Tables tables_;
   Producers producers_{{}, {"w"}};
@@ -251,7 +253,7 @@ TEST_F(SessionTest, ARetryIsNoDuplicateOfWhatIsNotStoredYet) {
   ASSERT_EQ(other.next(MonoTime(1h)), Next::write);
   EXPECT_THAT(other.output(), testing::AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
 
-  dedup_.give_up(*buffer_.groups.front());
+  settlement_.refused(*buffer_.groups.front());
   session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
@@ -334,7 +336,7 @@ TEST_F(ChangesTest, AChangeThatIsNotStoredChangesNothing) {
   EXPECT_THAT(answer_elsewhere(order("new")), StartsWith("HTTP/1.1 503"))
       << "it may be older or newer than what is being stored";
   EXPECT_THAT(answer_elsewhere(order("sent")), StartsWith("HTTP/1.1 503"));
-  dedup_.give_up(*buffer_.groups.back());
+  settlement_.refused(*buffer_.groups.back());
   session_->acknowledged(failure(std::errc::no_space_on_device, "the disk is full"));
   ASSERT_EQ(next(), Next::write);
   EXPECT_THAT(written(), StartsWith("HTTP/1.1 503"));
@@ -477,7 +479,7 @@ TEST_F(ChangesTest, AKeyUnderWayIsNeitherRepeatedNorReused) {
     EXPECT_THAT(answer_elsewhere(order(status, key)),
                 AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After")));
   }
-  dedup_.confirm(*buffer_.groups.front());
+  settlement_.kept(*buffer_.groups.front());
   session_->acknowledged({});
   ASSERT_EQ(next(), Next::write);
   static_cast<void>(written());

@@ -120,7 +120,7 @@ class PipelineTest : public testing::Test {
   Pipeline pipeline_{
       {.host = host_, .dead_letters = *dead_letters_, .clock = clock_, .rng = Rng(1)}, two_lanes()};
   std::unique_ptr<buffer::Buffer> buffer_ =
-      buffer::make_memory_buffer(1, pipeline_.dedup(), [this] { host_.post([] {}); });
+      buffer::make_memory_buffer(1, pipeline_.settlement(), [this] { host_.post([] {}); });
 };
 
 TEST_F(PipelineTest, ComparesItsClockWithTheUpstreams) {

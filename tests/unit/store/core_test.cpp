@@ -8,6 +8,7 @@
 
 #include "codec.hpp"
 #include "store_support.hpp"
+#include "window_settlement.hpp"
 
 namespace sluice::store {
 namespace {
@@ -659,17 +660,23 @@ TEST(Core, WritesNothingOfALaterFormatBeforeTheFormatSaysSo) {
   test::MemoryDisk disk;
   FakeClock clock;
   buffer::DedupWindow window({.window = 0ns, .entries_max = 0});
+  test::WindowSettlement settlement(window);
   std::vector<std::uint32_t> raised;
   bool fails = true;
-  const auto store =
-      open_stepped(
-          {}, {{.name = "a", .window = &window, .wake = [] {}, .lost = nullptr}}, clock,
-          std::make_unique<test::MemoryEngine>(disk), {.commit = [] {}, .read = [] {}}, nullptr,
-          [&](std::uint32_t format) -> Result<void> {
-            raised.push_back(format);
-            return fails ? Result<void>(failure(Errc::disk_full, "no room")) : Result<void>();
-          })
-          .value();
+  const auto store = open_stepped({},
+                                  {{.name = "a",
+                                    .settlement = &settlement,
+                                    .window = &window,
+                                    .wake = [] {},
+                                    .lost = nullptr}},
+                                  clock, std::make_unique<test::MemoryEngine>(disk),
+                                  {.commit = [] {}, .read = [] {}}, nullptr,
+                                  [&](std::uint32_t format) -> Result<void> {
+                                    raised.push_back(format);
+                                    return fails ? Result<void>(failure(Errc::disk_full, "no room"))
+                                                 : Result<void>();
+                                  })
+                         .value();
   const auto append = [&](Group::Owner group) {
     std::optional<bool> kept;
     static_cast<void>(
@@ -698,11 +705,16 @@ TEST(Core, AWorkspaceThatIsNotConfiguredKeepsItsEvents) {
   test::MemoryDisk disk;
   FakeClock clock;
   buffer::DedupWindow window({.window = 0ns, .entries_max = 0});
+  test::WindowSettlement settlement(window);
   const auto open_with = [&](std::vector<std::string> names) {
     std::vector<Workspace> list;
     list.reserve(names.size());
     for (std::string& name : names) {
-      list.push_back({.name = std::move(name), .window = &window, .wake = [] {}, .lost = nullptr});
+      list.push_back({.name = std::move(name),
+                      .settlement = &settlement,
+                      .window = &window,
+                      .wake = [] {},
+                      .lost = nullptr});
     }
     return open_stepped({}, std::move(list), clock, std::make_unique<test::MemoryEngine>(disk),
                         {.commit = [] {}, .read = [] {}}, nullptr)

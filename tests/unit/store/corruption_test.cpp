@@ -16,6 +16,7 @@
 #include "door.hpp"
 #include "store_support.hpp"
 #include "temporary_directory.hpp"
+#include "window_settlement.hpp"
 
 namespace sluice::store::corruption {
 namespace {
@@ -44,6 +45,7 @@ class OnFolder {
     auto started = open_stepped(
         options,
         {{.name = "default",
+          .settlement = &settlement,
           .window = &window,
           .wake = [] {},
           .lost = [this](const Backlog& backlog, std::uint32_t) { lost += backlog.events; }}},
@@ -86,6 +88,7 @@ class OnFolder {
 
   FakeClock clock;
   buffer::DedupWindow window{{.window = 10min, .entries_max = 100'000}};
+  test::WindowSettlement settlement{window};
   std::string error;
   std::uint64_t lost = 0;
   std::unique_ptr<Files> files;

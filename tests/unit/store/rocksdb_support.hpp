@@ -12,6 +12,7 @@
 #include "door.hpp"
 #include "store_support.hpp"
 #include "tally.hpp"
+#include "window_settlement.hpp"
 
 namespace sluice::store {
 
@@ -31,6 +32,7 @@ class OnRocksDb {
     auto started = open_stepped(
         store_options,
         {{.name = "default",
+          .settlement = &settlement,
           .window = &window,
           .wake = [] {},
           .lost =
@@ -82,6 +84,7 @@ class OnRocksDb {
 
   FakeClock clock;
   buffer::DedupWindow window;
+  test::WindowSettlement settlement{window};
   std::optional<Error> error;
   Backlog lost;
   Engine* engine = nullptr;

@@ -11,6 +11,7 @@
 #include "codec.hpp"
 #include "store_support.hpp"
 #include "temporary_directory.hpp"
+#include "window_settlement.hpp"
 
 namespace sluice::store {
 namespace {
@@ -28,6 +29,7 @@ class Running {
     options.producers = 4;
     opened = open(options,
                   {{.name = "default",
+                    .settlement = &settlement_,
                     .window = &window_,
                     .wake =
                         [this] {
@@ -79,6 +81,7 @@ class Running {
 
  private:
   buffer::DedupWindow window_;
+  test::WindowSettlement settlement_{window_};
   std::mutex mutex_;
   std::condition_variable changed_;
   bool woken_ = false;
@@ -118,9 +121,11 @@ TEST(ThreadedStore, SaysWhatIsThereBeforeAnyOfItIsLost) {
     changed.notify_all();
   };
   buffer::DedupWindow window({});
+  test::WindowSettlement settlement(window);
   const auto store =
       open({},
            {{.name = "w0",
+             .settlement = &settlement,
              .window = &window,
              .wake = [] {},
              .lost = [&](const Backlog& backlog, std::uint32_t) { say("lost", backlog); },

@@ -18,6 +18,7 @@
 #include <sluice/store/store.hpp>
 
 #include "memory_engine.hpp"
+#include "window_settlement.hpp"
 
 namespace sluice::store {
 
@@ -152,6 +153,7 @@ class Stepped {
   }
 
   void open() {
+    settlements.clear();
     windows.clear();
     lost.assign(workspaces_, {});
     wakes.assign(workspaces_, 0);
@@ -159,7 +161,9 @@ class Stepped {
     for (std::size_t i = 0; i < workspaces_; ++i) {
       windows.push_back(std::make_unique<buffer::DedupWindow>(
           buffer::DedupWindow::Options{.window = window, .entries_max = 1'000'000}));
+      settlements.push_back(std::make_unique<test::WindowSettlement>(*windows.back()));
       list.push_back({.name = "w" + std::to_string(i),
+                      .settlement = settlements.back().get(),
                       .window = windows.back().get(),
                       .wake = [this, i] { ++wakes[i]; },
                       .lost =
@@ -254,6 +258,7 @@ class Stepped {
   test::MemoryDisk disk;
   std::chrono::nanoseconds window = 10min;
   std::vector<std::unique_ptr<buffer::DedupWindow>> windows;
+  std::vector<std::unique_ptr<test::WindowSettlement>> settlements;
   std::vector<Backlog> lost;
   std::map<std::uint32_t, std::uint64_t> lost_by_producer;  // bytes
   std::vector<int> wakes;

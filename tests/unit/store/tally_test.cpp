@@ -160,6 +160,7 @@ class WithTally {
     auto opened =
         open_stepped({},
                      {{.name = "w",
+                       .settlement = &settlement,
                        .window = &window,
                        .wake = [] {},
                        .lost = [this](const Backlog& backlog,
@@ -199,6 +200,7 @@ class WithTally {
   FakeClock clock;
   test::MemoryDisk disk;
   buffer::DedupWindow window{{.window = 10min, .entries_max = 1'000}};
+  test::WindowSettlement settlement{window};
   std::string kept;
   Backlog lost;
   std::unique_ptr<SteppedStore> store;

@@ -1,0 +1,13 @@
+#include <sluice/accept/claim.hpp>
+#include <sluice/accept/settlement.hpp>
+
+namespace sluice::accept {
+
+void Settlement::kept(const Group& group) noexcept { window_.confirm(group); }
+
+void Settlement::refused(const Group& group) noexcept {
+  window_.give_up(group);
+  const Claim given_back = Claim::take_back(admission_, group);
+}
+
+}  // namespace sluice::accept
