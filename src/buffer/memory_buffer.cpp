@@ -1,6 +1,6 @@
 #include <utility>
 
-#include <sluice/buffer/buffer.hpp>
+#include <sluice/buffer/backing.hpp>
 #include <sluice/queue/group_queue.hpp>
 
 namespace sluice::buffer {
@@ -33,7 +33,30 @@ class MemoryBuffer final : public Buffer {
   queue::GroupQueue queue_;
 };
 
+class MemoryBacking final : public Backing {
+ public:
+  MemoryBacking(std::size_t producers, const std::vector<Workspace>& workspaces) {
+    buffers_.reserve(workspaces.size());
+    for (const Workspace& workspace : workspaces) {
+      buffers_.push_back(make_memory_buffer(producers, *workspace.settlement, workspace.wake));
+    }
+  }
+
+  [[nodiscard]] Buffer& buffer(std::size_t workspace) override { return *buffers_[workspace]; }
+  [[nodiscard]] bool survives_process() const override { return false; }
+  void expose(metrics::Exposition&) const override {}
+  std::uint64_t close() override { return 0; }
+
+ private:
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+};
+
 }  // namespace
+
+std::unique_ptr<Backing> make_memory_backing(std::size_t producers,
+                                             const std::vector<Workspace>& workspaces) {
+  return std::make_unique<MemoryBacking>(producers, workspaces);
+}
 
 std::unique_ptr<Buffer> make_memory_buffer(std::size_t producers, Settlement& settlement,
                                            std::function<void()> wake) {

@@ -35,6 +35,7 @@
 #include <sluice/store/store.hpp>
 #include <sluice/transport/http_upstream.hpp>
 
+#include "backing.hpp"
 #include "dead_letter_desk.hpp"
 #include "on_thread.hpp"
 #include "permission_desk.hpp"
@@ -42,6 +43,8 @@
 #include "process_use.hpp"
 #include "reload.hpp"
 #include "secret_files.hpp"
+#include "sizing.hpp"
+#include "tenant.hpp"
 
 namespace sluice::runtime {
 namespace {
@@ -53,191 +56,12 @@ constexpr std::chrono::seconds session_patience{2};
 // What cannot be ended in time after everything was cancelled is a mistake of ours, not the
 // upstream's.
 constexpr std::chrono::seconds stop_patience{5};
-// The share of the memory ceiling that a memory buffer may take; the rest is for everything else.
-constexpr std::size_t memory_share_percent = 50;
-// With a disk buffer, so much of the backlog of all workspaces is in memory at most, and no more
-// than this share of the memory ceiling.
-constexpr std::size_t backlog_memory_bytes_max = 64U << 20;
-constexpr std::size_t backlog_memory_share_percent = 25;
-
-// Each of the store's three write buffers, likewise.
-constexpr std::size_t write_buffer_bytes_min = 4U << 20;
-constexpr std::size_t write_buffer_bytes_max = 32U << 20;
-constexpr std::size_t write_buffer_share_percent = 10;
-
-// What waits may take this part of the room that the disk buffer has: while events are delivered,
-// its files take up to about three times as much.
-constexpr std::uint64_t volume_share = 3;
-
 // While the store is being opened, and that goes on, the service manager is told to wait for so
 // long again.
 constexpr std::chrono::seconds start_patience{120};
 constexpr std::chrono::seconds opening_log_interval{5};
-
-// Producers that can be added by reloading, over the life of the process.
-constexpr std::size_t spare_producers = 256;
 // How often files with secrets are looked at.
 constexpr std::chrono::seconds file_check_interval{2};
-
-std::size_t backlog_memory_bytes() {
-  const auto ceiling = net::memory_ceiling_bytes();
-  return ceiling ? std::min(backlog_memory_bytes_max, *ceiling * backlog_memory_share_percent / 100)
-                 : backlog_memory_bytes_max;
-}
-
-std::size_t write_buffer_bytes() {
-  const auto ceiling = net::memory_ceiling_bytes();
-  return ceiling ? std::clamp(*ceiling * write_buffer_share_percent / 100, write_buffer_bytes_min,
-                              write_buffer_bytes_max)
-                 : write_buffer_bytes_max;
-}
-
-std::ptrdiff_t producers_of(const config::Config& config, const config::Workspace& workspace) {
-  return std::ranges::count(config.ingest.producers, workspace.name, &config::Producer::workspace);
-}
-
-// Where buffer.max_bytes is not given, it is no more than the disk has room for.
-void fit_to_volume(config::Config& config, std::optional<std::uint64_t> room_bytes) {
-  config::Buffer& buffer = config.buffer;
-  if (room_bytes && !buffer.max_bytes_given && buffer.type == config::BufferType::disk) {
-    buffer.max_bytes = std::clamp<std::uint64_t>(*room_bytes / volume_share,
-                                                 config.ingest.max_event_bytes, buffer.max_bytes);
-  }
-}
-
-void say_what_fits(const config::Buffer& buffer, std::optional<std::uint64_t> room_bytes) {
-  if (buffer.type != config::BufferType::disk || !room_bytes) {
-    return;
-  }
-  if (buffer.max_bytes > *room_bytes) {
-    SLUICE_LOG(warn,
-               "buffer.max_bytes is more than its file system has room for: events are refused "
-               "when that is full; a third of the room is a value that fits",
-               {"max_bytes", buffer.max_bytes}, {"room_bytes", *room_bytes});
-    return;
-  }
-  SLUICE_LOG(info, "the disk buffer has room", {"max_bytes", buffer.max_bytes},
-             {"room_bytes", *room_bytes});
-}
-
-// The limits of one workspace: the buffer's, in equal shares, so that one that is down cannot take
-// the room of the others.
-buffer::Admission::Limits limits_of(const config::Config& config,
-                                    const config::Workspace& workspace) {
-  std::uint64_t bytes = config.buffer.max_bytes;
-  const auto ceiling = net::memory_ceiling_bytes();
-  if (ceiling && config.buffer.type == config::BufferType::memory) {
-    const std::uint64_t affordable = *ceiling * memory_share_percent / 100;
-    bytes = bytes == 0 ? affordable : std::min(bytes, affordable);
-  }
-  const auto share = [&](std::uint64_t limit) {
-    return limit == 0 ? 0 : std::max<std::uint64_t>(1, limit / config.workspaces.size());
-  };
-  // How many producers are told apart is decided at the start, and leaves room for new ones.
-  return {.bytes_max = share(bytes),
-          .events_max = share(config.buffer.max_events),
-          .high_watermark = config.buffer.high_watermark,
-          .low_watermark = config.buffer.low_watermark,
-          .producer_share = producers_of(config, workspace) > 1 ? config.buffer.producer_share : 1,
-          .producers = config.ingest.producers.size() + spare_producers};
-}
-
-PipelineOptions pipeline_options(const config::Config& config, const config::Workspace& workspace) {
-  PipelineOptions options{
-      .workspace = workspace.name,
-      .dispatcher = {},
-      .limits = limits_of(config, workspace),
-      .dedup = {.window = config.dedup.window, .entries_max = config.dedup.max_entries}};
-  if (config.buffer.type == config::BufferType::disk) {
-    options.window_bytes_max = backlog_memory_bytes() / 2 / config.workspaces.size();
-  }
-  options.dispatcher.lanes = config.delivery.lanes;
-  options.dispatcher.max_in_flight = config.delivery.max_in_flight;
-  options.dispatcher.accept_statuses = config.delivery.accept_statuses;
-  options.dispatcher.batch = {.events_max = config.batch.max_events,
-                              .bytes_max = config.batch.max_bytes,
-                              .linger = config.batch.linger};
-  options.dispatcher.backoff = {.initial = config.delivery.backoff.initial,
-                                .max = config.delivery.backoff.max};
-  return options;
-}
-
-store::Options store_options(const config::Config& config, std::size_t producers,
-                             const std::string& program) {
-  const std::size_t share = backlog_memory_bytes() / config.workspaces.size();
-  return {.path = config.buffer.path,
-          .program = program,
-          .sync = config.buffer.sync == config::BufferSync::always ? store::SyncPolicy::always
-                                                                   : store::SyncPolicy::interval,
-          .sync_interval = config.buffer.sync_interval,
-          .producers = producers,
-          .tail_bytes_max = share / 4,
-          .read_ahead_bytes = share / 4,
-          .write_buffer_bytes = write_buffer_bytes()};
-}
-
-std::string_view doing_in(store::OpeningProgress::Step step) {
-  switch (step) {
-    case store::OpeningProgress::Step::trying:
-      return "trying the buffer's store";
-    case store::OpeningProgress::Step::opening:
-      return "reading the buffer's logs";
-    case store::OpeningProgress::Step::rebuilding:
-      return "building the buffer's store anew";
-  }
-  return "";
-}
-
-// Where a pipeline lives in the daemon: on the delivery thread's io_context.
-class AsioHost final : public PipelineHost {
- public:
-  AsioHost(asio::io_context& context, asio::thread_pool& storage_thread)
-      : context_(context), storage_thread_(storage_thread), timer_(context) {}
-
-  void post(std::function<void()> work) override { asio::post(context_, std::move(work)); }
-  void post_blocking(std::function<void()> work) override {
-    asio::post(storage_thread_, std::move(work));
-  }
-  void pump_at(MonoTime time) override {
-    timer_.expires_at(time);
-    timer_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) {
-        pump();
-      }
-    });
-  }
-  void stop() { timer_.cancel(); }
-
-  std::function<void()> pump;
-
- private:
-  asio::io_context& context_;
-  asio::thread_pool& storage_thread_;
-  asio::steady_timer timer_;
-};
-
-// One workspace, with all that works for it.
-struct Tenant {
-  Tenant(asio::io_context& context, asio::thread_pool& storage_thread,
-         deadletter::Store& dead_letters, const Clock& clock, PipelineOptions options)
-      : host(context, storage_thread),
-        pipeline({.host = host,
-                  .dead_letters = dead_letters,
-                  .clock = clock,
-                  .rng = Rng::from_system_entropy()},
-                 std::move(options)) {
-    host.pump = [this] { pipeline.pump(); };
-  }
-
-  AsioHost host;
-  std::unique_ptr<buffer::Buffer> memory_buffer;  // with buffer.type memory
-  buffer::Buffer* buffer = nullptr;               // that one, or the store's
-  std::unique_ptr<transport::HttpUpstream> upstream;
-  ingest::PassthroughTarget passthrough;
-  std::unique_ptr<PermissionDesk> permissions;
-  ingest::AskPermissions ask_permissions;  // of any thread
-  Pipeline pipeline;
-};
 
 void tell(const DescriptorPlan& plan, const config::Ingest& ingest) {
   SLUICE_LOG(info, "sharing out file descriptors", {"limit", plan.limit},
@@ -261,17 +85,6 @@ std::string joined(const std::vector<std::string>& keys) {
   return all;
 }
 
-void expose_connections(const Tenant& tenant, metrics::Exposition& exposition) {
-  const metrics::Labels labels{{"workspace", tenant.pipeline.name()}};
-  const transport::UpstreamProbe connections = tenant.upstream->probe();
-  exposition.gauge("upstream_connections", "Connections open to the upstream.", labels,
-                   static_cast<double>(connections.connections));
-  exposition.counter("upstream_connections_opened_total", "Connections opened to the upstream.",
-                     labels, connections.connections_opened_total);
-  exposition.counter("upstream_logins_total", "Tokens fetched from the upstream.", labels,
-                     connections.logins_total);
-}
-
 // What the ingest threads have counted, as members of /status.
 void append_totals(std::string& out, const ingest::Totals& totals) {
   fmt::format_to(std::back_inserter(out), R"(,"received":{},"duplicates":{},"connections":{},)",
@@ -283,6 +96,18 @@ void append_totals(std::string& out, const ingest::Totals& totals) {
   }
   out += '}';
   metrics::append_json(out, "request_seconds", totals.duration);
+}
+
+std::string_view doing_in(store::OpeningProgress::Step step) {
+  switch (step) {
+    case store::OpeningProgress::Step::trying:
+      return "trying the buffer's store";
+    case store::OpeningProgress::Step::opening:
+      return "reading the buffer's logs";
+    case store::OpeningProgress::Step::rebuilding:
+      return "building the buffer's store anew";
+  }
+  return "";
 }
 
 // One whose coroutines can be ended while what they refer to is still there.
@@ -341,11 +166,11 @@ class RunningGateway final : public Gateway {
                                : drain_timeout));
     StopReport report;
     for (const auto& tenant : tenants_) {
-      report.undelivered_events += tenant->pipeline.admission().events();
+      report.undelivered_events += tenant->pipeline().admission().events();
     }
-    const bool on_disk = store_ != nullptr;
+    const bool survives = backing_->survives_process();
     const std::uint64_t given_up = abandon();
-    report.lost_events = on_disk ? given_up : report.undelivered_events;
+    report.lost_events = survives ? given_up : report.undelivered_events;
     return report;
   }
   void hurry() override {
@@ -377,15 +202,14 @@ class RunningGateway final : public Gateway {
     if (!tables) {
       return std::unexpected(tables.error());
     }
-    auto ingest =
-        ingest::start_server({.config = config.ingest,
-                              .threads = threads,
-                              .producers_max = config.ingest.producers.size() + spare_producers,
-                              .connections_max = descriptors.ingest_connections_max,
-                              .tables = std::move(*tables),
-                              .clock = &clock_,
-                              .hurried = &hurried_,
-                              .taps = &taps_});
+    auto ingest = ingest::start_server({.config = config.ingest,
+                                        .threads = threads,
+                                        .producers_max = producers_max(config),
+                                        .connections_max = descriptors.ingest_connections_max,
+                                        .tables = std::move(*tables),
+                                        .clock = &clock_,
+                                        .hurried = &hurried_,
+                                        .taps = &taps_});
     if (!ingest) {
       return std::unexpected(ingest.error());
     }
@@ -411,8 +235,6 @@ class RunningGateway final : public Gateway {
   Result<void> build_tenants(std::size_t producers) {
     const config::Config& config = *running_;
     for (const config::Workspace& workspace : config.workspaces) {
-      auto tenant = std::make_unique<Tenant>(context_, storage_thread_, *dead_letters_, clock_,
-                                             pipeline_options(config, workspace));
       auto upstream =
           transport::make_http_upstream({.executor = context_.get_executor(),
                                          .gate = gate_,
@@ -423,95 +245,41 @@ class RunningGateway final : public Gateway {
       if (!upstream) {
         return std::unexpected(upstream.error());
       }
-      tenant->upstream = std::move(*upstream);
-      connect_passthrough(*tenant);
-      connect_permissions(*tenant);
-      tenants_.push_back(std::move(tenant));
+      tenants_.push_back(std::make_unique<Tenant>(Tenant::Deps{.context = context_,
+                                                               .storage_thread = storage_thread_,
+                                                               .dead_letters = *dead_letters_,
+                                                               .clock = clock_},
+                                                  pipeline_options(config, workspace),
+                                                  *std::move(upstream),
+                                                  config.delivery.connect_timeout));
     }
     return connect_buffers(producers);
   }
 
-  void connect_passthrough(Tenant& tenant) {
-    tenant.passthrough.peer = tenant.upstream->peer();
-    tenant.passthrough.connect_timeout = running_->delivery.connect_timeout;
-    // The delivery thread has the credentials; it outlives the ingest threads.
-    tenant.passthrough.authorize = [this, &tenant](std::function<void(Result<std::string>)> done) {
-      asio::post(context_, [&tenant, done = std::move(done)] {
-        try {
-          tenant.upstream->authorize(done);
-        } catch (const std::exception& e) {
-          done(failure(std::errc::not_enough_memory, e.what()));
-        }
-      });
-    };
-  }
-
-  void connect_permissions(Tenant& tenant) {
-    tenant.permissions =
-        std::make_unique<PermissionDesk>(context_.get_executor(), clock_, *tenant.upstream);
-    tenant.ask_permissions = [this, &tenant](std::vector<std::string> names,
-                                             std::function<void(ingest::PermissionAnswer)> done) {
-      asio::post(context_, [&tenant, names = std::move(names), done = std::move(done)]() mutable {
-        tenant.permissions->ask(std::move(names), std::move(done));
-      });
-    };
-  }
-
   Result<void> connect_buffers(std::size_t producers) {
-    const auto connected = running_->buffer.type == config::BufferType::disk
-                               ? open_store(producers)
-                               : make_memory_buffers(producers);
-    if (!connected) {
-      return connected;
-    }
-    for (const auto& tenant : tenants_) {
-      tenant->pipeline.connect(*tenant->buffer, *tenant->upstream);
-    }
-    return {};
-  }
-
-  Result<void> make_memory_buffers(std::size_t producers) {
-    for (const auto& tenant : tenants_) {
-      tenant->memory_buffer =
-          buffer::make_memory_buffer(producers, tenant->pipeline.settlement(), wake(*tenant));
-      tenant->buffer = tenant->memory_buffer.get();
-    }
-    return {};
-  }
-
-  Result<void> open_store(std::size_t producers) {
-    say_what_fits(running_->buffer, room_bytes_);
-    std::vector<store::Workspace> workspaces;
+    std::vector<buffer::Workspace> workspaces;
     workspaces.reserve(tenants_.size());
     for (const auto& tenant : tenants_) {
       workspaces.push_back(
-          {.name = tenant->pipeline.name(),
-           .settlement = &tenant->pipeline.settlement(),
-           .window = &tenant->pipeline.dedup(),
-           .wake = wake(*tenant),
-           .lost =
-               [&pipeline = tenant->pipeline](const store::Backlog& lost, std::uint32_t producer) {
-                 pipeline.forget_lost(lost.events, lost.bytes, producer);
-               },
-           .recovered =
-               [&pipeline = tenant->pipeline](const store::Backlog& found) {
-                 pipeline.restore(found.events, found.bytes);
-               }});
+          backed_workspace(tenant->pipeline(), [tenant = tenant.get()] { tenant->wake(); }));
     }
-    store::Options options = store_options(*running_, producers, controls_.program);
-    options.tell_opening = [this](const store::OpeningProgress& progress) {
-      tell_opening(progress);
-    };
-    auto store = store::open(options, std::move(workspaces), clock_);
-    if (!store) {
-      return std::unexpected(store.error());
+    auto backing = open_backing(*running_, std::move(workspaces),
+                                {.clock = clock_,
+                                 .producers = producers,
+                                 .program = controls_.program,
+                                 .room_bytes = room_bytes_,
+                                 .tell_opening = [this](const store::OpeningProgress& progress) {
+                                   tell_opening(progress);
+                                 }});
+    if (!backing) {
+      return std::unexpected(backing.error());
     }
-    store_ = std::move(*store);
+    backing_ = std::move(*backing);
     if (opening_told_at_ != MonoTime{}) {
       service_manager_.started();
     }
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
-      tenants_[i]->buffer = &store_->buffer(i);
+      tenants_[i]->connect(backing_->buffer(i));
     }
     return {};
   }
@@ -529,10 +297,6 @@ class RunningGateway final : public Gateway {
       SLUICE_LOG(info, "starting takes a while", {"doing", doing},
                  {"done_bytes", progress.done_bytes}, {"bytes", progress.bytes});
     }
-  }
-
-  static std::function<void()> wake(Tenant& tenant) {
-    return [&tenant] { tenant.host.post(tenant.host.pump); };
   }
 
   std::unique_ptr<DeadLetterDesk> make_desk() {
@@ -593,19 +357,7 @@ class RunningGateway final : public Gateway {
   Result<ingest::Tables> build_tables(const config::Config& config) {
     ingest::Tables tables;
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
-      const config::Workspace& workspace = config.workspaces[i];
-      Pipeline& pipeline = tenants_[i]->pipeline;
-      tables.workspaces.push_back(
-          {.name = workspace.name,
-           .rules = rules_of(config, workspace),
-           .partial_status = workspace.partial_status,
-           .admission = &pipeline.admission(),
-           .buffer = tenants_[i]->buffer,
-           .dedup = &pipeline.dedup(),
-           .outlook = &pipeline.outlook(),
-           .clock_skew_ms = &pipeline.clock_skew_ms(),
-           .passthrough = workspace.passthrough ? &tenants_[i]->passthrough : nullptr,
-           .permissions = &tenants_[i]->ask_permissions});
+      tables.workspaces.push_back(tenants_[i]->target(config, config.workspaces[i]));
     }
     tables.passthrough = config.passthrough;
     for (const auto& source : config.sources) {
@@ -711,7 +463,7 @@ class RunningGateway final : public Gateway {
       return updated;
     }
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
-      tenants_[i]->pipeline.admission().set_limits(limits_of(next, next.workspaces[i]));
+      tenants_[i]->pipeline().admission().set_limits(limits_of(next, next.workspaces[i]));
     }
     log::configure(next.log.level, next.log.format);
     auto shared = std::make_shared<const config::Config>(next);
@@ -723,8 +475,7 @@ class RunningGateway final : public Gateway {
       admin_->set_token(shared->admin.token);
       admin_->set_hosts(shared->admin.hosts);
       for (std::size_t i = 0; i < tenants_.size(); ++i) {
-        tenants_[i]->upstream->set_api_key(shared->workspaces[i].auth.api_key);
-        tenants_[i]->permissions->forget();
+        tenants_[i]->set_api_key(shared->workspaces[i].auth.api_key);
       }
     });
     return {};
@@ -760,8 +511,8 @@ class RunningGateway final : public Gateway {
   // Whether nothing is lost if delivery ends: all is on a disk that works. What was acknowledged
   // before it was written is written within moments, at the latest when the store is closed.
   [[nodiscard]] bool all_is_safe() const {
-    return store_ != nullptr && std::ranges::all_of(tenants_, [](const auto& tenant) {
-             return tenant->pipeline.trouble().empty();
+    return backing_->survives_process() && std::ranges::all_of(tenants_, [](const auto& tenant) {
+             return tenant->pipeline().trouble().empty();
            });
   }
 
@@ -770,7 +521,7 @@ class RunningGateway final : public Gateway {
     asio::post(context_, [this] {
       tenants_draining_ = tenants_.size();
       for (const auto& tenant : tenants_) {
-        tenant->pipeline.drain([this] {
+        tenant->pipeline().drain([this] {
           if (--tenants_draining_ == 0) {
             hurry();
           }
@@ -790,8 +541,7 @@ class RunningGateway final : public Gateway {
         admin_->stop();
       }
       for (const auto& tenant : tenants_) {
-        tenant->pipeline.stop();
-        tenant->host.stop();
+        tenant->stop();
       }
       net::spawn(context_.get_executor(), closing_, watch_end());
     });
@@ -803,11 +553,11 @@ class RunningGateway final : public Gateway {
     storage_thread_.join();
     // What would not end refers to what is destroyed next.
     context_.drop_coroutines();
-    const std::uint64_t given_up = store_ != nullptr ? store_->close() : 0;
+    const std::uint64_t given_up = backing_ != nullptr ? backing_->close() : 0;
     admin_.reset();
     ingest_.reset();
     tenants_.clear();
-    store_.reset();
+    backing_.reset();
     return given_up;
   }
 
@@ -828,11 +578,10 @@ class RunningGateway final : public Gateway {
     }
     admin_->expose(exposition);  // who asks came to it
     for (const auto& tenant : tenants_) {
-      tenant->pipeline.expose(exposition);
-      expose_connections(*tenant, exposition);
+      tenant->expose(exposition);
     }
-    if (store_ != nullptr) {
-      store_->expose(exposition);
+    if (backing_ != nullptr) {
+      backing_->expose(exposition);
     }
     exposition.gauge("dead_letters", "Events in the dead-letter store.", {},
                      static_cast<double>(dead_letters_->letters()));
@@ -863,7 +612,7 @@ class RunningGateway final : public Gateway {
                    totals.accepted);
     for (const auto& tenant : tenants_) {
       out += out.back() == '[' ? "" : ",";
-      tenant->pipeline.append_status(out);
+      tenant->pipeline().append_status(out);
     }
     out += ']';
     append_totals(out, totals);
@@ -881,7 +630,7 @@ class RunningGateway final : public Gateway {
     }
     std::string why;
     for (const auto& tenant : tenants_) {
-      const std::string reason = tenant->pipeline.not_ready();
+      const std::string reason = tenant->pipeline().not_ready();
       why += why.empty() || reason.empty() ? reason : ", " + reason;
     }
     return why;
@@ -909,7 +658,7 @@ class RunningGateway final : public Gateway {
   std::unique_ptr<deadletter::Store> dead_letters_;
   std::unique_ptr<DeadLetterDesk> desk_;
   std::vector<std::unique_ptr<Tenant>> tenants_;
-  std::unique_ptr<store::Store> store_;  // with buffer.type disk
+  std::unique_ptr<buffer::Backing> backing_;
   std::unique_ptr<admin::Server> admin_;
   MonoTime opening_told_at_{};  // of whoever opens the store
   config::ListenAddress admin_address_;

@@ -3,6 +3,9 @@
 #include <stdexcept>
 #include <utility>
 
+#include "backing.hpp"
+#include "tenant.hpp"
+
 namespace sluice::simulation {
 namespace {
 
@@ -59,23 +62,19 @@ Process::Process(Timeline& timeline, Vendor& vendor, std::unique_ptr<store::Engi
           .host = *host_, .dead_letters = *dead_letters_, .clock = timeline, .rng = Rng(rng_())},
       options.pipeline);
   host_->pump = [this] { pipeline_->pump(); };
+  buffer::Workspace workspace =
+      runtime::backed_workspace(*pipeline_, [this] { host_->post(host_->pump); });
+  workspace.lost = [this, lost = workspace.lost](const store::Backlog& gone,
+                                                 std::uint32_t producer) {
+    lost_ += gone.events;
+    lost(gone, producer);
+  };
+  workspace.recovered = [this, recovered = workspace.recovered](const store::Backlog& found) {
+    recovered_ = found.events;
+    recovered(found);
+  };
   auto store =
-      store::open_stepped(options.store,
-                          {{.name = "default",
-                            .settlement = &pipeline_->settlement(),
-                            .window = &pipeline_->dedup(),
-                            .wake = [this] { host_->post(host_->pump); },
-                            .lost =
-                                [this](const store::Backlog& lost, std::uint32_t producer) {
-                                  lost_ += lost.events;
-                                  pipeline_->forget_lost(lost.events, lost.bytes, producer);
-                                },
-                            .recovered =
-                                [this](const store::Backlog& found) {
-                                  recovered_ = found.events;
-                                  pipeline_->restore(found.events, found.bytes);
-                                }}},
-                          timeline, std::move(engine),
+      store::open_stepped(options.store, {std::move(workspace)}, timeline, std::move(engine),
                           {.commit = [this] { arrange_commit(timeline_.mono_now()); },
                            .read = [this] { arrange_read(timeline_.mono_now()); }},
                           [](const std::string&, Ticket, std::string_view) {});
@@ -87,12 +86,7 @@ Process::Process(Timeline& timeline, Vendor& vendor, std::unique_ptr<store::Engi
     // The store's threads do not wait for who opened it: what cannot be read is reported at once.
     static_cast<void>(store_->read_step());
   }
-  tables_.workspaces.push_back({.name = "default",
-                                .rules = {},
-                                .admission = &pipeline_->admission(),
-                                .buffer = &store_->buffer(0),
-                                .dedup = &pipeline_->dedup(),
-                                .outlook = &pipeline_->outlook()});
+  tables_.workspaces.push_back(runtime::target_of(*pipeline_, store_->buffer(0), {}));
   handler_options_ = {.clock = &timeline,
                       .tables = &tables_,
                       .producers = &producers_,

@@ -17,9 +17,7 @@
 
 #include <sluice/base/clock.hpp>
 #include <sluice/base/result.hpp>
-#include <sluice/buffer/buffer.hpp>
-#include <sluice/buffer/dedup_window.hpp>
-#include <sluice/metrics/exposition.hpp>
+#include <sluice/buffer/backing.hpp>
 #include <sluice/store/engine.hpp>
 
 namespace sluice::store {
@@ -62,43 +60,16 @@ struct Options {
   TellOpening tell_opening = nullptr;  // may be empty
 };
 
-struct Backlog {
-  std::uint64_t events = 0;
-  std::uint64_t bytes = 0;  // the sum of Group::footprint_bytes()
+using buffer::Backlog;
+using buffer::Workspace;
 
-  friend bool operator==(const Backlog&, const Backlog&) = default;
-};
-
-struct Workspace {
-  std::string name;
-  buffer::Settlement* settlement;  // as of make_memory_buffer(); outlives the store
-  buffer::DedupWindow* window;     // gets back what was remembered; outlives the store
-  std::function<void()> wake;      // as of make_memory_buffer(); called on any thread
-  // Events that were acknowledged cannot be read any more, and will never come out of read(); they
-  // are logged and counted. Called on any thread, once for each producer whose budget they take;
-  // all their events come with the first. May be empty.
-  std::function<void(const Backlog&, std::uint32_t producer)> lost;
-  // Called once, while the store is opened and before any other: what was there at the start, and
-  // comes out of read() first. A part of it may be lost at once, so it has to be counted by then.
-  // May be empty.
-  std::function<void(const Backlog&)> recovered = nullptr;
-};
-
-// One per gateway.
-class Store {
+// One per gateway. Closing it gives up events that were acknowledged at the level memory, if the
+// disk does not take them.
+class Store : public buffer::Backing {
  public:
-  // Closes it.
-  virtual ~Store() = default;
-  // Of the workspace with this index at open(). Lives as long as the store.
-  [[nodiscard]] virtual buffer::Buffer& buffer(std::size_t workspace) = 0;
+  [[nodiscard]] bool survives_process() const final { return true; }
   // What was there at the start.
   [[nodiscard]] virtual Backlog recovered(std::size_t workspace) const = 0;
-  // Thread-safe.
-  virtual void expose(metrics::Exposition& exposition) const = 0;
-  // When it returns, all that was appended is committed or failed, what was released is on disk,
-  // and the files are closed. An append afterwards fails. No read() or append() is under way. How
-  // many events were given up: acknowledged at the level memory, and the disk does not take them.
-  virtual std::uint64_t close() = 0;
 };
 
 // What a store at the path has for its files: what is free on its file system, and what they take
