@@ -132,9 +132,11 @@ Result<void, Refused> Acceptor::reserve(normalise::Normalised& events, Offer& of
       }
       offer.outcome_.changed += entry == Entry::changed ? 1 : 0;
     }
-    events.records[kept++] = events.records[i];
+    events.records[kept] = events.records[i];
+    events.indexes[kept++] = events.indexes[i];
   }
   events.records.resize(kept);
+  events.indexes.resize(kept);
   return {};
 }
 
