@@ -18,6 +18,7 @@
 #include <sluice/base/authority.hpp>
 #include <sluice/base/redactor.hpp>
 #include <sluice/config/load.hpp>
+#include <sluice/deliver/judge.hpp>
 #include <sluice/deliver/permissions.hpp>
 #include <sluice/deliver/retry_after.hpp>
 #include <sluice/event/api_limits.hpp>
@@ -45,6 +46,17 @@ constexpr std::chrono::seconds skew_doubtful{2};
 constexpr std::chrono::minutes skew_wrong{5};
 // An empty batch holds nothing that could be stored.
 constexpr std::string_view empty_batch = "[]";
+
+// Its status, and what shows that it is not what that says.
+std::string describe(const UpstreamAnswer& answer) {
+  std::string text = fmt::format("{}", answer.status);
+  if (answer.status / 100 == 2 && !answer.body.empty()) {
+    text += answer.content_type.empty() ? " with a body" : " with " + answer.content_type;
+    constexpr std::size_t shown_bytes_max = 80;
+    text += ": " + answer.body.substr(0, shown_bytes_max);
+  }
+  return text;
+}
 
 // Turns a callback into something to wait for.
 template <class T>
@@ -178,31 +190,54 @@ class UpstreamCheck {
       co_return false;
     }
     look_at_clock(answer);
-    if (answer.status == 401) {
-      const bool by_basic = workspace_.auth.method == config::AuthMethod::basic;
-      add("login", Verdict::misconfigured,
-          by_basic ? "401: the API refuses workspace_guid and api_key; Basic must be enabled for "
-                     "the key"
-                   : "401: the API refuses the token that it gave");
+    const deliver::Outcome outcome = deliver::judge(answer, 1, {}).outcome;
+    const auto permissions =
+        outcome == deliver::Outcome::delivered
+            ? deliver::parse_permissions(answer.body)
+            : failure(std::errc::bad_message, "it answers " + describe(answer));
+    const bool is_refused = outcome == deliver::Outcome::unauthorised && answer.status != 403;
+    add(judge_login(answer, outcome, permissions));
+    if (is_refused) {
       co_return false;
     }
-    const auto permissions =
-        answer.status / 100 == 2
-            ? deliver::parse_permissions(answer.body)
-            : failure(std::errc::bad_message, fmt::format("it answers {}", answer.status));
-    add("login", Verdict::fine,
-        permissions && !permissions->business_profile.empty()
-            ? "the key is taken, for `" + permissions->business_profile + "`"
-            : "the key is taken");
     if (!permissions) {
       add("permissions", Verdict::doubtful,
           "the API does not tell the key's permissions: " + permissions.error().message);
-      co_return answer.status < 500;
+      co_return true;
     }
     for (const std::string& name : names) {
       look_at_permission(*permissions, name);
     }
     co_return true;
+  }
+
+  Finding judge_login(const UpstreamAnswer& answer, deliver::Outcome outcome,
+                      const Result<deliver::Permissions>& permissions) const {
+    using deliver::Outcome;
+    Finding finding{.of = {}, .what = "login", .verdict = Verdict::doubtful, .detail = {}};
+    const std::string said = "the question for its permissions is answered " + describe(answer);
+    if (permissions) {
+      finding.verdict = Verdict::fine;
+      finding.detail = permissions->business_profile.empty()
+                           ? "the key is taken"
+                           : "the key is taken, for `" + permissions->business_profile + "`";
+    } else if (outcome == Outcome::unauthorised && answer.status != 403) {
+      finding.verdict = Verdict::misconfigured;
+      finding.detail = describe(answer) +
+                       (workspace_.auth.method == config::AuthMethod::basic
+                            ? ": the API refuses workspace_guid and api_key; Basic must be enabled "
+                              "for the key"
+                            : ": the API refuses the token that it gave");
+    } else if (deliver::info(outcome).congested) {
+      finding.verdict = Verdict::unavailable;
+      finding.detail = said + ": whether the key is taken cannot be known now";
+    } else if (outcome == Outcome::misrouted && answer.status / 100 == 2) {
+      finding.verdict = Verdict::misconfigured;
+      finding.detail = said + ": that is not the API; check base_url, and what is between";
+    } else {
+      finding.detail = said + ": it does not say whether the key is taken";
+    }
+    return finding;
   }
 
   void look_at_permission(const deliver::Permissions& permissions, const std::string& name) {
@@ -241,7 +276,7 @@ class UpstreamCheck {
       add("permission " + std::string(path), Verdict::unavailable, answer.detail);
       co_return;
     }
-    add(judge_empty_batch(std::string(path), answer.status));
+    add(judge_empty_batch(std::string(path), answer, config_.delivery.accept_statuses));
   }
 
   asio::any_io_executor executor_;
@@ -297,23 +332,33 @@ Finding check_folder(const std::string& key, const std::string& path) {
 
 }  // namespace
 
-Finding judge_empty_batch(const std::string& path, unsigned status) {
+Finding judge_empty_batch(const std::string& path, const UpstreamAnswer& answer,
+                          std::span<const unsigned> accept_statuses) {
+  using deliver::Outcome;
   Finding finding{.of = {}, .what = "permission " + path, .verdict = Verdict::fine, .detail = {}};
-  const std::string said = fmt::format("an empty batch is answered {}", status);
-  if (status == 401 || status == 403) {
-    finding.verdict = Verdict::misconfigured;
-    finding.detail = said + ": the key lacks the permission for it";
-  } else if (status == 429 || status == 408) {
-    finding.verdict = Verdict::doubtful;
-    finding.detail = said + ": not known at the moment";
-  } else if (status >= 500) {
-    finding.verdict = Verdict::unavailable;
-    finding.detail = said;
-  } else if (status / 100 == 3 || status == 404 || status == 405 || status == 410) {
-    finding.verdict = Verdict::misconfigured;
-    finding.detail = said + ": there is no events API at base_url";
-  } else {
-    finding.detail = said + ", which the key may send";
+  const std::string said = "an empty batch is answered " + describe(answer);
+  switch (deliver::judge(answer, 1, accept_statuses).outcome) {
+    case Outcome::delivered:
+    case Outcome::partially_delivered:
+    case Outcome::rejected:  // for what it lacks
+      finding.detail = said + ", which the key may send";
+      break;
+    case Outcome::unauthorised:
+      finding.verdict = Verdict::misconfigured;
+      finding.detail = said + ": the key lacks the permission for it";
+      break;
+    case Outcome::misrouted:
+    case Outcome::too_large:  // of two bytes
+      finding.verdict = Verdict::misconfigured;
+      finding.detail = said + ": there is no events API at base_url";
+      break;
+    case Outcome::throttled:
+    case Outcome::transient:
+    case Outcome::ambiguous:
+    case Outcome::stopped:
+      finding.verdict = Verdict::unavailable;
+      finding.detail = said + ": whether the key may send one cannot be known now";
+      break;
   }
   return finding;
 }

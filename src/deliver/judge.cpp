@@ -90,20 +90,84 @@ std::optional<Outcome> outcome_of_status(element status) {
              : std::nullopt;
 }
 
-std::optional<element> status_in(element entry) {
-  element status;
-  if (entry["status"].get(status) == SUCCESS || entry["statusCode"].get(status) == SUCCESS) {
-    return status;
+// Whether `name` is written as one of the words, in lower case, but for `_` and `-`.
+bool is_named(std::string_view name, std::span<const std::string_view> words) {
+  return std::ranges::any_of(words, [name](std::string_view word) {
+    for (const char c : name) {
+      if (c == '_' || c == '-') {
+        continue;
+      }
+      if (word.empty() || (is_letter(c) ? static_cast<char>(c | 0x20) : c) != word.front()) {
+        return false;
+      }
+      word.remove_prefix(1);
+    }
+    return word.empty();
+  });
+}
+
+// The first member that is so named.
+std::optional<element> member_named(element entry, std::span<const std::string_view> words) {
+  object members;
+  if (entry.get(members) != SUCCESS) {
+    return std::nullopt;
+  }
+  for (const auto [name, value] : members) {
+    if (is_named(name, words)) {
+      return value;
+    }
   }
   return std::nullopt;
+}
+
+std::optional<element> status_in(element entry) {
+  static constexpr std::array<std::string_view, 4> words = {"status", "statuscode", "httpstatus",
+                                                            "httpstatuscode"};
+  return member_named(entry, words);
+}
+
+// A `code` in the root, where it is an error of HTTP: in a list it may be of the API's own errors.
+std::optional<element> error_code_in(element root) {
+  static constexpr std::array<std::string_view, 2> words = {"code", "errorcode"};
+  const auto code = member_named(root, words);
+  const auto number = code ? number_of(*code) : std::nullopt;
+  return number && *number >= 400 && *number <= 599 ? code : std::nullopt;
+}
+
+// What `success` or `ok` says, as a boolean, a number or a word.
+std::optional<bool> success_in(element entry) {
+  static constexpr std::array<std::string_view, 2> words = {"success", "ok"};
+  static constexpr std::array<std::string_view, 2> no = {"false", "no"};
+  static constexpr std::array<std::string_view, 2> yes = {"true", "yes"};
+  const auto said = member_named(entry, words);
+  if (!said) {
+    return std::nullopt;
+  }
+  bool boolean = false;
+  std::string_view word;
+  if (said->get(boolean) == SUCCESS) {
+    return boolean;
+  }
+  if (const auto number = number_of(*said); number && *number <= 1) {
+    return *number == 1;
+  }
+  if (said->get(word) == SUCCESS && is_one_of(word, no)) {
+    return false;
+  }
+  return is_one_of(word, yes) ? std::optional(true) : std::nullopt;
 }
 
 Verdict verdict_of_status(element status) {
   static constexpr std::array<std::string_view, 6> good = {"ok",      "accepted",  "success",
                                                            "created", "delivered", "succeeded"};
-  static constexpr std::array<std::string_view, 7> bad = {
-      "error", "rejected", "failed", "failure", "invalid", "refused", "bad request"};
+  static constexpr std::array<std::string_view, 9> bad = {"error",   "rejected",    "failed",
+                                                          "failure", "fail",        "invalid",
+                                                          "refused", "bad request", "false"};
   std::string_view word;
+  bool boolean = true;
+  if (status.get(boolean) == SUCCESS) {
+    return boolean ? Verdict::accepted : Verdict::refused;
+  }
   if (!number_of(status)) {
     if (status.get(word) != SUCCESS) {
       return Verdict::unclear;
@@ -149,10 +213,9 @@ bool is_something(element value) {
 
 bool names_error(element entry) {
   element value;
-  bool success = true;
   return (entry["error"].get(value) == SUCCESS && is_something(value)) ||
          (entry["errors"].get(value) == SUCCESS && is_something(value)) ||
-         (entry["success"].get(success) == SUCCESS && !success);
+         !success_in(entry).value_or(true);
 }
 
 Verdict verdict_of(element entry) {
@@ -160,7 +223,6 @@ Verdict verdict_of(element entry) {
     return verdict_of_status(entry);
   }
   const bool error = names_error(entry);
-  bool success = false;
   if (const auto status = status_in(entry)) {
     const Verdict verdict = verdict_of_status(*status);
     return error && verdict == Verdict::accepted ? Verdict::unclear : verdict;
@@ -168,7 +230,7 @@ Verdict verdict_of(element entry) {
   if (error) {
     return Verdict::refused;
   }
-  return entry["success"].get(success) == SUCCESS ? Verdict::accepted : Verdict::silent;
+  return success_in(entry) ? Verdict::accepted : Verdict::silent;
 }
 
 // `lists_errors`: that an event is there says that it was refused.
@@ -264,16 +326,20 @@ bool is_foreign(const UpstreamAnswer& answer, std::string_view body) {
   return !body.empty() && (media_type.empty() ? body.front() == '<' : !is_json_type(media_type));
 }
 
+// Without a setting: what the API's clients know, and 204, which says it by itself. A status that
+// no client of it names (203 of a changed copy, 205, 206 of a part) comes from something between.
+bool is_success_status(unsigned status, bool has_body) {
+  return status == 200 || status == 202 || status == 207 || status == (has_body ? 201U : 204U);
+}
+
 // Of a success with a body that is whole and JSON.
 Judgement judge_content(element root, std::size_t event_count) {
-  if (const auto status = root.is_object() ? status_in(root) : std::nullopt) {
-    const Verdict verdict = verdict_of_status(*status);
-    if (const auto outcome = outcome_of_status(*status);
-        outcome && (verdict == Verdict::refused || verdict == Verdict::failed)) {
-      return {.outcome = *outcome};
-    }
-    if (verdict == Verdict::refused) {
-      return {.outcome = Outcome::rejected};
+  const bool is_one_value = !root.is_object() && !root.is_array();
+  for (const auto& status :
+       {is_one_value ? std::optional(root) : status_in(root), error_code_in(root)}) {
+    const Verdict verdict = status ? verdict_of_status(*status) : Verdict::silent;
+    if (verdict == Verdict::refused || verdict == Verdict::failed) {
+      return {.outcome = outcome_of_status(*status).value_or(Outcome::rejected)};
     }
   }
   Items items = read_items(root, false, event_count);
@@ -308,11 +374,14 @@ Judgement judge(const UpstreamAnswer& answer, std::size_t event_count,
   if (by_status != Outcome::delivered && by_status != Outcome::partially_delivered) {
     return {.outcome = by_status};
   }
-  if (!accept_statuses.empty() &&
-      std::ranges::find(accept_statuses, answer.status) == accept_statuses.end()) {
+  const std::string_view body = without_space(answer.body);
+  const bool may_be_success =
+      accept_statuses.empty()
+          ? is_success_status(answer.status, !body.empty())
+          : std::ranges::find(accept_statuses, answer.status) != accept_statuses.end();
+  if (!may_be_success) {
     return {.outcome = Outcome::misrouted};
   }
-  const std::string_view body = without_space(answer.body);
   const bool partial = by_status == Outcome::partially_delivered;
   if (is_foreign(answer, body)) {
     return {.outcome = partial && event_count > 1 ? Outcome::rejected : Outcome::misrouted};

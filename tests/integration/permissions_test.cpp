@@ -1,5 +1,6 @@
 // Goal: an integration that asks what its key may do is answered at the ingest address, and an
 // operator is told before the first event what stands in the way of delivery.
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -186,6 +187,72 @@ TEST_F(OnlineCheck, SaysWhatStandsInTheWayAndWhoMustAct) {
   const Outcome away = check(workspace("shop", "http://127.0.0.1:1"), {"--online"});
   EXPECT_EQ(away.code, 69) << away.output;
   EXPECT_THAT(away.output, testing::ContainsRegex("unavailable +shop +connect "));
+}
+
+// Whatever answers at base_url is judged as a delivery would judge it.
+TEST_F(OnlineCheck, TakesNothingForTheApiThatDeliveryWouldNot) {
+  struct Case {
+    const char* answer;  // to everything, without its head's end
+    const char* body;
+    int code;
+    std::vector<const char*> lines;
+  };
+  const std::vector<Case> cases = {
+      {"200 OK\r\nContent-Type: text/html",
+       "<html>Sign in</html>",
+       78,
+       {"misconfigured +shop +login .*200 with text/html",
+        "misconfigured +shop +permission /v4/events/batch .*200 with text/html",
+        "misconfigured +shop +permission /v4/transactions/batch .*200 with text/html"}},
+      {"200 OK\r\nContent-Type: application/json",
+       R"({"status":401,"error":"Unauthorized"})",
+       78,
+       {"misconfigured +shop +login .*the API refuses workspace_guid and api_key"}},
+      {"301 Moved",
+       "",
+       78,
+       {"doubtful +shop +login .*answered 301",
+        "misconfigured +shop +permission /v4/events/batch .*no events API"}},
+      {"404 No", "", 78, {"doubtful +shop +login .*answered 404"}},
+      {"500 No",
+       "",
+       69,
+       {"unavailable +shop +login .*answered 500",
+        "unavailable +shop +permission /v4/events/batch .*answered 500",
+        "unavailable +shop +permission /v4/transactions/batch .*answered 500"}},
+      {"503 No", "", 69, {"unavailable +shop +permission /v4/events/batch .*answered 503"}},
+      {"429 No",
+       "",
+       69,
+       {"unavailable +shop +login .*answered 429",
+        "unavailable +shop +permission /v4/transactions/batch .*answered 429"}}};
+  for (const Case& c : cases) {
+    const std::string head = "HTTP/1.1 " + std::string(c.answer) +
+                             "\r\nContent-Length: " + std::to_string(std::strlen(c.body)) +
+                             "\r\nConnection: close\r\n\r\n";
+    ScriptedUpstream upstream([&](RawConnection& connection, std::size_t) {
+      if (connection.read_head().ends_with("\r\n\r\n")) {
+        connection.write(head + c.body);
+      }
+    });
+    const Outcome outcome = check(workspace("shop", upstream.base_url()), {"--online"});
+    EXPECT_EQ(outcome.code, c.code) << c.answer << '\n' << outcome.output;
+    for (const char* const line : c.lines) {
+      EXPECT_THAT(outcome.output, testing::ContainsRegex(line)) << c.answer;
+    }
+    EXPECT_THAT(outcome.output, Not(testing::ContainsRegex("ok +shop +login"))) << c.answer;
+  }
+}
+
+TEST_F(OnlineCheck, APortalOnTheBatchPathsAloneIsSeen) {
+  simulator::Simulator simulator(known_key());
+  ASSERT_TRUE(simulator.start());
+  ASSERT_TRUE(simulator.set_faults(
+      R"([{"path":"/v4/events/batch","status":200,"body":"<html>Sign in</html>"}])"));
+  const Outcome outcome = check(workspace("shop", simulator.base_url()), {"--online"});
+  EXPECT_EQ(outcome.code, 78) << outcome.output;
+  EXPECT_THAT(outcome.output,
+              testing::ContainsRegex("misconfigured +shop +permission /v4/events/batch "));
 }
 
 TEST_F(OnlineCheck, HoldsTheClockAgainstTheUpstreams) {

@@ -188,11 +188,12 @@ struct Backoff {
   bool operator==(const Backoff&) const = default;
 };
 struct Delivery {
-  unsigned lanes = 16;                         // per workspace
-  unsigned max_in_flight = 16;                 // requests per workspace
-  milliseconds timeout{10'000};                // from the request's first byte to the answer's last
-  milliseconds connect_timeout{5'000};         // name look-up, TCP and TLS together
-  std::vector<unsigned> accept_statuses = {};  // the 2xx that may be a success; empty: any
+  unsigned lanes = 16;                  // per workspace
+  unsigned max_in_flight = 16;          // requests per workspace
+  milliseconds timeout{10'000};         // from the request's first byte to the answer's last
+  milliseconds connect_timeout{5'000};  // name look-up, TCP and TLS together
+  std::vector<unsigned> accept_statuses =
+      {};  // the 2xx that may be a success; empty: see judge.hpp
   Backoff backoff;
 
   bool operator==(const Delivery&) const = default;

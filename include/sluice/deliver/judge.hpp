@@ -2,8 +2,9 @@
 // a success, by its content. A captive portal, a proxy's error page or the web server of a wrong
 // host answer 200 as well.
 //
-// The documents of the API promise no success status and no body. So any 2xx that is allowed counts
-// if its body is empty, or is JSON and names no failure; what is no JSON comes from somewhere else.
+// The API's clients know 202 and 200, and take a body for optional. So 200 and 202 count, and 204
+// and a 201 with content, if the body is empty, or is JSON and names no failure; what is no JSON,
+// and any other 2xx, comes from somewhere else.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ struct Judgement {
 };
 
 // Of a request with so many events, at least one. A 2xx that is not among `accept_statuses` is
-// misrouted; none there: any may be a success.
+// misrouted; none there: those above may be a success, and 207.
 //
 // Lists of items are understood in the root or in `errors`, `results`, `items` or `data`: objects
 // with an `index` (a number, or one in a string) or a `field` such as "[3].client", or one entry

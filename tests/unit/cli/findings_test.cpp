@@ -46,15 +46,28 @@ TEST(Findings, TheExitCodeSaysWhetherWaitingHelps) {
 }
 
 TEST(OnlineCheck, AnEmptyBatchTellsWhetherTheKeyMaySendOne) {
-  const auto verdict = [](unsigned status) { return judge_empty_batch("/p", status).verdict; };
-  for (const unsigned status : {200U, 202U, 400U, 413U, 415U, 422U}) {
+  const auto verdict = [](unsigned status, std::string content_type = {}, std::string body = {}) {
+    deliver::UpstreamAnswer answer;
+    answer.status = status;
+    answer.content_type = std::move(content_type);
+    answer.body = std::move(body);
+    return judge_empty_batch("/p", answer, {}).verdict;
+  };
+  for (const unsigned status : {200U, 202U, 204U, 400U, 422U}) {
     EXPECT_EQ(verdict(status), Verdict::fine) << status;
   }
-  for (const unsigned status : {301U, 401U, 403U, 404U, 405U, 410U}) {
+  for (const unsigned status : {203U, 301U, 401U, 403U, 404U, 405U, 407U, 410U, 413U, 415U}) {
     EXPECT_EQ(verdict(status), Verdict::misconfigured) << status;
   }
-  EXPECT_EQ(verdict(429), Verdict::doubtful);
-  EXPECT_EQ(verdict(503), Verdict::unavailable);
+  for (const unsigned status : {408U, 425U, 429U, 500U, 502U, 503U, 599U}) {
+    EXPECT_EQ(verdict(status), Verdict::unavailable) << status;
+  }
+  EXPECT_EQ(verdict(200, "text/html", "<html>Sign in</html>"), Verdict::misconfigured);
+  EXPECT_EQ(verdict(200, "", "OK"), Verdict::misconfigured);
+  EXPECT_EQ(verdict(200, "application/json", R"({"status":401})"), Verdict::misconfigured);
+  EXPECT_EQ(verdict(200, "application/json", R"({"status":503})"), Verdict::unavailable);
+  EXPECT_EQ(verdict(200, "application/json", R"({"status":400,"error":"it is empty"})"),
+            Verdict::fine);
 }
 
 TEST(OnlineCheck, AClockIsFineWithinWhatADateCanTell) {

@@ -46,6 +46,13 @@ TEST(Judge, ASuccessIsWhatTheApiSaysNotAny2xx) {
       {200, "text/html", "", "delivered"},
       {204, "", "", "delivered"},
       {201, json, "{}", "delivered"},
+      {201, "", "", "misrouted"},
+      {203, "", "", "misrouted"},
+      {203, json, "{}", "misrouted"},
+      {205, "", "", "misrouted"},
+      {206, json, "{}", "misrouted"},
+      {226, "", "", "misrouted"},
+      {299, "", "", "misrouted"},
       {202, json, " \r\n", "delivered"},
       {202, json, R"({"accepted":3})", "delivered"},
       {202, "", R"({"accepted":3})", "delivered"},
@@ -78,6 +85,24 @@ TEST(Judge, ASuccessIsWhatTheApiSaysNotAny2xx) {
       {202, json, R"({"error":"it broke"})", "rejected"},
       {202, json, R"({"error":{"code":7}})", "rejected"},
       {202, json, R"({"success":false})", "rejected"},
+      {202, json, R"({"success":"false"})", "rejected"},
+      {202, json, R"({"success":0})", "rejected"},
+      {202, json, R"({"Ok":false})", "rejected"},
+      {202, json, R"({"success":"true","ok":1})", "delivered"},
+      {202, json, R"({"status":false})", "rejected"},
+      {202, json, R"({"status":"fail"})", "rejected"},
+      {202, json, "false", "rejected"},
+      {202, json, "\"error\"", "rejected"},
+      {200, json, "401", "unauthorised"},
+      {200, json, R"({"code":400,"message":"bad"})", "rejected"},
+      {200, json, R"({"errorCode":"503"})", "transient"},
+      {200, json, R"({"code":0,"message":"fine"})", "delivered"},
+      {200, json, R"({"code":120})", "delivered"},
+      {200, json, R"({"httpStatus":400})", "rejected"},
+      {200, json, R"({"http_status":401})", "unauthorised"},
+      {200, json, R"({"status_code":404})", "misrouted"},
+      {200, json, R"({"StatusCode":"429"})", "throttled"},
+      {200, json, R"({"status":"OK","code":400})", "rejected"},
       {202, json, R"({"errors":[{"message":"one of them"}]})", "rejected"},
       {202, json, R"({"errors":["one of them"]})", "rejected"},
       {202, json, R"({"errors":{"sku":"unknown"}})", "rejected"},
@@ -109,7 +134,9 @@ TEST(Judge, OtherStatusesAreNotLookedInto) {
 
 TEST(Judge, TheStatusesOfASuccessCanBeNarrowed) {
   EXPECT_EQ(meaning(answer_of(202, "", ""), 3, {200, 202}), "delivered");
-  EXPECT_EQ(meaning(answer_of(201, "", ""), 3, {200, 202}), "misrouted");
+  EXPECT_EQ(meaning(answer_of(201, json, "{}"), 3, {200, 202}), "misrouted");
+  EXPECT_EQ(meaning(answer_of(204, "", ""), 3, {200, 202}), "misrouted");
+  EXPECT_EQ(meaning(answer_of(203, "", ""), 3, {203}), "delivered");
   EXPECT_EQ(meaning(answer_of(207, json, R"([{"index":0}])"), 3, {202}), "misrouted");
   EXPECT_EQ(meaning(answer_of(202, "text/html", "<html>"), 3, {202}), "misrouted");
   EXPECT_EQ(meaning(answer_of(400, "", ""), 3, {202}), "rejected");
