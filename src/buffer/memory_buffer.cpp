@@ -14,6 +14,10 @@ class MemoryBuffer final : public Buffer {
   [[nodiscard]] AckLevel level() const override { return AckLevel::memory; }
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, AckLevel,
                             Acknowledge) noexcept override {
+    if (group->records().empty()) {  // an answer, which the window keeps
+      window_.confirm(*group);
+      return true;
+    }
     // In its place, so that whatever changes one of its events comes behind it.
     queue_.push(producer, std::move(group),
                 [this](const Group& placed) { settlement_.kept(placed); });

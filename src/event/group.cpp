@@ -52,7 +52,7 @@ Group::Group(const Parts& parts, std::size_t byte_count)
       answer_(parts.answer) {}
 
 Group::Owner Group::make(const Parts& parts) {
-  SLUICE_ASSERT(!parts.records.empty());
+  SLUICE_ASSERT(!parts.records.empty() || parts.answer);
   const std::size_t byte_count = bytes_of(parts.records);
   void* block =
       ::operator new(sizeof(Group) + parts.records.size_bytes() + parts.dedup_keys.size_bytes() +

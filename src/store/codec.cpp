@@ -199,6 +199,18 @@ std::string make_key(Tag tag, WorkspaceId workspace, Ticket ticket) {
   return key;
 }
 
+std::string make_answer_key(WorkspaceId workspace, Ticket ticket, std::uint64_t identity) {
+  std::string key = make_key(Tag::dedup, workspace, ticket);
+  put_big_endian(key, identity);
+  return key;
+}
+
+bool is_answer_key(std::string_view key) {
+  constexpr std::size_t answer_key_size =
+      1 + sizeof(WorkspaceId) + sizeof(Ticket) + sizeof(std::uint64_t);
+  return key.size() == answer_key_size && static_cast<Tag>(key.front()) == Tag::dedup;
+}
+
 std::string key_above(Tag tag) { return {static_cast<char>(static_cast<char>(tag) + 1)}; }
 
 WorkspaceId workspace_of_key(std::string_view key) { return big_endian_at<WorkspaceId>(key, 1); }

@@ -26,7 +26,7 @@ using WorkspaceId = std::uint32_t;
 // The first byte of a key.
 enum class Tag : char {
   appended = 'A',  // per workspace: its name and what was ever appended
-  dedup = 'D',     // per group: the keys by which its repetitions are known
+  dedup = 'D',     // per group, or answer without one: the keys by which repetitions are known
   group = 'G',     // per group: its events
   low = 'L',       // per workspace: up to where everything was released
   released = 'R',  // per workspace and range of tickets released beyond that
@@ -59,6 +59,11 @@ struct Position {
 // Keys of one workspace and tag sort by ticket.
 [[nodiscard]] std::string make_key(Tag tag, WorkspaceId workspace);
 [[nodiscard]] std::string make_key(Tag tag, WorkspaceId workspace, Ticket ticket);
+// Of the answer to a request that had no event of its own: behind the entry of the group before it,
+// which has this ticket, by the identity of the request's key.
+[[nodiscard]] std::string make_answer_key(WorkspaceId workspace, Ticket ticket,
+                                          std::uint64_t identity);
+[[nodiscard]] bool is_answer_key(std::string_view key);
 // Above all keys of the tag.
 [[nodiscard]] std::string key_above(Tag tag);
 [[nodiscard]] WorkspaceId workspace_of_key(std::string_view key);

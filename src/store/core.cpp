@@ -40,6 +40,23 @@ std::string describe(const Error& error, const std::string& path) {
          ", it is tried again each second";
 }
 
+void note_committed(DedupLog& log, const Group& group, std::uint64_t entries) {
+  if (group.records().empty()) {
+    log.note_answer(group.ticket, group.answer()->request.identity, group.accepted_wall());
+  } else {
+    log.note(group.ticket, group.accepted_wall(), entries);
+  }
+}
+
+void note_stored(DedupLog& log, std::string_view key, const StoredKeys& stored) {
+  const Ticket ticket = ticket_of_key(key);
+  if (is_answer_key(key) && stored.answer) {
+    log.note_answer(ticket, stored.answer->request.identity, stored.accepted_wall);
+  } else {
+    log.note(ticket, stored.accepted_wall, stored.keys.size() + (stored.answer ? 1 : 0));
+  }
+}
+
 }  // namespace
 
 Core::Core(const Options& options, const Clock& clock, std::unique_ptr<Engine> engine, Bells bells,
@@ -152,8 +169,7 @@ Result<void> Core::restore_window(WorkspaceBuffer& workspace) {
                          if (!stored) {
                            return true;
                          }
-                         workspace.dedup.note(ticket_of_key(key), stored->accepted_wall,
-                                              stored->keys.size() + (stored->answer ? 1 : 0));
+                         note_stored(workspace.dedup, key, *stored);
                          const auto age = age_at(wall_now, stored->accepted_wall);
                          if (age >= window.options().window) {
                            return true;
@@ -356,6 +372,10 @@ void Core::place_appends() {
     }
     WorkspaceBuffer& workspace = *workspaces_[append.workspace];
     Group& group = *append.group;
+    if (group.records().empty()) {
+      place_answer(workspace, group);
+      continue;
+    }
     group.ticket = workspace.next.ticket++;
     const std::string key = make_key(Tag::group, workspace.id, group.ticket);
     format_needed_ =
@@ -374,6 +394,15 @@ void Core::place_appends() {
       put_appended(*workspace);
       workspace->dedup.trim(batch_, wall_now);
     }
+  }
+}
+
+// An answer without events takes no ticket: there is nothing to read back or to release.
+void Core::place_answer(WorkspaceBuffer& workspace, Group& answer) {
+  answer.ticket = workspace.next.ticket - 1;
+  if (workspace.dedup.entries_of(answer) > 0) {
+    workspace.dedup.put(batch_, answer);
+    workspace.touched = true;
   }
 }
 
@@ -411,11 +440,13 @@ void Core::finish_commit() {
     }
     WorkspaceBuffer& workspace = *workspaces_[append.workspace];
     if (const std::uint64_t entries = workspace.dedup.entries_of(*append.group); entries > 0) {
-      workspace.dedup.note(append.group->ticket, append.group->accepted_wall(), entries);
+      note_committed(workspace.dedup, *append.group, entries);
     }
     probe_.appended_bytes.add(append.group->bytes().size());
     workspace.stored(append);
-    workspace.committed.push_back(std::move(append.group));
+    if (!append.group->records().empty()) {
+      workspace.committed.push_back(std::move(append.group));
+    }
   }
   for (Append& append : committing_) {
     if (append.acknowledge) {
@@ -445,6 +476,10 @@ void Core::let_reclaim() {
 void Core::undo_commit(const Error& error) {
   for (const Append& append : committing_ | std::views::reverse) {
     if (append.group == nullptr) {
+      continue;
+    }
+    if (append.group->records().empty()) {
+      workspaces_[append.workspace]->dedup.take_back(*append.group);
       continue;
     }
     Position& next = workspaces_[append.workspace]->next;
@@ -519,7 +554,13 @@ Result<void> Core::recover() {
                         make_key(Tag::group, workspace->id, ticket_max));
     workspace->dedup.cut(batch_, workspace->next.ticket);
   }
-  return write_known_state();
+  if (auto written = write_known_state(); !written) {
+    return written;
+  }
+  for (const auto& workspace : workspaces_) {
+    workspace->dedup.was_cut();
+  }
+  return {};
 }
 
 // On top of what is in the batch.

@@ -62,6 +62,7 @@ class Core final : public SteppedStore {
   [[nodiscard]] Result<void> write_commit(bool sync);
   void keep_tally();
   void place_appends();
+  void place_answer(WorkspaceBuffer& workspace, Group& answer);
   void take_releases();
   void place_releases();
   void put_appended(const WorkspaceBuffer& workspace);

@@ -30,6 +30,7 @@ bool is_key(std::string_view key) {
     case Tag::low:
       return key.size() == make_key(Tag::low, 0).size();
     case Tag::dedup:
+      return is_answer_key(key) || key.size() == make_key(Tag::dedup, 0, 0).size();
     case Tag::group:
     case Tag::released:
       return key.size() == make_key(Tag::group, 0, 0).size();

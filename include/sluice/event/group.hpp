@@ -50,8 +50,10 @@ class Group {
 
   // What a group is made of; copied.
   struct Parts {
-    std::span<const EventRecord> records;  // at least one; their slices in ascending order
-    std::string_view bytes;                // in which each slice lies
+    // Their slices in ascending order. None: all events of the request came before, and its answer
+    // is to be kept as any other's; a buffer takes such a group in, and hands it to nobody.
+    std::span<const EventRecord> records;
+    std::string_view bytes;  // in which each slice lies
     // Of the events whose retries can be known; reserved in the deduplication window.
     std::span<const DedupKey> dedup_keys;
     std::optional<RememberedAnswer> answer;

@@ -417,6 +417,84 @@ TEST(Core, TheWindowIsRestoredThoughTheEventsWereDelivered) {
       << "at its old age";
 }
 
+// A request all of whose events came before: there is nothing to deliver, and its answer is kept.
+TEST(Core, AnAnswerWithoutEventsIsAsDurableAsAnyOther) {
+  for (const bool after_events : {false, true}) {
+    Stepped stepped;
+    if (after_events) {
+      stepped.append(keyed_group(1, {paid}, stepped.clock));
+      stepped.commit();
+    }
+    const auto answer = [&](std::uint64_t identity) {
+      return RememberedAnswer{.request = {.identity = identity, .content = identity + 1},
+                              .duplicates = 3};
+    };
+    const auto group_of = [&](std::uint64_t identity) {
+      return Group::make({.records = {},
+                          .bytes = {},
+                          .dedup_keys = {},
+                          .answer = answer(identity),
+                          .accepted_at = stepped.clock.mono_now(),
+                          .accepted_wall = stepped.clock.wall_now()});
+    };
+    const auto first = stepped.append(group_of(10));
+    EXPECT_EQ(first->kept, std::nullopt) << "a crash would take it";
+    stepped.append(group_of(20));
+    stepped.commit();
+    EXPECT_EQ(first->kept, true);
+    stepped.disk.sync_fails = Errc::failed;  // it is written, and may survive
+    const auto refused = stepped.append(group_of(30));
+    stepped.commit();
+    EXPECT_EQ(refused->kept, false);
+    stepped.disk.sync_fails.reset();
+    stepped.clock.advance(1s);
+    stepped.commit();
+    stepped.commit();
+    stepped.append(keyed_group(2, {sent}, stepped.clock));
+    stepped.commit();
+    stepped.crash();
+    const MonoTime now = stepped.clock.mono_now();
+    EXPECT_EQ(stepped.answer_to(answer(10).request, now), answer(10));
+    EXPECT_EQ(stepped.answer_to(answer(20).request, now), answer(20));
+    EXPECT_EQ(stepped.answer_to(answer(30).request, now), std::nullopt) << "it was refused";
+    EXPECT_EQ(
+        stepped.windows[0]
+            ->try_reserve_request({.key = {.identity = 10, .content = 99}, .received_at = {}}, now)
+            .entry,
+        buffer::DedupWindow::RequestEntry::reused);
+    EXPECT_THAT(numbers(stepped.read_all()),
+                after_events ? testing::ElementsAreArray({1, 2}) : testing::ElementsAreArray({2}));
+    EXPECT_TRUE(stepped.lost[0] == Backlog{});
+  }
+}
+
+TEST(Core, AnswersWithoutEventsLeaveTheDiskWithTheWindow) {
+  Stepped stepped;
+  const auto entries = [&] {
+    return std::ranges::count_if(stepped.disk.visible, [](const auto& entry) {
+      return static_cast<Tag>(entry.first.front()) == Tag::dedup;
+    });
+  };
+  for (std::uint64_t i = 1; i <= 40; ++i) {
+    stepped.append(
+        Group::make({.records = {},
+                     .bytes = {},
+                     .dedup_keys = {},
+                     .answer = RememberedAnswer{.request = {.identity = i, .content = i}},
+                     .accepted_at = stepped.clock.mono_now(),
+                     .accepted_wall = stepped.clock.wall_now()}));
+    stepped.commit();
+    stepped.clock.advance(1min);
+    if (i % 10 == 0) {
+      stepped.append(keyed_group(i, {{.identity = 100 + i, .content = 1}}, stepped.clock));
+      stepped.commit();
+      stepped.restart();
+    }
+  }
+  EXPECT_LE(entries(), 12);
+  EXPECT_GE(entries(), 10);
+}
+
 TEST(Core, KeysLeaveTheDiskWithTheWindow) {
   Stepped stepped;
   const auto stored = [&] {
