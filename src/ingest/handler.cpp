@@ -136,13 +136,15 @@ unsigned success_status(const Admitted& admitted, const Counts& counts) {
   return admitted.source == nullptr ? 202 : admitted.source->success_status;
 }
 
-// Whether the time may be right: what is judged by a wrong clock would be made wrong.
+// Whether the time is known to be right: what is judged by a wrong clock would be made wrong. Until
+// the upstream has said its own, nobody knows.
 bool is_credible(WallTime now, const WorkspaceTarget& workspace) {
   if (workspace.clock_skew_ms == nullptr) {
     return now >= clock_not_before;
   }
-  const std::chrono::milliseconds skew(workspace.clock_skew_ms->load(std::memory_order_relaxed));
-  return now >= clock_not_before && std::chrono::abs(skew) <= workspace.rules.future_tolerance;
+  const std::int64_t skew_ms = workspace.clock_skew_ms->load(std::memory_order_relaxed);
+  return now >= clock_not_before && skew_ms != clock_skew_unknown &&
+         std::chrono::abs(std::chrono::milliseconds(skew_ms)) <= workspace.rules.future_tolerance;
 }
 
 // What is kept of the space for mapped events between requests.

@@ -163,7 +163,8 @@ void Pipeline::compare_clocks(const deliver::UpstreamAnswer& answer) {
   const std::int64_t skew_ms = (answered_at - *date - milliseconds(500)).count();
   const std::int64_t before = clock_skew_ms_.exchange(skew_ms, std::memory_order_relaxed);
   clocks_compared_ = true;
-  if (std::abs(skew_ms) >= noticed_ms && std::abs(before) < noticed_ms) {
+  const bool was_noticed = before != clock_skew_unknown && std::abs(before) >= noticed_ms;
+  if (std::abs(skew_ms) >= noticed_ms && !was_noticed) {
     SLUICE_LOG(warn, "the clock of this machine and that of the upstream differ: set it right",
                {"workspace", name()}, {"ahead_s", static_cast<double>(skew_ms) / 1000},
                {"Date", *answer.date});

@@ -126,7 +126,7 @@ class Pipeline {
   accept::Settlement settlement_{dedup_, admission_};
   buffer::Buffer* buffer_ = nullptr;
   deliver::Outlook outlook_;
-  std::atomic<std::int64_t> clock_skew_ms_{0};
+  std::atomic<std::int64_t> clock_skew_ms_{clock_skew_unknown};
   bool clocks_compared_ = false;
 
   deliver::Dispatcher dispatcher_;

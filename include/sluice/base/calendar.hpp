@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <limits>
 
 #include <sluice/base/clock.hpp>
 
@@ -18,6 +20,9 @@ inline constexpr WallTime wall_time_max =
 [[nodiscard]] constexpr WallTime in_calendar(WallTime time) {
   return std::clamp(time, wall_time_min, wall_time_max);
 }
+
+// Of a clock that nothing has been held against yet, in the place of milliseconds.
+inline constexpr std::int64_t clock_skew_unknown = std::numeric_limits<std::int64_t>::min();
 
 // A clock that shows an earlier time than this is wrong: this version was written later. Goes with
 // the releases.

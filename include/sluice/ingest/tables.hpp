@@ -32,7 +32,8 @@ struct WorkspaceTarget {
   buffer::DedupWindow* dedup = nullptr;
   // When there will be room again; kept up to date by delivery.
   const deliver::Outlook* outlook = nullptr;
-  // How far our clock is ahead of its upstream's, in milliseconds; kept up to date by delivery.
+  // How far our clock is ahead of its upstream's, in milliseconds, or clock_skew_unknown until the
+  // upstream has said its own; kept up to date by delivery.
   // nullptr: nobody compares them.
   const std::atomic<std::int64_t>* clock_skew_ms = nullptr;
   // Where its other API calls go; nothing: nowhere.
