@@ -113,8 +113,8 @@ Result<const Producer*, Problem> Handler::find_producer(const RequestHead& head,
         "password of Basic";
     if (has_tracker_key(head.target)) {
       message +=
-          ". The tracker key (?token=) is the API's: it goes on to it where the workspace has "
-          "`passthrough: true`, and says nothing here";
+          ". The tracker key (?token=) is the API's, and says nothing here: this path is the "
+          "gateway's own";
     }
     return refused(Refusal::no_key, std::move(message));
   }

@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -41,6 +43,16 @@ Result<void, Problem> check_path(std::string_view path, bool with_credentials) {
   return {};
 }
 
+// Where a caller goes that belongs to none: the first that passes anything on, or just the first.
+std::size_t first_passing_workspace(const Tables& tables) {
+  const auto found = std::ranges::find_if(tables.workspaces, [](const WorkspaceTarget& workspace) {
+    return workspace.passthrough != nullptr;
+  });
+  return found == tables.workspaces.end()
+             ? 0
+             : static_cast<std::size_t>(found - tables.workspaces.begin());
+}
+
 }  // namespace
 
 Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head, Peer* peer) {
@@ -55,12 +67,16 @@ Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head, Pee
   // Without producers nobody has proved anything: callers get what their own credentials give them.
   admitted.with_credentials = !options_->producers->anonymous();
   if (admitted.with_credentials) {
-    const auto found = find_producer(head, peer);
-    if (!found) {
+    if (const auto found = find_producer(head, peer)) {
+      admitted.producer = *found;
+      admitted.workspace = admitted.producer->workspace;
+    } else if (found.error().refusal == Refusal::no_key && has_tracker_key(head.target)) {
+      // It shows the API's own key and none of ours: what that gives it, and no more.
+      admitted.with_credentials = false;
+      admitted.workspace = first_passing_workspace(*options_->tables);
+    } else {
       return std::unexpected(found.error());
     }
-    admitted.producer = *found;
-    admitted.workspace = admitted.producer->workspace;
   }
   admitted.passthrough = options_->tables->workspaces[admitted.workspace].passthrough;
   if (admitted.passthrough == nullptr) {
@@ -75,7 +91,8 @@ Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head, Pee
                                    .message = "this method is not passed through",
                                    .allow = passed_methods});
   }
-  if (const auto fine = check_path(head.path(), admitted.with_credentials); !fine) {
+  const bool forbids_logins = !options_->producers->anonymous();
+  if (const auto fine = check_path(head.path(), forbids_logins); !fine) {
     return std::unexpected(fine.error());
   }
   if (draining()) {

@@ -132,6 +132,31 @@ TEST(Passthrough, AnAnonymousCallerHasItsOwnCredentialsAndNoOthers) {
                               Not(HasSubstr("Authorization")), HasSubstr("Content-Length: 0\r\n")));
 }
 
+// It proves nothing to the gateway, so it is given nothing of the gateway's.
+TEST(Passthrough, ACallWithATrackerKeyGoesOnWithThatAlone) {
+  Notes notes{std::string(ok)};
+  ScriptedUpstream upstream(std::ref(notes));
+  RunningGateway gateway({}, yaml_of(upstream.base_url()));
+  constexpr std::string_view path = "/v4/events/ai-compat/recommendation.view?token=T-1";
+  EXPECT_EQ(post(gateway.port(), path, "{}").status, 200);
+  ASSERT_EQ(notes.heads().size(), 1);
+  EXPECT_THAT(notes.heads().front(), StartsWith("POST " + std::string(path) + " HTTP/1.1\r\n"));
+  EXPECT_THAT(notes.heads().front(), Not(HasSubstr("Authorization")));
+  EXPECT_EQ(post(gateway.port(), path, "{}", shop_key).status, 200);
+  ASSERT_EQ(notes.heads().size(), 2);
+  EXPECT_THAT(notes.heads().back(), HasSubstr(workspace_credentials)) << "a producer's";
+  EXPECT_EQ(post(gateway.port(), path, "{}", {{"X-Api-Key", "wrong"}}).status, 401);
+  EXPECT_EQ(post(gateway.port(), path, "{}", {{"Authorization", "Bearer wrong"}}).status, 401);
+  EXPECT_EQ(post(gateway.port(), "/v4/clients/batch", "[]").status, 401);
+  EXPECT_EQ(post(gateway.port(), "/uauth/other/auth?token=T-1", "{}").status, 403)
+      << "what hands out credentials takes a producer, and is refused to it, too";
+  const HttpAnswer own = post(gateway.port(), "/v4/events/custom?token=T-1", "{}");
+  EXPECT_EQ(own.status, 401);
+  EXPECT_THAT(own.body,
+              AllOf(HasSubstr("this path is the gateway's own"), Not(HasSubstr("passthrough"))));
+  EXPECT_EQ(notes.heads().size(), 2);
+}
+
 TEST(Passthrough, WhatMustNotGoThroughIsRefused) {
   Notes notes{std::string(ok)};
   ScriptedUpstream upstream(std::ref(notes));
