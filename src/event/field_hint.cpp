@@ -1,5 +1,9 @@
 #include <array>
+#include <initializer_list>
 #include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <sluice/base/ascii.hpp>
 #include <sluice/event/field_hint.hpp>
@@ -98,6 +102,51 @@ std::optional<Word> word_of(std::string_view name) {
   return word;
 }
 
+// A known name, as it is recognised however it is written.
+struct Spelling {
+  std::string word;
+  std::string_view name;
+  std::string message;
+};
+
+std::vector<Spelling> spellings_of(std::initializer_list<std::string_view> names) {
+  std::vector<Spelling> spellings;
+  for (const std::string_view name : names) {
+    std::string word;
+    for (const char c : name) {
+      word += is_letter(c) ? static_cast<char>(c | 0x20) : c;
+    }
+    spellings.push_back(
+        {.word = std::move(word),
+         .name = name,
+         .message = "the API knows no such field: did you mean `" + std::string(name) + "`?"});
+  }
+  return spellings;
+}
+
+const std::vector<Spelling>& transaction_spellings() {
+  static const std::vector<Spelling> spellings = spellings_of(
+      {"products", "revenue", "value", "paymentInfo", "source", "discountAmount", "metadata"});
+  return spellings;
+}
+
+const std::vector<Spelling>& product_spellings() {
+  static const std::vector<Spelling> spellings =
+      spellings_of({"sku", "name", "quantity", "finalUnitPrice", "regularPrice", "discountPrice",
+                    "netUnitPrice", "discountPercent", "categories"});
+  return spellings;
+}
+
+FieldHint look_up(const std::vector<Spelling>& spellings, std::string_view name) {
+  const std::optional<Word> word = word_of(name);
+  for (const Spelling& spelling : spellings) {
+    if (word && spelling.word == word->text() && spelling.name != name) {
+      return {.meant = spelling.name, .message = spelling.message};
+    }
+  }
+  return {};
+}
+
 template <class Aliases>
 FieldHint look_up(const Aliases& aliases, std::string_view name) {
   const std::optional<Word> word = word_of(name);
@@ -116,7 +165,12 @@ FieldHint hint_for(FieldOf parent, std::string_view name) {
     case FieldOf::event:
       return look_up(of_event, name);
     case FieldOf::transaction:
-      return look_up(of_transaction, name);
+      if (const FieldHint hint = look_up(of_transaction, name); !hint.meant.empty()) {
+        return hint;
+      }
+      return look_up(transaction_spellings(), name);
+    case FieldOf::product:
+      return look_up(product_spellings(), name);
     case FieldOf::client:
       return look_up(of_client, name);
   }

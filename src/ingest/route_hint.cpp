@@ -8,6 +8,7 @@
 
 #include <sluice/base/ascii.hpp>
 #include <sluice/base/edit_distance.hpp>
+#include <sluice/event/api_limits.hpp>
 #include <sluice/event/event_type.hpp>
 
 namespace sluice::ingest {
@@ -61,6 +62,7 @@ const std::vector<KnownRoute>& known_routes() {
                              "/uauth/v2/auth/login/profile", "/livez", "/readyz"}) {
       add(path, "");
     }
+    add(std::string(api::permission_check_path), "");
     for (const EventTypeInfo& type : event_types()) {
       add("/v4/events/" + std::string(type.path), type.action);
     }
@@ -107,12 +109,43 @@ std::optional<std::size_t> distance(const Words& written, const KnownRoute& rout
   return slips ? std::optional(*slips + before + (lacks_first ? 1 : 0)) : std::nullopt;
 }
 
+// Where the last segment was left out, the first route that has one there.
+const KnownRoute* completed(const Words& written) {
+  constexpr std::size_t words_min = 2;  // a version alone is near to everything
+  const auto found = std::ranges::find_if(known_routes(), [&](const KnownRoute& route) {
+    return written.size() >= words_min && route.words.size() == written.size() + 1 &&
+           std::ranges::equal(std::span(route.words).first(written.size()), written);
+  });
+  return found == known_routes().end() ? nullptr : &*found;
+}
+
+// Where one kind was looked for under the other, as in /v4/events/transactions, the route without
+// the first of them.
+const KnownRoute* without_other_kind(const Words& written) {
+  const auto is_kind = [](const std::string& word) {
+    return word == "events" || word == "transactions";
+  };
+  const auto first = std::ranges::find_if(written, is_kind);
+  if (first == written.end() || std::next(first) == written.end() || !is_kind(*std::next(first))) {
+    return nullptr;
+  }
+  Words meant = written;
+  meant.erase(meant.begin() + (first - written.begin()));
+  const auto found = std::ranges::find(known_routes(), meant, &KnownRoute::words);
+  return found == known_routes().end() ? nullptr : &*found;
+}
+
 }  // namespace
 
 std::string nearest_route(std::string_view path) {
   const Words written = words_of(path.substr(0, guessed_bytes_max));
   if (path.size() > guessed_bytes_max || written.empty()) {
     return {};
+  }
+  for (const KnownRoute* const route : {completed(written), without_other_kind(written)}) {
+    if (route != nullptr) {
+      return route->path;
+    }
   }
   const KnownRoute* nearest = nullptr;
   std::size_t nearest_slips = 0;

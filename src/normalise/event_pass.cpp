@@ -357,7 +357,7 @@ void EventPass::action_member() {
 void EventPass::label_member() {
   if (walker_.peek() != '"') {
     key("label");
-    labelled_ = integer_as_text(Rule::string_as_number, {.root = "label"});
+    labelled_ = number_as_text(Rule::string_as_number, {.root = "label"});
     if (!labelled_) {
       refuse_value(RejectReason::field_invalid, {.root = "label"}, "must be a string");
     }
@@ -414,7 +414,7 @@ void EventPass::identifier_member(int identifier) {
   if (identifier == Identifier::custom_id) {
     key(name);
     const char* const written = out_ + 1;
-    if (integer_as_text(Rule::custom_id_as_number, {.root = "client", .name = name})) {
+    if (number_as_text(Rule::custom_id_as_number, {.root = "client", .name = name})) {
       if (!rejected_) {
         identify_profile(identifier, {written, out_ - 1});
       }
@@ -593,15 +593,18 @@ void EventPass::salt_member() {
     walker_.skip_value(1);
     return;
   }
-  if (given.empty() || is_longer_than(given, api::event_salt_length_max)) {
+  if (given.empty()) {
     refuse_value(RejectReason::field_invalid, field, message);
     return;
+  }
+  if (is_longer_than(given, api::event_salt_length_max)) {
+    goes_on(Rule::salt_long, field, message);
   }
   key("eventSalt");
   const char* const written = out_;
   if (is_string) [[likely]] {
     out_ = walker_.copy_string(out_);
-  } else if (!integer_as_text(Rule::string_as_number, field)) {
+  } else if (!number_as_text(Rule::string_as_number, field)) {
     refuse_value(RejectReason::field_invalid, field, message);
     return;
   }
@@ -754,7 +757,6 @@ void EventPass::check_required_params() {
     key("params");
     put("{}");
     free_form_end_ = out_ - 1;
-    return;  // which of them are missing goes without saying
   }
   const std::uint32_t missing = required_ & ~params_seen_;
   for (unsigned param_index = 0; missing >> param_index != 0; ++param_index) {
@@ -987,7 +989,7 @@ void EventPass::one_of(FieldPath field, std::span<const std::string_view> allowe
 void EventPass::text_value(FieldPath field) {
   constexpr std::string_view message = "must be a string that is not empty";
   if (walker_.peek() != '"') {
-    if (!integer_as_text(Rule::string_as_number, field)) {
+    if (!number_as_text(Rule::string_as_number, field)) {
       other_kind(field, message);
     }
     return;
@@ -1023,9 +1025,9 @@ void EventPass::number_value(FieldPath field) {
   }
 }
 
-bool EventPass::integer_as_text(Rule rule, FieldPath field) {
+bool EventPass::number_as_text(Rule rule, FieldPath field) {
   const std::string_view number = walker_.number_at_cursor();
-  if (!is_integer(number)) {
+  if (!JsonWalker::is_number(number)) {
     return false;
   }
   if (goes_on(rule, field, "must be a string")) {
@@ -1051,6 +1053,14 @@ void EventPass::other_kind(FieldPath field, std::string_view message) {
   }
   goes_on(Rule::param_form, field, message);
   out_ = walker_.copy_value(out_, field.leaf.empty() ? 2 : 3);
+}
+
+void EventPass::unknown_product_member(FieldPath product, Text name) {
+  const FieldHint hint = name.escaped ? FieldHint() : hint_for(FieldOf::product, name.raw);
+  if (!hint.meant.empty()) {
+    product.name = name.raw;
+    goes_on(Rule::field_misnamed, product, hint.message);
+  }
 }
 
 void EventPass::unknown_member(FieldOf parent, Text name) {

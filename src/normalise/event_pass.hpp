@@ -108,7 +108,7 @@ class EventPass {
   void number_value(FieldPath field);
   void position_value(FieldPath field);
   // Copies the integer at the cursor as a string, if it is one.
-  bool integer_as_text(Rule rule, FieldPath field);
+  bool number_as_text(Rule rule, FieldPath field);
   // A value of another kind of JSON: in params, which are free form, the API decides.
   void other_kind(FieldPath field, std::string_view message);
   void hash_content();
@@ -198,6 +198,7 @@ class EventPass {
   [[gnu::cold, gnu::noinline]] bool goes_on(Rule rule, FieldPath field, std::string_view message);
   // Tells of a field that the API does not know and that looks like one of its own.
   [[gnu::noinline]] void unknown_member(FieldOf parent, Text name);
+  [[gnu::noinline]] void unknown_product_member(FieldPath product, Text name);
   [[nodiscard]] std::string no_identifier() const;
   // The same of the string at the cursor, which is copied if the event goes on.
   void doubtful_text(Rule rule, FieldPath field, std::string_view message);

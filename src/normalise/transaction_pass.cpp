@@ -148,6 +148,7 @@ void EventPass::product_member(FieldPath field, Text key_text) {
   key(key_text);
   const int found = product_fields.find(key_text.raw);
   if (found < 0) {
+    unknown_product_member(field, key_text);
     out_ = walker_.copy_value(out_, 3);
     return;
   }

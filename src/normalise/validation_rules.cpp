@@ -29,11 +29,11 @@ constexpr std::array<RuleInfo, rule_count> rules{{
      "a number in a string: `quantity`, `amount`, `lat`, `lon`, `companyId`, `position`", goes_on,
      "OpenAPI models; older SDKs and shops send strings"},
     {string_as_number, "string_as_number", field_invalid,
-     "an integer where a string belongs: `orderId`, `sku`, `name`, `item`, `label`, `eventSalt` "
+     "a number where a string belongs: `orderId`, `sku`, `name`, `item`, `label`, `eventSalt` "
      "and "
      "the like",
      "written as a string, its digits untouched", "OpenAPI models; shops send numbers"},
-    {custom_id_as_number, "custom_id_as_number", identifier_invalid, "`customId` is an integer",
+    {custom_id_as_number, "custom_id_as_number", identifier_invalid, "`customId` is a number",
      "written as a string, its digits untouched", "OpenAPI models; WooCommerce module"},
     {id_as_string, "id_as_string", identifier_invalid, "`id` is an integer in a string",
      "written as a number", "OpenAPI models"},
@@ -75,9 +75,11 @@ constexpr std::array<RuleInfo, rule_count> rules{{
      goes_on, "older SDKs, the Magento module's client"},
     {salt_empty, "salt_empty", field_invalid, "`eventSalt` is empty", "counts as absent",
      "assumed"},
+    {salt_long, "salt_long", field_invalid, "`eventSalt` is longer than 256 bytes", goes_on,
+     "assumed: no source has a limit"},
     {field_misnamed, "field_misnamed", field_invalid,
      "a field that the API does not know looks like one that it knows: `custom_id`, `customID`, "
-     "`timestamp`",
+     "`timestamp`, `discount_amount`",
      "goes on as it is, and says nothing to the API", "SDK's models"},
 }};
 
@@ -109,10 +111,10 @@ constexpr std::array<FixedRule, fixed_rule_count> fixed{{
     {identifier_invalid, "`id` is no integer of 64 bits", "all"},
     {identifier_invalid, "`email` is without an `@` between two other characters",
      "API's documents"},
-    {identifier_invalid, "`customId` is no string or integer, `email` or `uuid` no string", "all"},
+    {identifier_invalid, "`customId` is no string or number, `email` or `uuid` no string", "all"},
     {time_invalid, "a time is no time, or outside the years 1970 to 9999", "all"},
-    {field_invalid, "`eventSalt` is longer than 256 bytes, or no string or integer", "assumed"},
-    {field_invalid, "`label` is no string or integer", "all"},
+    {field_invalid, "`eventSalt` is no string or number", "assumed"},
+    {field_invalid, "`label` is no string or number", "all"},
     {field_invalid, "`params`, `metadata` or `paymentInfo` is no object", "all"},
     {field_invalid,
      "a field of a transaction or product is of another kind of JSON than any model "

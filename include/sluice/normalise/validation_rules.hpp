@@ -45,9 +45,10 @@ enum class Rule : std::uint8_t {
   type_of_path,
   type_deprecated,
   salt_empty,
+  salt_long,
   field_misnamed,
 };
-inline constexpr std::size_t rule_count = 27;
+inline constexpr std::size_t rule_count = 28;
 
 struct RuleInfo {
   Rule rule;

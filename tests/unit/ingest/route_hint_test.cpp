@@ -38,17 +38,24 @@ TEST(RouteHint, NamesTheRouteThatWasMissed) {
         Case{"/v4/transactions/", "/v4/transactions"},
         Case{"/v4/auth/login/profiles", "/v4/auth/login/profile"},
         Case{"/uauth/v2/auth/login/profile/", "/uauth/v2/auth/login/profile"},
+        Case{"/uauth/api-key/permission-check/", "/uauth/api-key/permission-check"},
+        Case{"/uauth/api-key/permission_check", "/uauth/api-key/permission-check"},
+        Case{"/v4/events", "/v4/events/batch"},
+        Case{"/v4/events/", "/v4/events/batch"},
+        Case{"/v4/auth/login", "/v4/auth/login/profile"},
+        Case{"/v4/events/transactions", "/v4/transactions"},
+        Case{"/v4/events/transactions/batch", "/v4/transactions/batch"},
+        Case{"/v4/transactions/events/batch", "/v4/events/batch"},
         Case{"/ready", "/readyz"}}) {
     EXPECT_EQ(nearest_route(path), route) << path;
   }
 }
 
 TEST(RouteHint, LeavesOtherPathsAlone) {
-  for (const char* path :
-       {"", "/", "/v4", "/v4/events", "/v4/clients", "/v4/clients/batch", "/v4/clients/123",
-        "/v4/events/ai-compat/batch", "/v4/events/ai-compat/recommendation.view",
-        "/catalogs/bags/77/items/batch", "/v4/transactions/123", "/favicon.ico", "/v4/promotions",
-        "/index.php"}) {
+  for (const char* path : {"", "/", "/v4", "/v4/clients", "/v4/clients/batch", "/v4/clients/123",
+                           "/v4/events/ai-compat/batch", "/v4/events/ai-compat/recommendation.view",
+                           "/catalogs/bags/77/items/batch", "/v4/transactions/123", "/favicon.ico",
+                           "/v4/promotions", "/index.php"}) {
     EXPECT_EQ(nearest_route(path), "") << path;
   }
   EXPECT_EQ(nearest_route("/v4/events/batch" + std::string(10'000, '/')), "")
