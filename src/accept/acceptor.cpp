@@ -22,7 +22,9 @@ bool Offer::hand_over(std::size_t producer, buffer::AckLevel level,
                       buffer::Buffer::Acknowledge acknowledge) noexcept {
   reserved_ = nullptr;
   if (group_ != nullptr) {
-    claim_->pass_on();
+    if (claim_) {
+      claim_->pass_on();
+    }
     return intake_.buffer->append(producer, std::move(group_), level, std::move(acknowledge));
   }
   // All of it came before; what it repeats may not have got as far as that.
@@ -143,7 +145,9 @@ Result<void, Refused> Acceptor::reserve(normalise::Normalised& events, Offer& of
 Result<void, Refused> Acceptor::claim_room(const Request& request,
                                            const normalise::Normalised& events, Offer& offer,
                                            MonoTime now) const {
-  if (events.records.empty()) {
+  const bool is_empty = events.records.empty();
+  // All of it came before; what a request with a key is answered must last as any other answer.
+  if (is_empty && (!offer.answer_ || offer.outcome_.replayed)) {
     return {};
   }
   std::optional<Traceparent> trace;
@@ -159,6 +163,9 @@ Result<void, Refused> Acceptor::claim_room(const Request& request,
        .accepted_wall = request.received_at,
        .producer = request.producer,
        .traceparent = trace ? std::string_view(trace->data(), trace->size()) : std::string_view()});
+  if (is_empty) {
+    return {};
+  }
   if (auto claim = Claim::try_make(*offer.intake_.admission, *offer.group_)) {
     offer.claim_.emplace(*std::move(claim));
     return {};

@@ -7,7 +7,9 @@ void Settlement::kept(const Group& group) noexcept { window_.confirm(group); }
 
 void Settlement::refused(const Group& group) noexcept {
   window_.give_up(group);
-  const Claim given_back = Claim::take_back(admission_, group);
+  if (!group.records().empty()) {  // one without events has claimed nothing
+    const Claim given_back = Claim::take_back(admission_, group);
+  }
 }
 
 }  // namespace sluice::accept

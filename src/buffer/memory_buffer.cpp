@@ -15,7 +15,7 @@ class MemoryBuffer final : public Buffer {
   [[nodiscard]] bool append(std::size_t producer, Group::Owner group, AckLevel,
                             Acknowledge) noexcept override {
     if (group->records().empty()) {  // an answer, which the window keeps
-      window_.confirm(*group);
+      settlement_.kept(*group);
       return true;
     }
     // In its place, so that whatever changes one of its events comes behind it.

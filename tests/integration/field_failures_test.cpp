@@ -245,6 +245,30 @@ TEST_F(FieldFailure, TheProducerTimesOutAndSendsAgainAcrossARestart) {
   EXPECT_EQ(gateway.metric("events_duplicate_total"), 50);
 }
 
+TEST_F(FieldFailure, TheKeyOfARequestThatHadNothingNewIsKnownAfterARestart) {
+  GatewayProcess gateway(options());
+  gateway.start();
+  const auto event = [](std::string_view customer) {
+    return R"({"type":"custom","action":"a.b","eventSalt":"s","client":{"customId":")" +
+           std::string(customer) + R"("},"time":"2020-01-01T00:00:00Z","params":{}})";
+  };
+  const Headers keyed{{"Idempotency-Key", "K"}};
+  ASSERT_EQ(gateway.post(event("1")).status, 202);
+  const HttpAnswer first = gateway.post(event("1"), keyed);
+  EXPECT_THAT(first.body, HasSubstr(R"("accepted":0,"rejected":0,"duplicates":1)"));
+  EXPECT_FALSE(first.headers.contains("idempotency-replayed"));
+  gateway.kill();
+  gateway.start();
+  EXPECT_EQ(gateway.post(event("2"), keyed).status, 422) << "another request came first with it";
+  const HttpAnswer again = gateway.post(event("1"), keyed);
+  EXPECT_EQ(again.body, first.body);
+  EXPECT_TRUE(again.headers.contains("idempotency-replayed"));
+  gateway.kill();
+  gateway.start();
+  EXPECT_EQ(gateway.post(event("2"), keyed).status, 422) << "nor does a replay change that";
+  expect_all(gateway, 1);
+}
+
 // Shops send an order again, under its salt, when its status changes.
 TEST_F(FieldFailure, AChangedOrderIsTakenForARetryAndDropped) {
   const auto order = [](std::string_view status) {

@@ -76,10 +76,10 @@ class Offer {
   Offer& operator=(Offer&&) = delete;
 
   [[nodiscard]] const Outcome& outcome() const { return outcome_; }
-  // Once: passes the events on, to be acknowledged at `level`; where there are none, waits for what
-  // they repeat. True: it is acknowledged already, and `acknowledge` will not be called. Otherwise
-  // that is called once, on any thread, with the outcome; after an error all is given up.
-  // `producer` is this thread's index in the buffer.
+  // Once: passes the events on, and what a request with a key is answered, to be acknowledged at
+  // `level`; where there is neither, waits for what they repeat. True: it is acknowledged already,
+  // and `acknowledge` will not be called. Otherwise that is called once, on any thread, with the
+  // outcome; after an error all is given up. `producer` is this thread's index in the buffer.
   [[nodiscard]] bool hand_over(std::size_t producer, buffer::AckLevel level,
                                buffer::Buffer::Acknowledge acknowledge) noexcept;
 
