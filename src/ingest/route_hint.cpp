@@ -142,7 +142,9 @@ std::string nearest_route(std::string_view path) {
   if (path.size() > guessed_bytes_max || written.empty()) {
     return {};
   }
-  for (const KnownRoute* const route : {completed(written), without_other_kind(written)}) {
+  const auto same = std::ranges::find(known_routes(), written, &KnownRoute::words);
+  for (const KnownRoute* const route : {same == known_routes().end() ? nullptr : &*same,
+                                        completed(written), without_other_kind(written)}) {
     if (route != nullptr) {
       return route->path;
     }

@@ -229,9 +229,9 @@ TEST_F(OnlineCheck, TakesNothingForTheApiThatDeliveryWouldNot) {
   for (const Case& c : cases) {
     const std::string head = "HTTP/1.1 " + std::string(c.answer) +
                              "\r\nContent-Length: " + std::to_string(std::strlen(c.body)) +
-                             "\r\nConnection: close\r\n\r\n";
+                             "\r\n\r\n";
     ScriptedUpstream upstream([&](RawConnection& connection, std::size_t) {
-      if (connection.read_head().ends_with("\r\n\r\n")) {
+      while (connection.read_head().ends_with("\r\n\r\n")) {
         connection.write(head + c.body);
       }
     });
