@@ -53,7 +53,7 @@ std::string describe(const UpstreamAnswer& answer) {
   if (answer.status / 100 == 2 && !answer.body.empty()) {
     text += answer.content_type.empty() ? " with a body" : " with " + answer.content_type;
     constexpr std::size_t shown_bytes_max = 80;
-    text += ": " + answer.body.substr(0, shown_bytes_max);
+    text += ": " + known_secrets().redacted(answer.body, shown_bytes_max);
   }
   return text;
 }
