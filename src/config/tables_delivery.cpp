@@ -91,9 +91,9 @@ const Table<Delivery>& table<Delivery>() {
           key("connect_timeout", &Delivery::connect_timeout, timeout(),
               "Name look-up, TCP and TLS together; also how long a request waits for a login."),
           key("accept_statuses", &Delivery::accept_statuses, Statuses{},
-              "The 2xx statuses of a success, for an API that differs: any other 2xx then parks "
-              "the workspace as `misrouted`. None: any of them may be one. The body of the answer "
-              "is looked at all the same.")
+              "The 2xx statuses of a success, for an API that differs: any other 2xx parks "
+              "the workspace as `misrouted`. None: 200, 202, 204, 207, and 201 with a body. The "
+              "body of the answer is looked at all the same.")
               .see("[What each answer leads to](delivery-guarantees.md#what-each-answer-leads-to)")
               .title("list"),
           key("backoff", &Delivery::backoff, Map<Backoff>{}, "The waits between attempts."),
