@@ -1027,7 +1027,7 @@ void EventPass::number_value(FieldPath field) {
 
 bool EventPass::number_as_text(Rule rule, FieldPath field) {
   const std::string_view number = walker_.number_at_cursor();
-  if (!JsonWalker::is_number(number)) {
+  if (number.empty()) {
     return false;
   }
   if (goes_on(rule, field, "must be a string")) {

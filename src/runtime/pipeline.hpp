@@ -17,6 +17,7 @@
 #include <vector>
 
 #include <sluice/accept/settlement.hpp>
+#include <sluice/base/calendar.hpp>
 #include <sluice/base/clock.hpp>
 #include <sluice/base/rng.hpp>
 #include <sluice/buffer/admission.hpp>

@@ -192,8 +192,8 @@ struct Delivery {
   unsigned max_in_flight = 16;          // requests per workspace
   milliseconds timeout{10'000};         // from the request's first byte to the answer's last
   milliseconds connect_timeout{5'000};  // name look-up, TCP and TLS together
-  std::vector<unsigned> accept_statuses =
-      {};  // the 2xx that may be a success; empty: see judge.hpp
+  // The 2xx that may be a success; empty: those that the API's clients know.
+  std::vector<unsigned> accept_statuses = {};
   Backoff backoff;
 
   bool operator==(const Delivery&) const = default;

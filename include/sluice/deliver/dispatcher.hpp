@@ -110,9 +110,8 @@ struct DispatcherOptions {
   BackoffPolicy probe{.initial = std::chrono::seconds{1}, .max = std::chrono::seconds{60}};
   CircuitBreakerOptions circuit;
   std::chrono::nanoseconds size_memory = std::chrono::minutes{10};  // of a 413
-  unsigned refused_in_a_row_max = 20;  // single events, before the workspace is parked
-  std::vector<unsigned> accept_statuses =
-      {};  // the 2xx that may be a success; empty: see judge.hpp
+  unsigned refused_in_a_row_max = 20;          // single events, before the workspace is parked
+  std::vector<unsigned> accept_statuses = {};  // as of judge()
 };
 
 // What the caller has to do. Spans of events stay valid as said; the events themselves until
