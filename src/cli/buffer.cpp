@@ -141,13 +141,18 @@ int repair(const std::string& path, bool json) {
     return fail("buffer", repaired.error().message);
   }
   if (json) {
-    say(fmt::format("{{\"repaired\":{},\"set_aside\":{},{}}}\n", !repaired->set_aside.empty(),
+    say(fmt::format("{{\"repaired\":{},\"set_aside\":{},{}}}\n", repaired->is_rebuilt,
                     json_string(repaired->set_aside), verification_json(repaired->found)));
     return exit_ok;
   }
   say(bad_text(repaired->found));
-  if (repaired->set_aside.empty()) {
+  if (!repaired->is_rebuilt) {
     say("the store is sound: nothing was changed\n");
+  } else if (repaired->set_aside.empty()) {
+    say(fmt::format(
+        "built anew of {} events in {} groups, in place of what there was: there was no "
+        "room for both\n",
+        repaired->found.events, repaired->found.groups));
   } else {
     say(fmt::format(
         "built anew of {} events in {} groups; what there was is kept in {}: delete it when you no "

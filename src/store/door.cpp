@@ -4,11 +4,13 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -51,20 +53,6 @@ void make_crash_mark(int signal) {
     }
   }
   ::raise(signal);
-}
-
-// Nothing was ever in it: also if it was not made to the end.
-bool is_new(const std::string& database) {
-  std::error_code error;
-  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
-    const std::string name = at->path().filename().string();
-    std::error_code ignored;
-    if (name == "CURRENT" || name.ends_with(".sst") ||
-        (name.ends_with(".log") && at->file_size(ignored) > 0)) {
-      return false;
-    }
-  }
-  return true;
 }
 
 TrialReport try_patiently(const std::string& database, const Door& door) {
@@ -131,6 +119,9 @@ std::optional<std::string> doubt_in_writing(const std::string& database, const D
 
 // Why it is not to be opened as it is; nothing: it can be, or that fails without harm.
 std::optional<std::string> doubt_of(const std::string& database, const Door& door) {
+  if (is_in_parts(database)) {
+    return "it was being saved or built anew when the process ended: it is in two parts";
+  }
   if (door.program.empty() || is_new(database)) {
     return std::nullopt;
   }
@@ -159,14 +150,31 @@ std::optional<std::string> doubt_of(const std::string& database, const Door& doo
   return fs::exists(door.mark, error) ? doubt_in_writing(database, door) : std::nullopt;
 }
 
-Result<void> try_again(const std::string& program, std::uint64_t memory_bytes,
-                       const std::string& database) {
+Result<void> try_again(const std::string& database, const Door& door) {
   const TrialReport report =
-      try_opening(program, {.database = database, .memory_bytes = memory_bytes}, nullptr);
+      try_opening(door.program, {.database = database, .memory_bytes = door.trial_bytes}, nullptr,
+                  door.stopped);
   if (report.end == End::died) {
     return failure(Errc::corrupt, report.text + "; a restart builds it anew of what can be read");
   }
+  if (report.end == End::unknown && door.stopped.stop_requested()) {
+    return failure(Errc::failed, "it was not opened again, as trying it takes too long");
+  }
   return {};
+}
+
+Result<std::string> place_for_copy(const std::string& database) {
+  std::error_code error;
+  if (has_room_for_copy(database)) {
+    std::string beside = database + ".draft";
+    fs::remove_all(beside, error);
+    return beside;
+  }
+  std::string place = (fs::temp_directory_path(error) / "sluice-XXXXXX").string();
+  if (error || ::mkdtemp(place.data()) == nullptr) {
+    return failure(Errc::failed, "cannot make a folder for temporary files: set TMPDIR to one");
+  }
+  return place;
 }
 
 Result<std::unique_ptr<Engine>> open_anew(RocksDbOptions options, const Door& door,
@@ -199,9 +207,7 @@ Result<std::unique_ptr<Engine>> open_database(const RocksDbOptions& options, con
   }
   RocksDbOptions guarded = options;
   if (!door.program.empty()) {
-    guarded.trial = [program = door.program, memory_bytes = door.trial_bytes, path = options.path] {
-      return try_again(program, memory_bytes, path);
-    };
+    guarded.trial = [door, path = options.path] { return try_again(path, door); };
   }
   const auto checked = check_patiently(options.path);
   if (!checked && checked.error().code != Errc::unreadable) {
@@ -229,7 +235,7 @@ Result<std::unique_ptr<Engine>> open_database(const RocksDbOptions& options, con
   return open_anew(guarded, door, *doubt);
 }
 
-Result<Files> open_files(const Options& options) {
+Result<Files> open_files(const Options& options, std::stop_token stopped) {
   auto opened_folder = Folder::open(options.path, Folder::Missing::create);
   if (!opened_folder) {
     return std::unexpected(opened_folder.error());
@@ -240,7 +246,8 @@ Result<Files> open_files(const Options& options) {
             .mark = folder->mark_path(),
             .tally = decode_tally(tally.found()).value_or(Tally()),
             .trial_bytes = 2 * write_buffers * options.write_buffer_bytes + trial_bytes_min,
-            .tell = options.tell_opening};
+            .tell = options.tell_opening,
+            .stopped = std::move(stopped)};
   if (tally.found().empty() && !is_new(folder->database_path())) {
     SLUICE_LOG(warn,
                "there is no count of what the buffer holds, as after an update, or it is damaged: "
@@ -284,8 +291,6 @@ Result<LookedAt> LookedAt::open(const std::string& database, const Door& door) {
   if (auto finished = finish_exchange(database); !finished) {
     return std::unexpected(finished.error());
   }
-  std::error_code ignored;
-  const std::string copy = database + ".draft";
   const auto checked = check_patiently(database);
   if (!checked && checked.error().code != Errc::unreadable) {
     return std::unexpected(checked.error());
@@ -301,14 +306,29 @@ Result<LookedAt> LookedAt::open(const std::string& database, const Door& door) {
     }
     doubt = engine.error().message;
   }
-  fs::remove_all(copy, ignored);
-  auto engine = open_rocksdb({.path = copy, .is_rebuilt = true});
+  return open_copy(database, door, std::move(doubt));
+}
+
+Result<LookedAt> LookedAt::open_copy(const std::string& database, const Door& door,
+                                     std::string doubt) {
+  const auto copy = place_for_copy(database);
+  if (!copy) {
+    return std::unexpected(copy.error());
+  }
+  auto engine = open_rocksdb({.path = *copy, .is_rebuilt = true});
   if (!engine) {
     return std::unexpected(engine.error());
   }
-  LookedAt looked_at(*std::move(engine), copy, std::move(doubt));
-  if (const auto salvaged = salvage(database, door.tally, looked_at.engine()); !salvaged) {
-    return std::unexpected(salvaged.error());
+  LookedAt looked_at(*std::move(engine), *copy, std::move(doubt));
+  std::vector<std::string> sources{database};
+  if (is_in_parts(database)) {
+    sources.insert(sources.begin(), part_of(database));  // what is in it was in the other one first
+  }
+  for (const std::string& source : sources) {
+    if (const auto salvaged = salvage(source, door.tally, looked_at.engine()); !salvaged) {
+      return failure(salvaged.error().code, salvaged.error().message + "; it is copied to " +
+                                                *copy + ": set TMPDIR to a folder with more room");
+    }
   }
   return looked_at;
 }

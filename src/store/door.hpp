@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include <sluice/base/result.hpp>
@@ -24,6 +25,7 @@ struct Door {
   Tally tally;                    // what is to be in it
   std::uint64_t trial_bytes = 0;  // of memory that trying it may take; 0: any
   TellOpening tell = nullptr;     // may be empty
+  std::stop_token stopped = {};   // then nobody waits for a trial
 };
 
 // Comes up whenever it can: fails when the device does, when there is no room, and when the process
@@ -41,9 +43,10 @@ struct Files {
   Door door;  // mark_opened() once the store works
   std::unique_ptr<Engine> engine;
 };
-[[nodiscard]] Result<Files> open_files(const Options& options);
+[[nodiscard]] Result<Files> open_files(const Options& options, std::stop_token stopped = {});
 
-// A database that is only looked at: as it is, or a copy of what can be found in it.
+// A database that is only looked at: as it is, or a copy of what can be found in it, which is
+// beside it, or, where there is no room, in the folder for temporary files.
 class LookedAt {
  public:
   [[nodiscard]] static Result<LookedAt> open(const std::string& database, const Door& door);
@@ -57,6 +60,8 @@ class LookedAt {
   [[nodiscard]] const std::string& doubt() const { return doubt_; }
 
  private:
+  [[nodiscard]] static Result<LookedAt> open_copy(const std::string& database, const Door& door,
+                                                  std::string doubt);
   LookedAt(std::unique_ptr<Engine> engine, std::string copy, std::string doubt)
       : engine_(std::move(engine)), copy_(std::move(copy)), doubt_(std::move(doubt)) {}
 

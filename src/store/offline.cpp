@@ -266,6 +266,7 @@ Result<Repair> repair(const std::string& path, const std::string& program) {
   if (!rebuilt) {
     return std::unexpected(rebuilt.error());
   }
+  repair.is_rebuilt = true;
   repair.set_aside = std::move(rebuilt->aside);
   const auto engine = open_rocksdb({.path = folder->database_path()});
   if (!engine) {

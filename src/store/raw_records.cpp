@@ -114,7 +114,8 @@ class LogReader {
  public:
   explicit LogReader(const RawSink& sink) : sink_(sink) {}
 
-  void take_block(std::string_view block) {
+  void take_block(std::string_view block, std::uint64_t offset) {
+    block_offset_ = offset;
     while (block.size() > log_head_bytes) {
       Bytes head(block);
       const auto sum = head.take<std::uint32_t>();
@@ -135,7 +136,11 @@ class LogReader {
         sequences_.add(sequence_ - count_, sequence_ - 1);
       }
       for (const Removal& removal : removals_) {
-        sink_({.key = removal.key, .value = {}, .sequence = removal.sequence, .is_removal = true});
+        sink_({.key = removal.key,
+               .value = {},
+               .sequence = removal.sequence,
+               .is_removal = true,
+               .offset = batch_offset_});
       }
     } else {
       look_for_records(true);
@@ -157,6 +162,7 @@ class LogReader {
     if (is_right && (type == whole_type || type == first_type)) {
       end_batch();
       is_sound_ = take_head(content);
+      batch_offset_ = block_offset_;
     } else {
       is_sound_ = is_sound_ && is_right;
     }
@@ -199,6 +205,7 @@ class LogReader {
   }
   void give(RawEntry& entry) {
     entry.sequence = sequence_++;
+    entry.offset = batch_offset_;
     ++given_;
     if (entry.is_removal) {
       removals_.push_back({.key = std::string(entry.key), .sequence = entry.sequence});
@@ -229,7 +236,9 @@ class LogReader {
 
   const RawSink& sink_;
   Sequences sequences_;
-  std::string text_;  // of the batch, as far as it is not done with
+  std::uint64_t block_offset_ = 0;  // of the block that is being taken
+  std::uint64_t batch_offset_ = 0;  // of the one in which the last batch that is right begins
+  std::string text_;                // of the batch, as far as it is not done with
   std::size_t at_ = 0;
   bool is_sound_ = false;       // the batch, so far
   std::uint64_t sequence_ = 0;  // of the next entry
@@ -314,6 +323,7 @@ class TableReader {
       return;
     }
     for (const Handle& handle : blocks) {
+      offset_ = handle.offset;
       if (const auto block = block_at(handle)) {
         take_block(*block);
       }
@@ -384,6 +394,7 @@ class TableReader {
   void walk() {
     std::uint64_t at = 0;
     while (at < bytes_.size()) {
+      offset_ = at;
       const auto size = size_by_checksum(at);
       if (!size) {
         take_rest(at);
@@ -510,17 +521,19 @@ class TableReader {
       sink_({.key = user_key,
              .value = value,
              .sequence = sequence,
-             .is_removal = kind == removal_kind});
+             .is_removal = kind == removal_kind,
+             .offset = offset_});
     }
   }
 
   RawBytes& bytes_;
   const RawSink& sink_;
   Sequences sequences_;
-  bool is_right_ = false;  // the checksum of the block
-  std::string stored_;     // the block, as it is in the file
-  std::string memory_;     // uncompressed
-  std::string key_;        // of the last entry, with what is behind it
+  std::uint64_t offset_ = 0;  // of the block
+  bool is_right_ = false;     // its checksum
+  std::string stored_;        // the block, as it is in the file
+  std::string memory_;        // uncompressed
+  std::string key_;           // of the last entry, with what is behind it
 };
 
 }  // namespace
@@ -530,7 +543,7 @@ Sequences find_in_log(RawBytes& bytes, const RawSink& sink) {
   std::string block;
   for (std::uint64_t at = 0; at < bytes.size(); at += log_block_bytes) {
     bytes.read(at, log_block_bytes, block);
-    reader.take_block(block);
+    reader.take_block(block, at);
   }
   reader.end_batch();
   return reader.sequences();

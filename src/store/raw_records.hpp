@@ -28,6 +28,8 @@ struct RawEntry {
   // little more.
   std::uint64_t sequence = 0;
   bool is_removal = false;
+  // Of the file: all that is before has been given, but for what may come once more from there on.
+  std::uint64_t offset = 0;
 };
 using RawSink = std::function<void(const RawEntry&)>;
 

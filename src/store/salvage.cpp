@@ -1,17 +1,23 @@
 #include "salvage.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "folder.hpp"
 #include "raw_file.hpp"
 #include "raw_records.hpp"
+#include "reserve.hpp"
 #include "rocksdb_engine.hpp"
 
 namespace sluice::store {
@@ -20,6 +26,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t batch_bytes = 1U << 20;
+// What is moved at once: it is there twice for a moment, and in the log until there is a table of
+// it.
+constexpr std::size_t moved_bytes_at_once = 512U << 10;
+constexpr std::uint64_t moving_buffer_bytes_min = 1U << 20;
+constexpr std::uint64_t moving_buffer_share = 16;  // of what is free
 
 struct DataFile {
   std::string path;
@@ -27,7 +38,17 @@ struct DataFile {
   // Of a log: what has this number or a higher one was not there any more when the next log was
   // begun.
   std::uint64_t end = ~std::uint64_t{0};
+  bool is_refused = false;  // a part of it, by the device
 };
+
+// Gives the blocks of a file's first bytes back to the file system, if that can do it.
+void free_front(const std::string& path, std::uint64_t bytes) {
+  if (const int file = ::open(path.c_str(), O_WRONLY | O_CLOEXEC); file >= 0) {
+    static_cast<void>(::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                                  static_cast<off_t>(bytes)));
+    ::close(file);
+  }
+}
 
 bool is_log(const DataFile& file) { return file.path.ends_with(".log"); }
 
@@ -65,27 +86,39 @@ struct Known {
 // is what is written.
 class Salvaging {
  public:
-  Salvaging(const std::string& database, const Tally& tally, Engine& to, SalvageProgress progress)
-      : database_(database), tally_(tally), to_(to), progress_(std::move(progress)) {}
+  enum class Way : std::uint8_t {
+    copy,
+    move,  // what is on disk in its new place goes from the old one
+  };
+  Salvaging(const std::string& database, const Tally& tally, Engine& to, SalvageProgress progress,
+            Way way)
+      : database_(database),
+        tally_(tally),
+        to_(to),
+        progress_(std::move(progress)),
+        moves_(way == Way::move) {}
 
   Result<Salvage> run() {
     if (auto looked = look_at_all(); !looked) {
       return std::unexpected(looked.error());
     }
+    if (auto noted = note_what_is_there(); !noted) {
+      return std::unexpected(noted.error());
+    }
     put_in_order();
     find_released();
     salvage_.unreadable_bytes = 0;
+    if (moves_) {
+      place_released();
+      write_batch();
+    }
     for (const DataFile& file : files_) {
-      const auto took = look_through(file, [&](const RawEntry& entry) {
-        if (entry.sequence < file.end) {
-          take(entry);
-        }
-      });
-      if (!took || failed_) {
-        return std::unexpected(took ? *failed_ : took.error());
+      if (auto took = take_file(file); !took) {
+        return std::unexpected(took.error());
       }
     }
-    place_known();
+    place_appended();
+    place_released();
     if (auto written = to_.write(batch_, true); !written) {
       return std::unexpected(written.error());
     }
@@ -107,6 +140,7 @@ class Salvaging {
     }
     bytes_ = 2 * bytes;
     for (DataFile& file : files_) {
+      const std::uint64_t unreadable_bytes = salvage_.unreadable_bytes;
       const auto sequences = look_through(file, [this](const RawEntry& entry) {
         ++salvage_.records;
         note_released(entry);
@@ -115,12 +149,84 @@ class Salvaging {
         return std::unexpected(sequences.error());
       }
       file.sequences = *sequences;
+      file.is_refused = salvage_.unreadable_bytes > unreadable_bytes;
       salvage_.files += sequences->any() ? 1 : 0;
     }
     if (salvage_.unreadable_bytes > 0 && salvage_.unreadable_bytes >= bytes) {
       return failure(Errc::failed, "the device refuses to read the buffer's files");
     }
     return {};
+  }
+
+  // Of an earlier attempt that was cut short: it says what has been released, too.
+  Result<void> note_what_is_there() {
+    const auto ids = stored_ids(to_);
+    if (!ids) {
+      return std::unexpected(ids.error());
+    }
+    for (const WorkspaceId id : *ids) {
+      Known& known = known_[id];
+      const std::string appended_key = make_key(Tag::appended, id);
+      const std::string low_key = make_key(Tag::low, id);
+      const auto appended = to_.get(appended_key);
+      const auto low = to_.get(low_key);
+      const auto ranges =
+          to_.read(make_key(Tag::released, id), make_key(Tag::released, id, ticket_max),
+                   [&](std::string_view key, std::string_view value) {
+                     if (const auto range = decode_position(key, value)) {
+                       known.add_range(ticket_of_key(key), *range);
+                     }
+                     return true;
+                   });
+      if (!appended || !low || !ranges) {
+        return std::unexpected(!appended ? appended.error() : !low ? low.error() : ranges.error());
+      }
+      if (*appended) {
+        known.appended = decode_appended(appended_key, **appended);
+      }
+      if (const auto position = *low ? decode_position(low_key, **low) : std::nullopt) {
+        known.raise_low(*position);
+      }
+    }
+    return {};
+  }
+
+  Result<void> take_file(const DataFile& file) {
+    file_ = &file;
+    freed_bytes_ = 0;
+    const auto took = look_through(file, [&](const RawEntry& entry) {
+      if (entry.sequence < file.end) {
+        take(entry);
+      }
+    });
+    if (took && moves_) {
+      write_batch();
+    }
+    if (!took || failed_) {
+      return std::unexpected(took ? *failed_ : took.error());
+    }
+    if (moves_ && !file.is_refused) {
+      std::error_code remains;
+      fs::remove(file.path, remains);
+    }
+    return {};
+  }
+
+  // All that was given before this entry is on disk in its new place.
+  void free_before(const RawEntry& entry) {
+    if (!file_->is_refused && entry.offset >= freed_bytes_ + moved_bytes_at_once) {
+      free_front(file_->path, entry.offset);
+      freed_bytes_ = entry.offset;
+    }
+  }
+  void write_batch() {
+    if (moves_) {
+      place_appended();  // what it was known from goes, too
+    }
+    if (const auto written = to_.write(batch_, moves_); !written && !failed_) {
+      failed_ = written.error();
+    }
+    batch_.clear();
   }
 
   // What a file is called does not matter. One that has lost its end may be of either kind.
@@ -198,6 +304,12 @@ class Salvaging {
   }
 
   void take(const RawEntry& entry) {
+    if (failed_) {
+      return;
+    }
+    if (moves_ && batch_.empty()) {
+      free_before(entry);
+    }
     switch (static_cast<Tag>(entry.key.front())) {
       case Tag::appended:
         if (auto appended = decode_appended(entry.key, entry.value)) {
@@ -221,13 +333,9 @@ class Salvaging {
     } else {
       batch_.put(entry.key, entry.value);
     }
-    if (batch_.size_bytes() < batch_bytes) {
-      return;
+    if (batch_.size_bytes() >= (moves_ ? moved_bytes_at_once : batch_bytes)) {
+      write_batch();
     }
-    if (const auto written = to_.write(batch_, false); !written && !failed_) {
-      failed_ = written.error();
-    }
-    batch_.clear();
   }
 
   // Where the record that says so is lost, the next group comes behind the last one that is there.
@@ -246,12 +354,16 @@ class Salvaging {
     }
   }
 
-  void place_known() {
-    for (auto& [id, known] : known_) {
+  void place_appended() {
+    for (const auto& [id, known] : known_) {
       if (known.appended) {
         const std::string key = make_key(Tag::appended, id);
         batch_.put(key, encode_appended(key, *known.appended));
       }
+    }
+  }
+  void place_released() {
+    for (const auto& [id, known] : known_) {
       const auto counted = tally_.find(id);
       if (known.low || counted != tally_.end()) {
         const std::string key = make_key(Tag::low, id);
@@ -268,7 +380,10 @@ class Salvaging {
   const Tally& tally_;
   Engine& to_;
   const SalvageProgress progress_;
-  std::uint64_t bytes_ = 0;  // that are to be read in all
+  const bool moves_;
+  const DataFile* file_ = nullptr;  // whose entries come
+  std::uint64_t freed_bytes_ = 0;   // of it
+  std::uint64_t bytes_ = 0;         // that are to be read in all
   std::uint64_t read_bytes_ = 0;
   std::vector<DataFile> files_;
   Salvage salvage_;
@@ -302,47 +417,143 @@ Result<std::string> exchange(const std::string& database) {
   return aside;
 }
 
-}  // namespace
-
-Result<Salvage> salvage(const std::string& database, const Tally& tally, Engine& to,
-                        SalvageProgress progress) {
-  return Salvaging(database, tally, to, std::move(progress)).run();
-}
-
-Result<Rebuilt> rebuild(const std::string& database, const Tally& tally,
-                        std::size_t write_buffer_bytes, SalvageProgress progress) {
-  const std::string draft = draft_of(database);
+// Makes the salvaged one the store's.
+Result<Rebuilt> finish_rebuild(const std::string& database, const std::string& made,
+                               const Salvage& salvage) {
   std::error_code error;
-  fs::remove_all(draft, error);
-  Rebuilt rebuilt;
-  {
-    const auto engine = open_rocksdb({.path = draft, .write_buffer_bytes = write_buffer_bytes});
-    if (!engine) {
-      return std::unexpected(engine.error());
-    }
-    auto salvaged = salvage(database, tally, **engine, std::move(progress));
-    (*engine)->close();
-    if (!salvaged) {
-      fs::remove_all(draft, error);
-      return std::unexpected(salvaged.error());
-    }
-    rebuilt.salvage = *salvaged;
-  }
-  fs::rename(draft, complete_of(database), error);
+  fs::rename(made, complete_of(database), error);
   if (error) {
-    return failure(Errc::failed, "cannot rename " + draft + ": " + error.message());
+    return failure(Errc::failed, "cannot rename " + made + ": " + error.message());
   }
   auto aside = exchange(database);
   if (!aside) {
     return std::unexpected(aside.error());
   }
-  rebuilt.aside = *std::move(aside);
-  return rebuilt;
+  return Rebuilt{.salvage = salvage, .aside = *std::move(aside)};
+}
+
+Result<Rebuilt> rebuild_beside(const std::string& database, const Tally& tally,
+                               std::size_t write_buffer_bytes, const SalvageProgress& progress) {
+  const std::string draft = draft_of(database);
+  std::error_code error;
+  fs::remove_all(draft, error);
+  const auto engine = open_rocksdb({.path = draft, .write_buffer_bytes = write_buffer_bytes});
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  const auto salvaged = salvage(database, tally, **engine, progress);
+  (*engine)->close();
+  if (!salvaged) {
+    fs::remove_all(draft, error);
+    return std::unexpected(salvaged.error());
+  }
+  return finish_rebuild(database, draft, *salvaged);
+}
+
+Result<std::unique_ptr<Engine>> open_part(const std::string& database,
+                                          std::size_t write_buffer_bytes) {
+  const auto room = room_on(database);
+  const std::uint64_t fitting = room ? room->free_bytes / moving_buffer_share : 0;
+  const RocksDbOptions options{
+      .path = part_of(database),
+      .write_buffer_bytes = static_cast<std::size_t>(std::clamp<std::uint64_t>(
+          fitting, moving_buffer_bytes_min,
+          std::max<std::uint64_t>(write_buffer_bytes, moving_buffer_bytes_min))),
+      .is_tight = true};
+  auto engine = open_rocksdb(options);
+  if (engine || engine.error().code != Errc::corrupt) {
+    return engine;
+  }
+  if (const auto aside = set_aside(options.path); !aside) {
+    return std::unexpected(aside.error());
+  }
+  return open_rocksdb(options);
+}
+
+Result<Rebuilt> rebuild_from_parts(const std::string& database, const Tally& tally,
+                                   std::size_t write_buffer_bytes, Salvaging::Way way,
+                                   const SalvageProgress& progress) {
+  // From now on nobody takes it for a whole one.
+  std::error_code error;
+  fs::remove(database + "/CURRENT", error);
+  if (auto synced = sync_folder(database); !synced) {
+    return std::unexpected(synced.error());
+  }
+  const auto engine = open_part(database, write_buffer_bytes);
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  const auto salvaged = Salvaging(database, tally, **engine, progress, way).run();
+  (*engine)->close();
+  if (!salvaged) {
+    return std::unexpected(salvaged.error());
+  }
+  return finish_rebuild(database, part_of(database), *salvaged);
+}
+
+}  // namespace
+
+std::string part_of(const std::string& database) { return database + ".new"; }
+
+bool is_in_parts(const std::string& database) {
+  std::error_code error;
+  return fs::is_directory(part_of(database), error);
+}
+
+bool is_new(const std::string& database) {
+  std::error_code error;
+  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
+    const std::string name = at->path().filename().string();
+    std::error_code ignored;
+    if (name == "CURRENT" || name.ends_with(".sst") ||
+        (name.ends_with(".log") && at->file_size(ignored) > 0)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool has_room_for_copy(const std::string& database) {
+  const auto room = room_on(database);
+  std::uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator at(database, error), end; !error && at != end; at.increment(error)) {
+    std::error_code gone;
+    if (const std::uint64_t size = at->file_size(gone); !gone) {
+      bytes += size;
+    }
+  }
+  return !room || room->free_bytes > bytes + bytes / 4;
+}
+
+Result<Salvage> salvage(const std::string& database, const Tally& tally, Engine& to,
+                        SalvageProgress progress) {
+  return Salvaging(database, tally, to, std::move(progress), Salvaging::Way::copy).run();
+}
+
+Result<Rebuilt> rebuild(const std::string& database, const Tally& tally,
+                        std::size_t write_buffer_bytes, SalvageProgress progress) {
+  const bool has_room = has_room_for_copy(database);
+  if (has_room && !is_in_parts(database)) {
+    auto rebuilt = rebuild_beside(database, tally, write_buffer_bytes, progress);
+    if (rebuilt || rebuilt.error().code != Errc::disk_full) {
+      return rebuilt;
+    }
+  }
+  return rebuild_from_parts(database, tally, write_buffer_bytes,
+                            has_room ? Salvaging::Way::copy : Salvaging::Way::move, progress);
 }
 
 Result<void> finish_exchange(const std::string& database) {
   std::error_code error;
   fs::remove_all(draft_of(database), error);
+  if (is_in_parts(database) && is_new(part_of(database))) {
+    fs::remove_all(part_of(database), error);
+  }
+  if (is_in_parts(database) && is_new(database) && !fs::exists(complete_of(database), error)) {
+    fs::remove_all(database, error);
+    fs::rename(part_of(database), complete_of(database), error);
+  }
   if (!fs::is_directory(complete_of(database), error)) {
     return {};
   }

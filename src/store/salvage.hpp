@@ -32,17 +32,30 @@ using SalvageProgress = std::function<void(std::uint64_t done, std::uint64_t all
 [[nodiscard]] Result<Salvage> salvage(const std::string& database, const Tally& tally, Engine& to,
                                       SalvageProgress progress = nullptr);
 
+// Whether there is room beside it for a copy of it.
+[[nodiscard]] bool has_room_for_copy(const std::string& database);
+
 // A salvage of the database of a store's folder into a new one, which then is in its place: where
-// the old one is kept. After a crash at any time, finish_exchange() ends what was begun. The new
-// one holds up to three times `write_buffer_bytes` in memory while it is written.
+// the old one is kept. Where there is no room for two, what is found is moved instead, a piece at a
+// time, and of the old one is kept what the device refuses to read. After a crash at any time, or
+// when there is no room even for a piece, finish_exchange() and another rebuild() end what was
+// begun. The new one holds up to three times `write_buffer_bytes` in memory while it is written.
 struct Rebuilt {
   Salvage salvage;
-  std::string aside;
+  std::string aside;  // empty: it was moved
 };
 [[nodiscard]] Result<Rebuilt> rebuild(const std::string& database, const Tally& tally,
                                       std::size_t write_buffer_bytes,
                                       SalvageProgress progress = nullptr);
-// Puts a database that was completed into its place; removes one that was not.
+// Puts a database that was completed into its place, or the part that was saved of one that is
+// gone; removes a copy that was not completed.
 [[nodiscard]] Result<void> finish_exchange(const std::string& database);
+
+// Where a database is moved to, or saved to while its files are gone (rocksdb_engine.hpp). While it
+// is there, it has a part of what there is, and the database another one.
+[[nodiscard]] std::string part_of(const std::string& database);
+[[nodiscard]] bool is_in_parts(const std::string& database);
+// Whether nothing was ever in it: also if it was not made to the end.
+[[nodiscard]] bool is_new(const std::string& database);
 
 }  // namespace sluice::store

@@ -61,8 +61,9 @@ class Turns {
 
 class ThreadedStore final : public Store {
  public:
-  ThreadedStore(std::shared_ptr<Folder> folder, std::optional<TallyFile> tally)
-      : folder_(std::move(folder)), tally_(std::move(tally)) {}
+  ThreadedStore(std::shared_ptr<Folder> folder, std::optional<TallyFile> tally,
+                std::stop_source stopping)
+      : stopping_(std::move(stopping)), folder_(std::move(folder)), tally_(std::move(tally)) {}
   ~ThreadedStore() override { close(); }
 
   [[nodiscard]] Result<void> start(const Options& options, std::vector<Workspace> workspaces,
@@ -98,12 +99,14 @@ class ThreadedStore final : public Store {
   }
   void expose(metrics::Exposition& exposition) const override { core_->expose(exposition); }
   std::uint64_t close() override {
+    stopping_.request_stop();
     reads_.stop();
     commits_.stop();
     return core_ ? core_->close() : 0;
   }
 
  private:
+  std::stop_source stopping_;       // what the engine would wait for
   std::shared_ptr<Folder> folder_;  // locked until the very end; none: the engine is a test's
   std::optional<TallyFile> tally_;
   Turns commits_;
@@ -118,8 +121,9 @@ Result<std::unique_ptr<Store>> open(const Options& options, std::vector<Workspac
   std::shared_ptr<Folder> folder;
   std::optional<TallyFile> tally;
   Door door;
+  std::stop_source stopping;
   if (engine == nullptr) {
-    auto files = open_files(options);
+    auto files = open_files(options, stopping.get_token());
     if (!files) {
       return std::unexpected(files.error());
     }
@@ -128,7 +132,8 @@ Result<std::unique_ptr<Store>> open(const Options& options, std::vector<Workspac
     door = std::move(files->door);
     engine = std::move(files->engine);
   }
-  auto store = std::make_unique<ThreadedStore>(std::move(folder), std::move(tally));
+  auto store =
+      std::make_unique<ThreadedStore>(std::move(folder), std::move(tally), std::move(stopping));
   const auto started = store->start(options, std::move(workspaces), clock, std::move(engine));
   mark_opened(door);
   if (started && !door.program.empty()) {

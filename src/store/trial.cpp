@@ -42,6 +42,7 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds trial_time{60};             // for what is small
 constexpr std::uint64_t slow_bytes_per_second = 2U << 20;  // that a slow machine reads
+constexpr std::chrono::seconds stopped_time{1};            // that a process has that is to end
 constexpr std::chrono::seconds reap_time{5};
 constexpr std::chrono::milliseconds look_interval{1'000};  // at how far the child has come
 constexpr std::size_t output_bytes_max = 1U << 20;
@@ -148,12 +149,16 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 // What the child says until it ends. Whether it has ended before the deadline.
 bool read_output(const Child& child, Deadline deadline, const TellOpening& tell,
-                 std::string& output) {
+                 const std::stop_token& stopped, std::string& output) {
+  bool was_stopped = false;
   OpeningStep step(tell, OpeningProgress::Step::trying);
   const std::string io_file = fmt::format("/proc/{}/io", child.pid);
   while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    if (stopped.stop_requested() && !std::exchange(was_stopped, true)) {
+      deadline = std::min(deadline, now + stopped_time);
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - now);
     pollfd ready{.fd = child.output, .events = POLLIN, .revents = 0};
     if (left.count() <= 0) {
       return false;
@@ -312,8 +317,8 @@ TrialReport report_of(std::string_view text) {
   return report;
 }
 
-TrialReport try_opening(const std::string& program, const TrialTask& task,
-                        const TellOpening& tell) {
+TrialReport try_opening(const std::string& program, const TrialTask& task, const TellOpening& tell,
+                        const std::stop_token& stopped) {
   std::vector<std::string> command{program, trial_command};
   if (task.to_write) {
     command.emplace_back("--write");
@@ -330,7 +335,8 @@ TrialReport try_opening(const std::string& program, const TrialTask& task,
   }
   std::string output;
   const auto time = time_for(task.database, task.to_write);
-  const bool ended = read_output(child, std::chrono::steady_clock::now() + time, tell, output);
+  const bool ended =
+      read_output(child, std::chrono::steady_clock::now() + time, tell, stopped, output);
   if (!ended) {
     ::kill(child.pid, SIGKILL);
   }
@@ -340,7 +346,7 @@ TrialReport try_opening(const std::string& program, const TrialTask& task,
   if (!ended) {
     // One that has computed all the time would never come to an end. One that has waited says
     // something about the device, and nothing about what is on it.
-    const bool has_computed = end && end->cpu_time > time / 2;
+    const bool has_computed = !stopped.stop_requested() && end && end->cpu_time > time / 2;
     report.end = has_computed ? TrialReport::End::died : TrialReport::End::unknown;
     report.text = fmt::format("opening it takes more than {} s", time.count());
   } else if (!end) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -31,9 +32,9 @@ struct TrialReport {
 };
 
 // `program` is run as `PROGRAM store-trial [--write] [--memory BYTES] DATABASE`; waits for its end,
-// or for as long as any sound database would take.
+// or for as long as any sound database would take; once it is `stopped`, for a moment.
 [[nodiscard]] TrialReport try_opening(const std::string& program, const TrialTask& task,
-                                      const TellOpening& tell);
+                                      const TellOpening& tell, const std::stop_token& stopped = {});
 
 // What run_trial() prints of it, and the other way round.
 [[nodiscard]] std::string to_text(const TrialReport& report);

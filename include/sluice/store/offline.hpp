@@ -1,8 +1,9 @@
 // A store that no gateway has open: looking at it, checking it, taking its events out, mending it.
 //
 // All of these lock the store, and fail with Errc::locked while a gateway runs on it. Only repair()
-// changes anything; the others take room beside it for a copy, while they run, of what can be found
-// in a database that cannot be opened. `program` is that of Options.
+// changes anything; the others take room for a copy, while they run, of what can be found in a
+// database that cannot be opened: beside it, or, where there is none, in TMPDIR. `program` is that
+// of Options.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +72,8 @@ struct ExportedEvent {
 
 struct Repair {
   Verification found;
-  std::string set_aside;  // where the damaged store is kept; empty: it was sound, and left alone
+  bool is_rebuilt = false;  // no: it was sound, and left alone
+  std::string set_aside;    // where the damaged store is kept; empty: there was no room for two
 };
 // Builds a store anew of what can be read of one that is damaged.
 [[nodiscard]] Result<Repair> repair(const std::string& path, const std::string& program = {});
