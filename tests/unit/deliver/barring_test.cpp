@@ -11,7 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 using enum EventKind;
 
-constexpr MonoTime now{1h};
+constexpr MonoTime barred_from{1h};
 constexpr BackoffPolicy intervals{.initial = 1s, .max = 60s};
 constexpr EventKind third = test::made_up_kind;
 
@@ -32,8 +32,8 @@ TEST(Barring, KnowsWhichOtherEndpointWorks) {
 TEST(Barring, EachKindHasItsBarItsReasonAndItsIntervals) {
   Rng rng(1);
   Barring barring(intervals);
-  EXPECT_TRUE(barring.bar(third, ParkReason::misrouted, now, rng));
-  EXPECT_TRUE(barring.bar(transaction, ParkReason::unauthorised, now + 10s, rng));
+  EXPECT_TRUE(barring.bar(third, ParkReason::misrouted, barred_from, rng));
+  EXPECT_TRUE(barring.bar(transaction, ParkReason::unauthorised, barred_from + 10s, rng));
   EXPECT_TRUE(barring.is_barred(third));
   EXPECT_TRUE(barring.is_barred(transaction));
   EXPECT_FALSE(barring.is_barred(event));
@@ -41,12 +41,13 @@ TEST(Barring, EachKindHasItsBarItsReasonAndItsIntervals) {
   EXPECT_EQ(barring.reason(third), ParkReason::misrouted);
   EXPECT_EQ(barring.reason(transaction), ParkReason::unauthorised);
 
-  EXPECT_LE(*barring.try_at(), now + 1s) << "the earlier one";
-  EXPECT_TRUE(barring.try_again(now + 1s));
+  EXPECT_LE(*barring.try_at(), barred_from + 1s) << "the earlier one";
+  EXPECT_TRUE(barring.try_again(barred_from + 1s));
   EXPECT_FALSE(barring.is_barred(third)) << "it is on trial";
   EXPECT_TRUE(barring.is_barred(transaction));
-  EXPECT_FALSE(barring.bar(third, ParkReason::misrouted, now + 1s, rng)) << "still";
-  EXPECT_GE(*barring.try_at(), now + 2s) << "twice as long as before, of which half at least";
+  EXPECT_FALSE(barring.bar(third, ParkReason::misrouted, barred_from + 1s, rng)) << "still";
+  EXPECT_GE(*barring.try_at(), barred_from + 2s)
+      << "twice as long as before, of which half at least";
 
   EXPECT_TRUE(barring.on_works(third)) << "what was sent before the bar may yet go through";
   EXPECT_TRUE(barring.bars_any());

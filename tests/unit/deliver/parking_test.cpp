@@ -8,17 +8,17 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr MonoTime now{1h};
-constexpr BackoffPolicy intervals{.initial = 1s, .max = 60s};
+constexpr MonoTime parked_from{1h};
+constexpr BackoffPolicy parking_intervals{.initial = 1s, .max = 60s};
 
 TEST(Parking, WhatIsInDoubtIsProbedAtOnceAndParkedIfThatFails) {
   Rng rng(1);
-  Parking parking(intervals);
+  Parking parking(parking_intervals);
   EXPECT_TRUE(parking.may_send());
-  parking.doubt(3, now);
+  parking.doubt(3, parked_from);
   EXPECT_TRUE(parking.holds());
   EXPECT_EQ(parking.parked(), std::nullopt) << "not yet";
-  EXPECT_TRUE(parking.is_due(now));
+  EXPECT_TRUE(parking.is_due(parked_from));
   EXPECT_FALSE(parking.may_send()) << "not with the old credentials";
   parking.refresh();
   parking.on_refreshed(true, 7);
@@ -32,28 +32,28 @@ TEST(Parking, WhatIsInDoubtIsProbedAtOnceAndParkedIfThatFails) {
   EXPECT_TRUE(parking.confirm());
   EXPECT_FALSE(parking.confirm()) << "told already";
   EXPECT_EQ(parking.parked(), ParkReason::unauthorised);
-  parking.probe_later(now, rng);
+  parking.probe_later(parked_from, rng);
   EXPECT_EQ(parking.lane(), std::nullopt) << "any lane may send the next";
-  EXPECT_FALSE(parking.is_due(now));
+  EXPECT_FALSE(parking.is_due(parked_from));
 }
 
 TEST(Parking, WhatWasOnlyInDoubtWasNeverParked) {
-  Parking parking(intervals);
-  parking.doubt(0, now);
+  Parking parking(parking_intervals);
+  parking.doubt(0, parked_from);
   parking.refresh();
   parking.on_refreshed(true, 1);
   parking.on_sent(1);
-  EXPECT_FALSE(parking.resume(now));
+  EXPECT_FALSE(parking.resume(parked_from));
   EXPECT_TRUE(parking.may_send());
   EXPECT_EQ(parking.lane(), std::nullopt);
 }
 
 TEST(Parking, IntervalsGrowAndGrowOnAfterAMomentOfSuccess) {
   Rng rng(1);
-  Parking parking(intervals);
-  parking.park(ParkReason::misrouted, now, rng);
+  Parking parking(parking_intervals);
+  parking.park(ParkReason::misrouted, parked_from, rng);
   EXPECT_EQ(parking.parked(), ParkReason::misrouted);
-  MonoTime at = now;
+  MonoTime at = parked_from;
   for (const auto ceiling : {1s, 2s, 4s, 8s}) {
     const MonoTime due = *parking.probe_at();
     EXPECT_GE(due - at, ceiling / 2);
@@ -74,12 +74,12 @@ TEST(Parking, IntervalsGrowAndGrowOnAfterAMomentOfSuccess) {
 
 TEST(Parking, WhatIsOutIsNoProbeOnceAllIsRefused) {
   Rng rng(1);
-  Parking parking(intervals);
-  parking.park(ParkReason::misrouted, now, rng);
+  Parking parking(parking_intervals);
+  parking.park(ParkReason::misrouted, parked_from, rng);
   parking.refresh();
   parking.on_refreshed(true, 1);
   parking.on_sent(1);
-  parking.park(ParkReason::all_refused, now, rng);
+  parking.park(ParkReason::all_refused, parked_from, rng);
   EXPECT_TRUE(parking.all_refused());
   EXPECT_FALSE(parking.is_probe(1));
   EXPECT_TRUE(parking.probe_at().has_value());
@@ -87,8 +87,8 @@ TEST(Parking, WhatIsOutIsNoProbeOnceAllIsRefused) {
 
 TEST(Parking, TheNextEventOfAProfileIsProbedAtOnceByItsLane) {
   Rng rng(1);
-  Parking parking(intervals);
-  parking.park(ParkReason::all_refused, now, rng);
+  Parking parking(parking_intervals);
+  parking.park(ParkReason::all_refused, parked_from, rng);
   parking.refresh();
   parking.on_refreshed(true, 1);
   parking.on_sent(1);
@@ -99,8 +99,8 @@ TEST(Parking, TheNextEventOfAProfileIsProbedAtOnceByItsLane) {
 
 TEST(ParkingDeathTest, NoProbeIsSentThatIsNotReady) {
   Rng rng(1);
-  Parking parking(intervals);
-  parking.park(ParkReason::misrouted, now, rng);
+  Parking parking(parking_intervals);
+  parking.park(ParkReason::misrouted, parked_from, rng);
   EXPECT_DEATH(parking.on_sent(1), "");
 }
 

@@ -31,12 +31,12 @@ namespace {
 namespace fs = std::filesystem;
 
 // What a device refuses: reading these bytes of this file.
-struct BadSectors {
+struct Unreadable {
   ino_t file = 0;
   off_t from = 0;
   off_t to = 0;
 };
-BadSectors bad_sectors;
+Unreadable unreadable;
 
 }  // namespace
 
@@ -47,8 +47,8 @@ extern "C" ssize_t read_from_bad_device_too(int file, void* buffer, std::size_t 
                                             off_t at) asm("pread");
 extern "C" ssize_t read_from_bad_device(int file, void* buffer, std::size_t size, off_t at) {
   struct stat status{};
-  if (bad_sectors.file != 0 && ::fstat(file, &status) == 0 && status.st_ino == bad_sectors.file &&
-      at < bad_sectors.to && at + static_cast<off_t>(size) > bad_sectors.from) {
+  if (unreadable.file != 0 && ::fstat(file, &status) == 0 && status.st_ino == unreadable.file &&
+      at < unreadable.to && at + static_cast<off_t>(size) > unreadable.from) {
     errno = EIO;
     return -1;
   }
@@ -278,14 +278,14 @@ TEST(Salvage, ReadsAroundWhatTheDeviceRefuses) {
   struct stat status{};
   ASSERT_EQ(::stat(database.newest(".log").c_str(), &status), 0);
   database.close();
-  bad_sectors = {.file = status.st_ino, .from = 100'000, .to = 100'001};
+  unreadable = {.file = status.st_ino, .from = 100'000, .to = 100'001};
   const Salvaged found = salvage_of(folder / "db");
   EXPECT_EQ(found.salvage.unreadable_bytes, 4'096U);
   EXPECT_GE(found.groups.size(), 57U);
   EXPECT_EQ(found.next, 61U);
-  bad_sectors = {.file = status.st_ino, .from = 0, .to = status.st_size};
+  unreadable = {.file = status.st_ino, .from = 0, .to = status.st_size};
   EXPECT_EQ(check_readable(folder / "db").error().code, Errc::unreadable);
-  bad_sectors = {};
+  unreadable = {};
   EXPECT_TRUE(check_readable(folder / "db"));
 }
 

@@ -58,11 +58,11 @@ TEST(Tally, OfTooManyRangesItSaysThatThereAreMore) {
 
 TEST(Tally, IsRightWhereTheStoreDoesNotSayWhatWasReleased) {
   const auto tally = decode_tally(encoded(position(20), position(3), {}));
-  LoadedWorkspace workspace{.id = 7, .name = "some", .next = position(20)};
-  workspace.releases = ReleaseLog(7, position(15), {});
-  workspace.has_low = false;
-  raise(workspace, *tally);
-  EXPECT_EQ(workspace.releases.low(), position(3)) << "what is missing since then is lost";
+  LoadedWorkspace loaded{.id = 7, .name = "some", .next = position(20)};
+  loaded.releases = ReleaseLog(7, position(15), {});
+  loaded.has_low = false;
+  raise(loaded, *tally);
+  EXPECT_EQ(loaded.releases.low(), position(3)) << "what is missing since then is lost";
 }
 
 TEST(Tally, TheOneThatHasSeenMoreIsRight) {
