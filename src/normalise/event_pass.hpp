@@ -238,7 +238,7 @@ class EventPass {
   bool has_salt_ = false;
   std::string_view salt_;  // in the outcome's bytes
   std::uint64_t content_hash_ = 0;
-  std::string_view currency_;  // of the first amount
+  std::string_view currency_;  // of the first amount, where it was written
 };
 
 }  // namespace sluice::normalise

@@ -203,9 +203,11 @@ void EventPass::payment_info() {
 // The API takes a discount above 0 or none at all, so one of 0 is left out.
 void EventPass::discount() {
   char* const before = out_;
+  const std::string_view currency_before = currency_;  // that of the discount goes with it
   key("discountAmount");
   if (!money({.root = "discountAmount"}, 2) && !rejected_) {
     out_ = before;
+    currency_ = currency_before;
   }
 }
 

@@ -324,6 +324,16 @@ TEST(ValidationRules, ACleanEventHasNoWarnings) {
   EXPECT_EQ(outcome.events.warning_count, 0U);
 }
 
+// It is taken back after it was written: nothing may be compared with what was there.
+TEST(ValidationRules, ADiscountThatIsLeftOutSaysNothingOfTheCurrency) {
+  const Outcome outcome =
+      run(transaction(R"("orderId":"o","discountAmount":{"amount":0,"currency":"EUR"},)" + sums() +
+                      "," + std::string(products) + "," + paid()),
+          Request{.kind = EventKind::transaction}, api_rules());
+  EXPECT_EQ(outcome.events.records.size(), 1U);
+  EXPECT_EQ(outcome.events.warning_count, 0U);
+}
+
 TEST(ValidationRules, ListsAHundredWarningsAndCountsAll) {
   std::string body = "[";
   for (int i = 0; i < 150; ++i) {
