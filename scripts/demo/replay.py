@@ -102,7 +102,16 @@ class Producer:
         return text
 
 
-def replay(producer, steps):
+def await_clock(admin):
+    """Waits until the gateway has compared its clock with the API's: no time is mended before."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while get_json(admin + "/status")["workspaces"][0]["clock_skew_s"] is None:
+        if time.monotonic() > deadline:
+            sys.exit(f"replay: no answer of the API was seen within {SETTLE_SECONDS} s")
+        time.sleep(0.02)
+
+
+def replay(producer, steps, admin):
     waiting = {send: [] for send in ARRAY_PATHS}
 
     def flush(send):
@@ -114,6 +123,8 @@ def replay(producer, steps):
         for send, path, text in expand(steps, round_index):
             if send not in ARRAY_PATHS:
                 producer.post(path, text)
+                if len(producer.seconds) == 1:
+                    await_clock(admin)
                 continue
             waiting[send].append(text)
             if len(waiting[send]) == BATCH_EVENTS:
@@ -249,7 +260,7 @@ def main():
     events = pathlib.Path(__file__).parent / "events.jsonl"
     steps = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
     producer = Producer(options.ingest)
-    replay(producer, steps)
+    replay(producer, steps, options.admin)
     status = settle(options.admin)
     metrics = metrics_of(options.admin)
     ledger = get_json(options.simulator + "/sim/ledger?summary=1")

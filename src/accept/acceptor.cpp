@@ -28,7 +28,6 @@ bool Offer::hand_over(std::size_t producer, buffer::AckLevel level,
     return intake_.buffer->append(producer, std::move(group_), level, std::move(acknowledge));
   }
   // All of it came before; what it repeats may not have got as far as that.
-  intake_.dedup->confirm({}, answer_);
   return intake_.buffer->await_earlier(producer, level, std::move(acknowledge));
 }
 

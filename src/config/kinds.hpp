@@ -231,7 +231,10 @@ inline constexpr std::string_view required_map = R"("type": "object")";
 // The secret below `name` or its file's path below `name`_file. Nothing when neither is there.
 [[nodiscard]] std::optional<Secret> read_secret(const Section& section, const std::string& name);
 
-inline const Secret& secret_of(const Secret& secret) { return secret; }
+// A secret that lives on.
+inline const Secret& secret_of(const Secret& secret) {
+  return secret;  // NOLINT(bugprone-return-const-ref-from-parameter)
+}
 inline const Secret& secret_of(const std::optional<Secret>& secret) { return *secret; }
 
 // The row of the secret itself, which reads, prints and compares both.

@@ -15,6 +15,7 @@ struct Row {
 
 Keys keys_in(std::string_view section, std::string_view shape, const std::vector<Row>& rows) {
   std::vector<KeyInfo> infos;
+  infos.reserve(rows.size());
   for (const Row& row : rows) {
     infos.push_back({.name = std::string(row.name),
                      .schema = row.schema,

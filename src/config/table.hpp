@@ -105,6 +105,7 @@ struct Table {
 
   [[nodiscard]] Keys infos() const {
     std::vector<KeyInfo> all;
+    all.reserve(keys.size());
     for (const Key<S>& key : keys) all.push_back(key.info);
     return {section, shape, std::move(all)};
   }
@@ -158,7 +159,7 @@ bool is_same(const Kind& kind, const T& one, const T& other) {
 
 // `member` is a pointer to a member of S, or a function that gives one.
 template <class S, class Member, class Kind>
-Key<S> key_of(std::string_view name, Member member, Kind kind, std::string_view meaning) {
+Key<S> key_of(std::string_view name, Member member, const Kind& kind, std::string_view meaning) {
   using T = MemberOf<S, Member>;
   Key<S> made(
       KeyInfo{.name = std::string(name), .schema = kind.schema(), .meaning = std::string(meaning)});
@@ -194,8 +195,8 @@ Key<S> key_of(std::string_view name, Member member, Kind kind, std::string_view 
 }
 
 template <class S, class T, class Kind>
-Key<S> key(std::string_view name, T S::* member, Kind kind, std::string_view meaning) {
-  return key_of<S>(name, member, std::move(kind), meaning);
+Key<S> key(std::string_view name, T S::* member, const Kind& kind, std::string_view meaning) {
+  return key_of<S>(name, member, kind, meaning);
 }
 
 // A key that is another way to write the member of a row beside it, which prints and compares it.

@@ -106,55 +106,73 @@ bool is_named(std::string_view name, std::span<const std::string_view> words) {
   });
 }
 
-// The first member that is so named.
-std::optional<element> member_named(element entry, std::span<const std::string_view> words) {
+// Of the members that are so named the first that tells of a failure, or else the first.
+std::optional<element> member_named(element entry, std::span<const std::string_view> words,
+                                    bool (*is_failure)(element)) {
   object members;
   if (entry.get(members) != SUCCESS) {
     return std::nullopt;
   }
+  std::optional<element> first;
   for (const auto [name, value] : members) {
-    if (is_named(name, words)) {
+    if (!is_named(name, words)) {
+      continue;
+    }
+    if (is_failure(value)) {
       return value;
     }
+    first = first ? first : value;
   }
-  return std::nullopt;
+  return first;
 }
+
+Verdict verdict_of_status(element status);
 
 std::optional<element> status_in(element entry) {
   static constexpr std::array<std::string_view, 4> words = {"status", "statuscode", "httpstatus",
                                                             "httpstatuscode"};
-  return member_named(entry, words);
+  return member_named(entry, words, [](element status) {
+    const Verdict verdict = verdict_of_status(status);
+    return verdict == Verdict::refused || verdict == Verdict::failed;
+  });
+}
+
+bool is_error_code(element code) {
+  const auto number = number_of(code);
+  return number && *number >= 400 && *number <= 599;
 }
 
 // A `code` in the root, where it is an error of HTTP: in a list it may be of the API's own errors.
 std::optional<element> error_code_in(element root) {
   static constexpr std::array<std::string_view, 2> words = {"code", "errorcode"};
-  const auto code = member_named(root, words);
-  const auto number = code ? number_of(*code) : std::nullopt;
-  return number && *number >= 400 && *number <= 599 ? code : std::nullopt;
+  const auto code = member_named(root, words, is_error_code);
+  return code && is_error_code(*code) ? code : std::nullopt;
 }
 
-// What `success` or `ok` says, as a boolean, a number or a word.
-std::optional<bool> success_in(element entry) {
-  static constexpr std::array<std::string_view, 2> words = {"success", "ok"};
+// A boolean, as one, as a number or as a word.
+std::optional<bool> boolean_in(element said) {
   static constexpr std::array<std::string_view, 2> no = {"false", "no"};
   static constexpr std::array<std::string_view, 2> yes = {"true", "yes"};
-  const auto said = member_named(entry, words);
-  if (!said) {
-    return std::nullopt;
-  }
   bool boolean = false;
   std::string_view word;
-  if (said->get(boolean) == SUCCESS) {
+  if (said.get(boolean) == SUCCESS) {
     return boolean;
   }
-  if (const auto number = number_of(*said); number && *number <= 1) {
+  if (const auto number = number_of(said); number && *number <= 1) {
     return *number == 1;
   }
-  if (said->get(word) == SUCCESS && is_one_of(word, no)) {
+  if (said.get(word) == SUCCESS && is_one_of(word, no)) {
     return false;
   }
   return is_one_of(word, yes) ? std::optional(true) : std::nullopt;
+}
+
+// What `success` or `ok` says.
+std::optional<bool> success_in(element entry) {
+  static constexpr std::array<std::string_view, 2> words = {"success", "ok"};
+  const auto said =
+      member_named(entry, words, [](element value) { return boolean_in(value) == false; });
+  return said ? boolean_in(*said) : std::nullopt;
 }
 
 Verdict verdict_of_status(element status) {

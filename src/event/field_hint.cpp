@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <optional>
@@ -138,9 +139,12 @@ const std::vector<Spelling>& product_spellings() {
 }
 
 FieldHint look_up(const std::vector<Spelling>& spellings, std::string_view name) {
+  if (std::ranges::find(spellings, name, &Spelling::name) != spellings.end()) {
+    return {};  // as most are
+  }
   const std::optional<Word> word = word_of(name);
   for (const Spelling& spelling : spellings) {
-    if (word && spelling.word == word->text() && spelling.name != name) {
+    if (word && spelling.word == word->text()) {
       return {.meant = spelling.name, .message = spelling.message};
     }
   }

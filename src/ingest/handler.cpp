@@ -482,11 +482,11 @@ std::optional<Handed> Handler::handle(const RequestHead& head, const Admitted& a
                       .duplicates = outcome.duplicates,
                       .ignored = ignored_};
   const buffer::AckLevel level = level_for(head, *workspace.buffer);
-  const Handed handed{.route = admitted.route.id,
-                      .status = success_status(admitted, counts),
-                      .workspace = admitted.workspace,
-                      .events = outcome.events,
-                      .changed = outcome.changed};
+  Handed handed{.route = admitted.route.id,
+                .status = success_status(admitted, counts),
+                .workspace = admitted.workspace,
+                .events = outcome.events,
+                .changed = outcome.changed};
   AnswerHead answer = answer_head(head, received_at_, workspace.admission->pressure(), keep_alive);
   answer.rejected = counts.rejected;
   answer.preference_applied = wanted_level(head.prefer) ? level_name(level) : std::string_view();

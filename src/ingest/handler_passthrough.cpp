@@ -70,7 +70,8 @@ Result<Admitted, Problem> Handler::look_past_routes(const RequestHead& head, Pee
     if (const auto found = find_producer(head, peer)) {
       admitted.producer = *found;
       admitted.workspace = admitted.producer->workspace;
-    } else if (found.error().refusal == Refusal::no_key && has_tracker_key(head.target)) {
+    } else if (found.error().refusal == Refusal::no_key && has_tracker_key(head.target) &&
+               head.authorization.empty() && head.api_key.empty()) {
       // It shows the API's own key and none of ours: what that gives it, and no more.
       admitted.with_credentials = false;
       admitted.workspace = first_passing_workspace(*options_->tables);

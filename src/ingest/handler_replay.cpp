@@ -29,7 +29,7 @@ std::optional<Handed> Handler::replay(const Replay& replay, ReplayOutcome& outco
     outcome.refused = not_taken(offer.error(), admitted).message;
     return std::nullopt;
   }
-  const Handed handed{.workspace = replay.workspace, .events = offer->outcome().events};
+  Handed handed{.workspace = replay.workspace, .events = offer->outcome().events};
   if (handed.events == 0) {
     return std::nullopt;
   }

@@ -169,7 +169,8 @@ class EventPass {
     char* const out = comma(out_);
     *out = '"';
     std::memcpy(out + 1, name, size_with_nul - 1);
-    std::memcpy(out + size_with_nul, "\":", 2);
+    out[size_with_nul] = '"';
+    out[size_with_nul + 1] = ':';
     out_ = out + size_with_nul + 2;
   }
   // A JSON string of a text that needs no escapes.

@@ -275,7 +275,7 @@ class RunningGateway final : public Gateway {
       return std::unexpected(backing.error());
     }
     backing_ = std::move(*backing);
-    if (opening_told_at_ != MonoTime{}) {
+    if (opening_told_at_) {
       service_manager_.started();
     }
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
@@ -292,7 +292,8 @@ class RunningGateway final : public Gateway {
                             : fmt::format("{}: {} of {} MiB", doing, progress.done_bytes >> 20,
                                           progress.bytes >> 20),
         start_patience);
-    if (const MonoTime now = clock_.mono_now(); now >= opening_told_at_ + opening_log_interval) {
+    if (const MonoTime now = clock_.mono_now();
+        !opening_told_at_ || now >= *opening_told_at_ + opening_log_interval) {
       opening_told_at_ = now;
       SLUICE_LOG(info, "starting takes a while", {"doing", doing},
                  {"done_bytes", progress.done_bytes}, {"bytes", progress.bytes});
@@ -660,7 +661,7 @@ class RunningGateway final : public Gateway {
   std::vector<std::unique_ptr<Tenant>> tenants_;
   std::unique_ptr<buffer::Backing> backing_;
   std::unique_ptr<admin::Server> admin_;
-  MonoTime opening_told_at_{};  // of whoever opens the store
+  std::optional<MonoTime> opening_told_at_;  // of whoever opens the store
   config::ListenAddress admin_address_;
   std::unique_ptr<ingest::Server> ingest_;
   std::thread delivery_thread_;

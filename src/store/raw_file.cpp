@@ -153,10 +153,9 @@ Result<std::vector<std::string>> regular_files(const std::string& folder) {
   for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
     std::error_code unknown;
     const fs::file_status status = at->status(unknown);
-    if (status.type() == fs::file_type::regular) {
-      files.push_back(at->path().string());
-    } else if (status.type() != fs::file_type::not_found && unknown) {
-      // Opening it says why.
+    // Of one that is not known to be none, opening it says why.
+    const bool is_unknown = unknown && status.type() != fs::file_type::not_found;
+    if (status.type() == fs::file_type::regular || is_unknown) {
       files.push_back(at->path().string());
     }
   }

@@ -366,7 +366,7 @@ class TableReader {
     const bool is_likely = fields.ok() && index.size <= bytes_.size() / 16 + window_bytes;
     const auto block = is_likely ? block_at(index) : std::nullopt;
     std::vector<Handle> handles;
-    if (!block) {
+    if (!block || !is_right_) {
       return handles;
     }
     const std::vector<std::uint32_t> restarts = restarts_of(*block);
@@ -390,11 +390,12 @@ class TableReader {
     return handles;
   }
 
-  // Without an index: block by block, each of which its checksum ends.
+  // Without an index: block by block, each of which its checksum ends. Nothing of it may go before
+  // all of it has been read: where the next one begins is known from the one before.
   void walk() {
+    offset_ = 0;
     std::uint64_t at = 0;
     while (at < bytes_.size()) {
-      offset_ = at;
       const auto size = size_by_checksum(at);
       if (!size) {
         take_rest(at);
@@ -438,6 +439,7 @@ class TableReader {
   // What is no entry is passed over byte by byte.
   void take_rest(std::uint64_t at) {
     is_right_ = false;
+    sequences_.has_gaps = true;
     std::string text;
     std::string piece;
     do {

@@ -39,6 +39,7 @@ struct Sequences {
   std::uint64_t last = 0;
   // The lowest with which a batch of a log begins, whether or not all of it is there.
   std::uint64_t head = ~std::uint64_t{0};
+  bool has_gaps = false;  // of a table a part could not be read as such
 
   [[nodiscard]] bool any() const { return first <= last; }
   void add(std::uint64_t from, std::uint64_t to) {

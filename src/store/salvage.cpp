@@ -194,6 +194,7 @@ class Salvaging {
   Result<void> take_file(const DataFile& file) {
     file_ = &file;
     freed_bytes_ = 0;
+    const std::uint64_t unreadable_bytes = salvage_.unreadable_bytes;
     const auto took = look_through(file, [&](const RawEntry& entry) {
       if (entry.sequence < file.end) {
         take(entry);
@@ -205,7 +206,8 @@ class Salvaging {
     if (!took || failed_) {
       return std::unexpected(took ? *failed_ : took.error());
     }
-    if (moves_ && !file.is_refused) {
+    const bool is_whole = salvage_.unreadable_bytes == unreadable_bytes && !took->has_gaps;
+    if (moves_ && !file.is_refused && is_whole) {
       std::error_code remains;
       fs::remove(file.path, remains);
     }
@@ -214,7 +216,8 @@ class Salvaging {
 
   // All that was given before this entry is on disk in its new place.
   void free_before(const RawEntry& entry) {
-    if (!file_->is_refused && entry.offset >= freed_bytes_ + moved_bytes_at_once) {
+    const bool is_refused = file_->is_refused || (reading_ != nullptr && reading_->is_refused());
+    if (!is_refused && entry.offset >= freed_bytes_ + moved_bytes_at_once) {
       free_front(file_->path, entry.offset);
       freed_bytes_ = entry.offset;
     }
@@ -236,6 +239,7 @@ class Salvaging {
         progress_(read_bytes_ += count, bytes_);
       }
     });
+    reading_ = &bytes;
     Sequences found;
     const bool is_whole_table = is_table(bytes);
     if (is_whole_table || file.path.ends_with(".sst")) {
@@ -244,6 +248,7 @@ class Salvaging {
     if (!is_whole_table && !found.any()) {
       found = find_in_log(bytes, sink);
     }
+    reading_ = nullptr;
     if (bytes.failed()) {
       return std::unexpected(*bytes.failed());
     }
@@ -313,7 +318,11 @@ class Salvaging {
     switch (static_cast<Tag>(entry.key.front())) {
       case Tag::appended:
         if (auto appended = decode_appended(entry.key, entry.value)) {
-          known_[workspace_of_key(entry.key)].appended = *std::move(appended);
+          // The most that is found is right: a file that was kept may come again behind later ones.
+          std::optional<Appended>& known = known_[workspace_of_key(entry.key)].appended;
+          if (!known || known->next.ticket <= appended->next.ticket) {
+            known = *std::move(appended);
+          }
         }
         return;
       case Tag::group:
@@ -381,9 +390,10 @@ class Salvaging {
   Engine& to_;
   const SalvageProgress progress_;
   const bool moves_;
-  const DataFile* file_ = nullptr;  // whose entries come
-  std::uint64_t freed_bytes_ = 0;   // of it
-  std::uint64_t bytes_ = 0;         // that are to be read in all
+  const DataFile* file_ = nullptr;    // whose entries come
+  const RawFile* reading_ = nullptr;  // likewise
+  std::uint64_t freed_bytes_ = 0;     // of it
+  std::uint64_t bytes_ = 0;           // that are to be read in all
   std::uint64_t read_bytes_ = 0;
   std::vector<DataFile> files_;
   Salvage salvage_;
@@ -464,10 +474,12 @@ Result<std::unique_ptr<Engine>> open_part(const std::string& database,
   if (engine || engine.error().code != Errc::corrupt) {
     return engine;
   }
-  if (const auto aside = set_aside(options.path); !aside) {
-    return std::unexpected(aside.error());
-  }
-  return open_rocksdb(options);
+  // What was moved there is nowhere else.
+  return failure(Errc::failed,
+                 "the store was being moved to " + options.path + ", which is damaged, too (" +
+                     engine.error().message +
+                     "): copy the whole folder to a volume with more room, and run `sluice buffer "
+                     "export` or `repair` there");
 }
 
 Result<Rebuilt> rebuild_from_parts(const std::string& database, const Tally& tally,
@@ -510,7 +522,7 @@ bool is_new(const std::string& database) {
       return false;
     }
   }
-  return true;
+  return !error || error == std::errc::no_such_file_or_directory;
 }
 
 bool has_room_for_copy(const std::string& database) {
@@ -527,12 +539,12 @@ bool has_room_for_copy(const std::string& database) {
 }
 
 Result<Salvage> salvage(const std::string& database, const Tally& tally, Engine& to,
-                        SalvageProgress progress) {
-  return Salvaging(database, tally, to, std::move(progress), Salvaging::Way::copy).run();
+                        const SalvageProgress& progress) {
+  return Salvaging(database, tally, to, progress, Salvaging::Way::copy).run();
 }
 
 Result<Rebuilt> rebuild(const std::string& database, const Tally& tally,
-                        std::size_t write_buffer_bytes, SalvageProgress progress) {
+                        std::size_t write_buffer_bytes, const SalvageProgress& progress) {
   const bool has_room = has_room_for_copy(database);
   if (has_room && !is_in_parts(database)) {
     auto rebuilt = rebuild_beside(database, tally, write_buffer_bytes, progress);

@@ -30,7 +30,7 @@ using SalvageProgress = std::function<void(std::uint64_t done, std::uint64_t all
 // `to` does, when the device refuses to read all of it, and when a file cannot be read for another
 // reason than the device: nothing is given up for what this process may not or cannot do.
 [[nodiscard]] Result<Salvage> salvage(const std::string& database, const Tally& tally, Engine& to,
-                                      SalvageProgress progress = nullptr);
+                                      const SalvageProgress& progress = nullptr);
 
 // Whether there is room beside it for a copy of it.
 [[nodiscard]] bool has_room_for_copy(const std::string& database);
@@ -46,7 +46,7 @@ struct Rebuilt {
 };
 [[nodiscard]] Result<Rebuilt> rebuild(const std::string& database, const Tally& tally,
                                       std::size_t write_buffer_bytes,
-                                      SalvageProgress progress = nullptr);
+                                      const SalvageProgress& progress = nullptr);
 // Puts a database that was completed into its place, or the part that was saved of one that is
 // gone; removes a copy that was not completed.
 [[nodiscard]] Result<void> finish_exchange(const std::string& database);

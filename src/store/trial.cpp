@@ -228,6 +228,7 @@ std::optional<Ended> reap(const Child& child) {
       ::_exit(no_memory_exit_code);
     }
   } catch (...) {
+    std::abort();
   }
   std::abort();
 }
