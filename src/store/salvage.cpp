@@ -55,6 +55,8 @@ bool is_log(const DataFile& file) { return file.path.ends_with(".log"); }
 // What is known of a workspace.
 struct Known {
   std::optional<Appended> appended;
+  // Where an earlier attempt has come to: a file that was kept by it comes once more, and is older.
+  Ticket moved_to = 0;
   std::optional<Position> low;
   ReleaseLog::Ranges ranges;
 
@@ -183,6 +185,7 @@ class Salvaging {
       }
       if (*appended) {
         known.appended = decode_appended(appended_key, **appended);
+        known.moved_to = known.appended ? known.appended->next.ticket : 0;
       }
       if (const auto position = *low ? decode_position(low_key, **low) : std::nullopt) {
         known.raise_low(*position);
@@ -318,10 +321,9 @@ class Salvaging {
     switch (static_cast<Tag>(entry.key.front())) {
       case Tag::appended:
         if (auto appended = decode_appended(entry.key, entry.value)) {
-          // The most that is found is right: a file that was kept may come again behind later ones.
-          std::optional<Appended>& known = known_[workspace_of_key(entry.key)].appended;
-          if (!known || known->next.ticket <= appended->next.ticket) {
-            known = *std::move(appended);
+          Known& known = known_[workspace_of_key(entry.key)];
+          if (appended->next.ticket >= known.moved_to) {
+            known.appended = *std::move(appended);
           }
         }
         return;

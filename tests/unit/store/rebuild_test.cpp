@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t piece_bytes = 1U << 20;
+constexpr std::uint64_t a_mebibyte = 1U << 20;
 constexpr std::size_t group_bytes = 40'000;
 
 // Of an even number, so that it does not get smaller.
@@ -37,7 +37,7 @@ class Rebuilding : public testing::Test {
   // Without compactions, which would need as much room again.
   [[nodiscard]] static RocksDbOptions options_in(const std::string& folder) {
     return {.path = folder + "/db",
-            .write_buffer_bytes = 4 * piece_bytes,
+            .write_buffer_bytes = 4 * a_mebibyte,
             .is_tight = true,
             .reserve_path = folder + "/reserve"};
   }
@@ -123,7 +123,7 @@ class OnASmallVolume : public Rebuilding {
       ASSERT_FALSE(running.error) << running.error->message;
       append(running, 100);
       release(running, 20);
-      while (room_on(options_.path)->free_bytes > 64 * piece_bytes / 5) {
+      while (room_on(options_.path)->free_bytes > 64 * a_mebibyte / 5) {
         ASSERT_NO_FATAL_FAILURE(append(running, 1));
       }
     }
@@ -158,12 +158,12 @@ TEST_F(OnASmallVolume, WhereverTheProcessEndsMeanwhileNothingElseIsLost) {
     SCOPED_TRACE(at);
     const Tally tally = decode_tally(TallyFile::read(disk_ / "store/TALLY")).value();
     try {
-      const auto rebuilt = rebuild(options_.path, tally, 4 * piece_bytes,
-                                   [&](std::uint64_t done, std::uint64_t all) {
-                                     if (done > all / 2 + all / 20 * at) {
-                                       throw Killed{};
-                                     }
-                                   });
+      const auto rebuilt =
+          rebuild(options_.path, tally, 4 * a_mebibyte, [&](std::uint64_t done, std::uint64_t all) {
+            if (done > all / 2 + all / 20 * at) {
+              throw Killed{};
+            }
+          });
       ASSERT_TRUE(rebuilt) << rebuilt.error().message;
       break;
     } catch (const Killed&) {
