@@ -22,11 +22,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t a_mebibyte = 1U << 20;
-constexpr std::size_t group_bytes = 40'000;
+constexpr std::size_t bytes_of_a_group = 40'000;
 
 // Of an even number, so that it does not get smaller.
 Group::Owner some_group(Ticket ticket) {
-  return numbered_group(2 * ticket, FakeClock(), group_bytes, true);
+  return numbered_group(2 * ticket, FakeClock(), bytes_of_a_group, true);
 }
 
 class Rebuilding : public testing::Test {
