@@ -207,7 +207,7 @@ TEST(Deadline, AContextThatIsGoneCutsNothing) {
     co_await news.wait_until(no_deadline);
     co_return 0;
   };
-  const auto await = [&](const asio::any_io_executor& executor) -> Task<> {
+  const auto await = [&](asio::any_io_executor executor) -> Task<> {
     Deadline deadline(executor);
     static_cast<void>(co_await with_deadline(deadline, std::chrono::steady_clock::now() + 1h,
                                              wait(bell), [&cuts] { ++cuts; }));
