@@ -21,7 +21,6 @@
 #include <sluice/base/thread_name.hpp>
 #include <sluice/config/load.hpp>
 #include <sluice/deadletter/store.hpp>
-#include <sluice/ingest/passthrough.hpp>
 #include <sluice/ingest/server.hpp>
 #include <sluice/metrics/exposition.hpp>
 #include <sluice/net/cpu.hpp>
@@ -29,7 +28,6 @@
 #include <sluice/normalise/mapper.hpp>
 #include <sluice/runtime/descriptors.hpp>
 #include <sluice/runtime/gateway.hpp>
-#include <sluice/runtime/rules.hpp>
 #include <sluice/runtime/service_manager.hpp>
 #include <sluice/runtime/upstream.hpp>
 #include <sluice/store/store.hpp>
@@ -38,8 +36,6 @@
 #include "backing.hpp"
 #include "dead_letter_desk.hpp"
 #include "on_thread.hpp"
-#include "permission_desk.hpp"
-#include "pipeline.hpp"
 #include "process_use.hpp"
 #include "reload.hpp"
 #include "secret_files.hpp"
